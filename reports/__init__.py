@@ -1,0 +1,1 @@
+"""Results in, text out. Nothing here imports the rest of the project."""

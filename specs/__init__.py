@@ -1,0 +1,177 @@
+"""What a deployment promises, as data. `load(name)` is the only reader of the files in this folder."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import yaml
+
+HERE = Path(__file__).parent
+_MISSING = object()
+
+
+class SpecError(ValueError):
+    """A contract file is missing or wrong; the message names the file, the key and what was expected."""
+
+
+@dataclass(frozen=True)
+class Requirement:
+    """One checkable statement of a contract (`requirements.yaml`)."""
+
+    id: str
+    level: str  # MUST, SHOULD or MAY
+    title: str
+    text: str
+    source: str
+    effect: str
+    when: str | None = None  # trait the requirement needs, or "not <trait>"
+    needs: tuple[str, ...] = ()  # target capabilities without which it cannot be observed
+    decision: str | None = None  # how a gap or a contradiction of the document was decided
+    inferred: bool = False  # the document does not say it: a breach is a warning
+    excluded: str | None = None  # why it is not checked
+    contract: str = ""  # the contract whose file states it
+    line: int = 0  # line of the id in that file
+
+
+@dataclass(frozen=True)
+class Contract:
+    """What a deployment promises: traits, requirements and the OpenAPI document of the wire."""
+
+    name: str
+    version: str
+    title: str
+    summary: str
+    extends: tuple[str, ...]  # nearest base first
+    traits: Mapping[str, Any]
+    requirements: Mapping[str, Requirement]
+    folder: Path
+    digest: str  # SHA-256 over the files of the contract and of its bases
+    documents: tuple[Mapping[str, Any], ...] = field(default=())
+
+    def trait(self, path: str, default: Any = _MISSING) -> Any:
+        """The trait at a dotted path. Raises KeyError naming the contract when absent and no default is given."""
+        node: Any = self.traits
+        for part in path.split("."):
+            if not isinstance(node, Mapping) or part not in node:
+                if default is _MISSING:
+                    raise KeyError(f"contract {self.name} has no trait {path!r}")
+                return default
+            node = node[part]
+        return node
+
+    def applies(self, requirement: Requirement) -> bool:
+        """Whether the trait named in `when` holds for this contract."""
+        if requirement.when is None:
+            return True
+        negated = requirement.when.startswith("not ")
+        path = requirement.when.removeprefix("not ").strip()
+        return bool(self.trait(path, default=None)) is not negated
+
+    @functools.cached_property
+    def openapi(self) -> dict[str, Any]:
+        """The OpenAPI 3.1 document of this contract, parsed."""
+        return dict(_read_yaml(self.openapi_path))
+
+    @property
+    def openapi_path(self) -> Path:
+        return self.folder / "openapi.yaml"
+
+
+def names() -> list[str]:
+    """Names of all contracts in this folder."""
+    return sorted(path.parent.name for path in HERE.glob("*/contract.yaml"))
+
+
+def schema(name: str) -> dict[str, Any]:
+    """The JSON Schema of a file we own: contract, requirements, target, results, proof, plan, waivers."""
+    path = HERE / "schema" / f"{name}.schema.json"
+    if not path.is_file():
+        raise SpecError(f"no schema {name!r}: expected {path}")
+    return dict(json.loads(path.read_text()))
+
+
+@functools.cache
+def load(name: str) -> Contract:
+    """Read, validate and merge one contract with the contracts it extends.
+
+    Raises SpecError with file, key and fix when a file is missing or does not follow its schema.
+    """
+    folder = HERE / name
+    if not (folder / "contract.yaml").is_file():
+        raise SpecError(f"no contract {name!r}; there are: {', '.join(names())}")
+    own = _validated(folder / "contract.yaml", "contract")
+    rows = _validated(folder / "requirements.yaml", "requirements")
+    lines = _lines_of_ids(folder / "requirements.yaml")
+    requirements = {row["id"]: _requirement(row, name, lines) for row in rows}
+    traits, extends, digest = own["traits"], (), hashlib.sha256()
+    if base_name := own.get("extends"):
+        base = load(base_name)
+        traits = _merged(base.traits, own["traits"])
+        extends = (base.name, *base.extends)
+        requirements = {**_overridden(base, own.get("overrides", {})), **requirements}
+        digest.update(base.digest.encode())
+    for path in sorted(folder.glob("*.yaml")):
+        digest.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
+    return Contract(
+        name=name,
+        version=own["version"],
+        title=own["title"],
+        summary=own["summary"],
+        extends=extends,
+        traits=traits,
+        requirements=requirements,
+        folder=folder,
+        digest=digest.hexdigest(),
+        documents=tuple(own.get("documents", ())),
+    )
+
+
+def _overridden(base: Contract, overrides: Mapping[str, Any]) -> dict[str, Requirement]:
+    if unknown := overrides.keys() - base.requirements.keys():
+        raise SpecError(f"overrides name requirements that {base.name} does not have: {sorted(unknown)}")
+    return {key: replace(row, **overrides.get(key, {})) for key, row in base.requirements.items()}
+
+
+def _requirement(row: Mapping[str, Any], contract: str, lines: Mapping[str, int]) -> Requirement:
+    fields = {**row, "needs": tuple(row.get("needs", ()))}
+    return Requirement(**fields, contract=contract, line=lines.get(row["id"], 0))
+
+
+def _lines_of_ids(path: Path) -> dict[str, int]:
+    numbered = enumerate(path.read_text().splitlines(), start=1)
+    return {line.split(":", 1)[1].strip(): n for n, line in numbered if line.startswith("- id:")}
+
+
+def _merged(base: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:
+    result = dict(base)
+    for key, value in own.items():
+        nested = isinstance(value, Mapping) and isinstance(result.get(key), Mapping)
+        result[key] = _merged(result[key], value) if nested else value
+    return result
+
+
+def _read_yaml(path: Path) -> Any:
+    # CSafeLoader reads these files ten times faster than the pure-Python loader; the result is the same.
+    return yaml.load(path.read_text(), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506
+
+
+def _validated(path: Path, schema_name: str) -> Any:
+    try:
+        document = _read_yaml(path)
+    except yaml.YAMLError as error:
+        raise SpecError(f"{path}: not YAML: {error}") from error
+    if problems := list(_problems(document, schema_name)):
+        raise SpecError(f"{path}: " + "; ".join(problems))
+    return document
+
+
+def _problems(document: Any, schema_name: str) -> Iterator[str]:
+    for error in jsonschema.Draft202012Validator(schema(schema_name)).iter_errors(document):
+        yield f"{error.json_path}: {error.message}"

@@ -1,0 +1,1 @@
+"""The checks: plain pytest, one folder a theme."""
