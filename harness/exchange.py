@@ -65,16 +65,14 @@ class Exchange:
     id: str
     probe: str  # who asked: name of the probe or of the test
     request: Request
-    status: int | None  # None when no response head arrived
+    head_status: int | None  # HTTP status, None when no response head arrived; checks read `status`
     headers: Headers
     chunks: tuple[Chunk, ...]
     fault: Fault | None
     started: str  # UTC, ISO 8601
     head_ns: int  # when the response head was complete, from the request's start
     end_ns: int
-    intent: Mapping[str, Any] = field(
-        default_factory=dict
-    )  # what the asker meant: key used, abort after k, ...
+    intent: Mapping[str, Any] = field(default_factory=dict)  # what the asker meant: key used, abort after k, ...
 
     @functools.cached_property
     def body(self) -> bytes:
@@ -102,7 +100,7 @@ class Exchange:
 
     @property
     def complete(self) -> bool:
-        return self.status is not None and self.fault is None
+        return self.head_status is not None and self.fault is None
 
     @property
     def is_stream(self) -> bool:
@@ -111,7 +109,8 @@ class Exchange:
     @property
     def key(self) -> str | None:
         """Which credential was sent: main, exhausted, revoked, wrong, ... or None for no credential."""
-        return self.intent.get("key", "main")
+        named: str | None = self.intent.get("key", "main")
+        return named
 
     def header(self, name: str) -> str | None:
         """The first value of a response header; header names are case-insensitive."""
@@ -122,17 +121,16 @@ class Exchange:
 
     def answered(self) -> Exchange:
         """This exchange. Raises TargetFault when no response head arrived."""
-        if self.status is None:
+        if self.head_status is None:
             reason = self.fault.message if self.fault else "no response"
             raise TargetFault(f"{self.request.method} {self.request.url}: {reason}", self.id)
         return self
 
     @property
-    def code(self) -> int:
+    def status(self) -> int:
         """The HTTP status. Raises TargetFault when no response head arrived."""
-        status = self.answered().status
-        assert status is not None
-        return status
+        self.answered()
+        return self.head_status or 0
 
 
 def to_json(exchange: Exchange) -> dict[str, Any]:
@@ -147,7 +145,7 @@ def to_json(exchange: Exchange) -> dict[str, Any]:
             "headers": [list(pair) for pair in exchange.request.headers],
             "body": _packed(exchange.request.body),
         },
-        "status": exchange.status,
+        "status": exchange.head_status,
         "headers": [list(pair) for pair in exchange.headers],
         "chunks": [[chunk.at_ns, _packed(chunk.data)] for chunk in exchange.chunks],
         "fault": {"kind": exchange.fault.kind, "message": exchange.fault.message} if exchange.fault else None,
@@ -164,7 +162,7 @@ def from_json(row: Mapping[str, Any]) -> Exchange:
         id=row["id"],
         probe=row["probe"],
         request=Request(asked["method"], asked["url"], _pairs(asked["headers"]), _unpacked(asked["body"])),
-        status=row["status"],
+        head_status=row["status"],
         headers=_pairs(row["headers"]),
         chunks=tuple(Chunk(at_ns, _unpacked(data)) for at_ns, data in row["chunks"]),
         fault=Fault(**row["fault"]) if row["fault"] else None,

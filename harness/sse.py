@@ -18,9 +18,7 @@ class Event:
     name: str | None = None
     id: str | None = None
     comments: tuple[str, ...] = ()
-    faults: tuple[
-        str, ...
-    ] = ()  # what breaks the format: unknown fields, bytes that are not UTF-8, no blank line
+    faults: tuple[str, ...] = ()  # what breaks the format: unknown fields, bytes that are not UTF-8, no blank line
 
 
 @dataclass

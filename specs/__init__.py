@@ -110,7 +110,9 @@ def load(name: str) -> Contract:
     rows = _validated(folder / "requirements.yaml", "requirements")
     lines = _lines_of_ids(folder / "requirements.yaml")
     requirements = {row["id"]: _requirement(row, name, lines) for row in rows}
-    traits, extends, digest = own["traits"], (), hashlib.sha256()
+    traits: Mapping[str, Any] = own["traits"]
+    extends: tuple[str, ...] = ()
+    digest = hashlib.sha256()
     if base_name := own.get("extends"):
         base = load(base_name)
         traits = _merged(base.traits, own["traits"])
