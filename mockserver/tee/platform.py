@@ -1,0 +1,170 @@
+"""A machine with TDX that does not exist: it quotes, logs its boot and exports the trust that goes with it.
+
+Everything derives from a seed, so two platforms of one seed and one day agree; nothing here is a secret.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from mockserver.tee.collateral import build_collateral
+from mockserver.tee.decisions import Decisions, Event
+from mockserver.tee.eventlog import boot_log, extend, runtime_log
+from mockserver.tee.pki import PckFacts, build_pki, derive_key, midnight
+from mockserver.tee.quote import QuotingEnclave, TdReport
+from mockserver.tee.signing import SigningIdentity, derive_identity
+
+_FMSPC = bytes.fromhex("a55a7e570000")
+
+
+@dataclass(frozen=True)
+class Domain:
+    """One model's trust domain after boot: what stays the same from one report to the next."""
+
+    measurements: dict[str, bytes]  # mr_config_id, rtmr0 to rtmr3
+    events: list[Event]
+    compose: str
+    app_id: bytes
+    instance_id: bytes
+    os_image: bytes
+
+
+class Platform:
+    def __init__(self, seed: bytes, now: Callable[[], datetime], decisions: Decisions | None = None) -> None:
+        self._seed, self._now = seed, now
+        self.decisions = decisions or Decisions()
+        self._facts = PckFacts(
+            ppid=self._digest("ppid")[:16],
+            cpu_svn=bytes((9, 9, 3, 3, 255, 1, 0, 0)) + bytes(8),
+            pce_svn=13,
+            pce_id=bytes(2),
+            fmspc=_FMSPC,
+            instance_id=self._digest("platform-instance")[:16],
+        )
+        self._pki = build_pki(seed, midnight(now()), self._facts)
+        chain = self._pki.pck.pem() + self._pki.platform_ca.pem() + self._pki.root.pem()
+        self._enclave = QuotingEnclave(derive_key(seed, "attestation"), self._pki.pck.key, chain)
+        self._domains: dict[str, Domain] = {}
+        self._identities: dict[tuple[str, str], SigningIdentity] = {}
+
+    def report(self, model: str, nonce: bytes, algo: str = "ecdsa") -> dict[str, Any]:
+        """Evidence for `model` in dstack's shape; `nonce` is 32 bytes. Raises ValueError otherwise."""
+        if len(nonce) != 32:
+            raise ValueError(f"nonce: expected 32 bytes, got {len(nonce)}")
+        identity, domain, chosen = self.identity(model, algo), self.domain(model), self.decisions
+        report_data = chosen.report_data(identity.bound, chosen.nonce_used(nonce))
+        td_report = self._td_report(domain, report_data)
+        quote = chosen.quote(self._enclave.quote(td_report, chosen.body_signed))
+        evidence = {
+            "signing_address": chosen.identity_shown(identity.address),
+            "signing_algo": algo,
+            "signing_public_key": chosen.public_key_shown(identity.public_key.hex()),
+            "request_nonce": chosen.nonce_shown(nonce).hex(),
+            "intel_quote": quote.hex(),
+            "event_log": domain.events,
+            "info": self._info(model, domain, td_report),
+        }
+        return chosen.report({**evidence, "all_attestations": [evidence]})
+
+    def export_trust(self, folder: Path) -> None:
+        """Write root.der and collateral.json, what a verifier must be given to judge this platform."""
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "root.der").write_bytes(self.root_der())
+        (folder / "collateral.json").write_text(json.dumps(self.collateral(), indent=1, sort_keys=True) + "\n")
+
+    def root_der(self) -> bytes:
+        return self._pki.root.der()
+
+    def collateral(self) -> dict[str, str]:
+        fresh = build_collateral(self._pki, self._facts, self.decisions, midnight(self._now()))
+        return self.decisions.collateral(fresh)
+
+    def identity(self, model: str, algo: str) -> SigningIdentity:
+        key = (model, algo)
+        if key not in self._identities:
+            self._identities[key] = derive_identity(self._seed, model, algo)
+        return self._identities[key]
+
+    def domain(self, model: str) -> Domain:
+        if model not in self._domains:
+            self._domains[model] = self._boot(model)
+        return self._domains[model]
+
+    def _boot(self, model: str) -> Domain:
+        chosen, compose = self.decisions, _app_compose(model)
+        compose_hash = hashlib.sha256(chosen.compose_measured(compose).encode()).digest()
+        app_id, instance_id = compose_hash[:20], self._digest(f"instance {model}")[:20]
+        os_image = self._digest("os-image")
+        events = chosen.events_measured(
+            boot_log("dstack-test-os") + runtime_log(compose_hash, app_id, instance_id, os_image)
+        )
+        rtmrs = {f"rtmr{n}": value for n, value in enumerate(chosen.rtmrs(extend(events)))}
+        measurements = {"mr_config_id": chosen.mr_config_id(compose_hash), **rtmrs}
+        shown = chosen.events_shown([dict(event) for event in events])
+        return Domain(measurements, shown, chosen.compose_shown(compose), app_id, instance_id, os_image)
+
+    def _td_report(self, domain: Domain, report_data: bytes) -> TdReport:
+        chosen = self.decisions
+        return TdReport(
+            tee_tcb_svn=chosen.tee_tcb_svn,
+            mr_seam=chosen.mr_seam(_measure("tdx module")),
+            mr_signer_seam=bytes(48),
+            seam_attributes=bytes(8),
+            td_attributes=chosen.td_attributes,
+            xfam=chosen.xfam,
+            mr_td=chosen.mr_td(_measure("virtual firmware")),
+            mr_owner=bytes(48),
+            mr_owner_config=bytes(48),
+            report_data=report_data,
+            **domain.measurements,
+        )
+
+    def _info(self, model: str, domain: Domain, report: TdReport) -> dict[str, Any]:
+        compose_hash = hashlib.sha256(domain.compose.encode()).hexdigest()
+        registers = {f"rtmr{n}": getattr(report, f"rtmr{n}").hex() for n in range(4)}
+        tcb_info = {
+            "mrtd": report.mr_td.hex(),
+            **registers,
+            "os_image_hash": domain.os_image.hex(),
+            "compose_hash": compose_hash,
+            "device_id": self._digest("device").hex(),
+            "app_compose": domain.compose,
+            "event_log": domain.events,
+        }
+        return {
+            "app_id": domain.app_id.hex(),
+            "instance_id": domain.instance_id.hex(),
+            "app_name": f"inference {model}",
+            "device_id": tcb_info["device_id"],
+            "os_image_hash": tcb_info["os_image_hash"],
+            "compose_hash": compose_hash,
+            "tcb_info": tcb_info,
+        }
+
+    def _digest(self, label: str) -> bytes:
+        return hashlib.sha256(self._seed + b"\0" + label.encode()).digest()
+
+
+def _app_compose(model: str) -> str:
+    image = f"registry.test/inference@sha256:{hashlib.sha256(b'assay test image').hexdigest()}"
+    command = f"serve --model {json.dumps(model)}"
+    services = f"services:\n  inference:\n    image: {image}\n    command: {command}\n"
+    document = {
+        "manifest_version": 2,
+        "name": f"inference-{model}",
+        "runner": "docker-compose",
+        "docker_compose_file": services,
+        "kms_enabled": True,
+        "public_logs": False,
+    }
+    return json.dumps(document, separators=(",", ":"), ensure_ascii=False)
+
+
+def _measure(label: str) -> bytes:
+    return hashlib.sha384(f"assay test {label}".encode()).digest()
