@@ -1,0 +1,1 @@
+"""Unit tests of the pure rules: hand-made exchanges, good ones and bad ones."""
