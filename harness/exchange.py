@@ -98,6 +98,11 @@ class Exchange:
             found += parser.feed(chunk.data, chunk.at_ns)
         return (*found, *parser.close())
 
+    @functools.cached_property
+    def documents(self) -> tuple[Any, ...]:
+        """Each event's data as JSON, in the order of `events`; None where an event has no data or is not JSON."""
+        return tuple(None if event.data is None else _json_or_none(event.data) for event in self.events)
+
     @property
     def complete(self) -> bool:
         return self.head_status is not None and self.fault is None
@@ -188,7 +193,7 @@ def _unpacked(data: str | Mapping[str, str]) -> bytes:
     return data.encode() if isinstance(data, str) else base64.b64decode(data["base64"])
 
 
-def _json_or_none(body: bytes) -> Any:
+def _json_or_none(body: bytes | str) -> Any:
     try:
         return json.loads(body, parse_float=Decimal, parse_constant=_refused_constant)
     except (ValueError, RecursionError):

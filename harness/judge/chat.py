@@ -1,0 +1,189 @@
+"""Views of a chat exchange that rules share: defensive readers of what was asked and of what came back.
+
+They judge nothing and never raise on a hostile body: what has the wrong type reads as absent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, TypeGuard
+
+from harness.exchange import Exchange
+
+FINISH_REASONS = frozenset({"stop", "length", "tool_calls", "content_filter", "function_call"})
+CUT_SHORT = frozenset({"length", "content_filter"})  # a choice that ended so may hold half of a tool call or document
+DONE = "[DONE]"
+
+
+def is_integer(value: object) -> TypeGuard[int]:
+    """Whether a JSON value is an integer; true and false are not."""
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def is_filled(value: object) -> TypeGuard[str]:
+    """Whether a JSON value is a non-empty string."""
+    return isinstance(value, str) and value != ""
+
+
+def listed(value: object) -> list[Any]:
+    """The value when it is an array, else an empty list."""
+    return value if isinstance(value, list) else []
+
+
+def member(value: object, name: str) -> Any:
+    """A member of a JSON object; None when absent or when the value is no object."""
+    return value.get(name) if isinstance(value, dict) else None
+
+
+def objects(value: object) -> list[dict[str, Any]]:
+    """The JSON objects in an array, in order; whatever else it holds is left out."""
+    return [item for item in listed(value) if isinstance(item, dict)]
+
+
+# --- What was asked --------------------------------------------------------------------------------------------
+
+
+def asked(x: Exchange) -> Mapping[str, Any]:
+    """The request's JSON object, empty when the request was something else."""
+    return x.request.json if isinstance(x.request.json, dict) else {}
+
+
+def is_chat(x: Exchange) -> bool:
+    """Whether this is a call of the chat operation, answered or not."""
+    return x.request.method == "POST" and x.request.url.split("?")[0].rstrip("/").endswith("/chat/completions")
+
+
+def asks_stream(x: Exchange) -> bool:
+    return is_chat(x) and asked(x).get("stream") is True
+
+
+def asks_usage(x: Exchange) -> bool:
+    """Whether the request asked for usage in its stream."""
+    return asks_stream(x) and member(asked(x).get("stream_options"), "include_usage") is True
+
+
+def asked_choices(x: Exchange) -> int:
+    """How many choices are due: n, or 1 when it is absent or no count."""
+    n = asked(x).get("n")
+    return n if is_integer(n) and n > 0 else 1
+
+
+def asked_bound(x: Exchange) -> int | None:
+    """The most completion tokens a choice may have, as the request states it."""
+    stated = [asked(x).get(name) for name in ("max_completion_tokens", "max_tokens")]
+    return next((bound for bound in stated if is_integer(bound) and bound > 0), None)
+
+
+def asked_stops(x: Exchange) -> list[str]:
+    """The non-empty stop sequences of the request."""
+    stop = asked(x).get("stop")
+    return [text for text in (stop if isinstance(stop, list) else [stop]) if is_filled(text)]
+
+
+# --- What came back --------------------------------------------------------------------------------------------
+
+
+def is_served(x: Exchange) -> bool:
+    """A chat call that was answered 200, whole or not."""
+    return is_chat(x) and x.head_status == 200
+
+
+def is_completion(x: Exchange) -> bool:
+    """A chat call answered 200 with one whole JSON object."""
+    return is_served(x) and x.complete and not x.is_stream and isinstance(x.json, dict)
+
+
+def is_chunked(x: Exchange) -> bool:
+    """A chat call that asked for a stream and was answered 200 with one, whatever its Content-Type says.
+
+    An answer that is one JSON document is no stream, and a compressed one cannot be read as it arrives.
+    """
+    return asks_stream(x) and is_served(x) and (x.header("content-encoding") or "identity") == "identity" and not x.json
+
+
+def is_finished(x: Exchange) -> bool:
+    """A stream that was read to its end and did not report an error on the way."""
+    return is_chunked(x) and x.complete and not stream_errors(x)
+
+
+def stream_errors(x: Exchange) -> list[dict[str, Any]]:
+    """The error frames of a stream: what a server sends when it fails after the first byte."""
+    return [document for document in objects(list(x.documents)) if document.get("error")]
+
+
+def chunks(x: Exchange) -> list[dict[str, Any]]:
+    """The JSON objects of a stream in order, error frames left out."""
+    return [document for document in objects(list(x.documents)) if not document.get("error")]
+
+
+def choices(document: object) -> list[dict[str, Any]]:
+    """The choices of a completion or of a chunk."""
+    return objects(member(document, "choices"))
+
+
+def index_of(choice: Mapping[str, Any]) -> int:
+    """The choice's index; 0 when it is absent or no integer."""
+    index = choice.get("index")
+    return index if is_integer(index) else 0
+
+
+def parts(x: Exchange) -> list[tuple[int, dict[str, Any], dict[str, Any]]]:
+    """Every choice of every chunk in order of arrival: its index, its delta, the choice itself."""
+    found = [choice for chunk in chunks(x) for choice in choices(chunk)]
+    return [(index_of(choice), _object(choice.get("delta")), choice) for choice in found]
+
+
+def indices(x: Exchange) -> list[int]:
+    """The indices of the choices of an answer, streamed or whole, in order of appearance."""
+    seen = [index for index, _, _ in parts(x)] if is_chunked(x) else [index_of(row) for row in choices(x.json)]
+    return list(dict.fromkeys(seen))
+
+
+def message(x: Exchange, index: int = 0) -> dict[str, Any]:
+    """The message of a choice of a whole answer, empty when it is missing."""
+    found = (choice for choice in choices(x.json) if index_of(choice) == index)
+    return _object(member(next(found, None), "message"))
+
+
+def content(x: Exchange, index: int = 0) -> str:
+    """The text of a choice: the message's content, or the deltas of a stream joined."""
+    if not is_chunked(x):
+        text = message(x, index).get("content")
+        return text if isinstance(text, str) else ""
+    pieces = (delta.get("content") for at, delta, _ in parts(x) if at == index)
+    return "".join(piece for piece in pieces if isinstance(piece, str))
+
+
+def finish_reasons(x: Exchange) -> dict[int, list[Any]]:
+    """For each choice index every finish_reason that is not null, in order: one in an answer that is right."""
+    if is_chunked(x):
+        rows = [choice for _, _, choice in parts(x)]
+    else:
+        rows = choices(x.json)
+    found: dict[int, list[Any]] = {index_of(choice): [] for choice in rows}
+    for choice in rows:
+        if choice.get("finish_reason") is not None:
+            found[index_of(choice)].append(choice["finish_reason"])
+    return found
+
+
+def finish_reason(x: Exchange, index: int = 0) -> Any:
+    """Why a choice ended: its last finish_reason, or None."""
+    return (finish_reasons(x).get(index) or [None])[-1]
+
+
+def usage(x: Exchange) -> dict[str, Any] | None:
+    """The usage of an answer: the member of a whole one, the last usage object of a stream."""
+    documents = chunks(x) if is_chunked(x) else [x.json]
+    found = [member(document, "usage") for document in documents]
+    return next((row for row in reversed(found) if isinstance(row, dict)), None)
+
+
+def token_count(x: Exchange, name: str) -> int | None:
+    """A count of the answer's usage such as prompt_tokens, None when it is no integer."""
+    count = member(usage(x), name)
+    return count if is_integer(count) else None
+
+
+def _object(value: object) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
