@@ -98,7 +98,12 @@ def is_chunked(x: Exchange) -> bool:
 
     An answer that is one JSON document is no stream, and a compressed one cannot be read as it arrives.
     """
-    return asks_stream(x) and is_served(x) and (x.header("content-encoding") or "identity") == "identity" and not x.json
+    return (
+        asks_stream(x)
+        and is_served(x)
+        and (x.header("content-encoding") or "identity") == "identity"
+        and x.json is None
+    )
 
 
 def is_finished(x: Exchange) -> bool:
@@ -156,10 +161,7 @@ def content(x: Exchange, index: int = 0) -> str:
 
 def finish_reasons(x: Exchange) -> dict[int, list[Any]]:
     """For each choice index every finish_reason that is not null, in order: one in an answer that is right."""
-    if is_chunked(x):
-        rows = [choice for _, _, choice in parts(x)]
-    else:
-        rows = choices(x.json)
+    rows = [choice for _, _, choice in parts(x)] if is_chunked(x) else choices(x.json)
     found: dict[int, list[Any]] = {index_of(choice): [] for choice in rows}
     for choice in rows:
         if choice.get("finish_reason") is not None:
