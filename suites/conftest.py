@@ -1,0 +1,81 @@
+"""Probes that several themes share: each is paid for once a run and serves every check that names it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from harness.ask import OMIT, Ask
+from harness.exchange import Exchange
+from harness.model import NotObserved
+from harness.probe import probe
+from specs import Contract
+from suites import invalid
+
+COUNT = "Count from 1 to 30, separated by spaces."
+
+
+@pytest.fixture(scope="session")
+def tagged(ask: Ask, contract: Contract) -> Callable[..., str]:
+    """Picks a model that carries one of the given tags; where models carry no tags, the default model will do."""
+
+    def pick(*tags: str) -> str:
+        member = contract.trait("catalogue.tags", None)
+        if member is None:
+            return ask.default_model
+        rows = sorted(ask.catalogue, key=lambda row: row.get("id") != ask.default_model)
+        for row in rows:
+            if set(tags) & set(row.get(member) or ()):
+                return str(row["id"])
+        raise NotObserved(f"no model of the catalogue is tagged {' or '.join(tags)}")
+
+    return pick
+
+
+@probe(calls=1, prompt_tokens=20, completion_tokens=16)
+def plain(ask: Ask) -> Exchange:
+    """An ordinary short answer, not streamed."""
+    return ask.chat()
+
+
+@probe(calls=1, prompt_tokens=20, completion_tokens=128)
+def counted(ask: Ask) -> Exchange:
+    return ask.chat(COUNT, max_tokens=128, temperature=0)
+
+
+@probe(calls=1, prompt_tokens=20, completion_tokens=128)
+def counted_stream(ask: Ask) -> Exchange:
+    """The request of `counted`, streamed."""
+    return ask.chat(COUNT, max_tokens=128, temperature=0, stream=True)
+
+
+@probe(calls=1, prompt_tokens=20, completion_tokens=128)
+def usage_stream(ask: Ask) -> Exchange:
+    """The request of `counted`, streamed, with usage asked for."""
+    return ask.chat(COUNT, max_tokens=128, temperature=0, stream=True, stream_options={"include_usage": True})
+
+
+@probe(calls=1, prompt_tokens=20, completion_tokens=32)
+def two_choices(ask: Ask) -> Exchange:
+    return ask.chat(n=2, max_tokens=16, temperature=1)
+
+
+@probe(calls=1)
+def catalogue(ask: Ask) -> Exchange:
+    """The list of models."""
+    return ask.models()
+
+
+@probe(calls=len(invalid.MEMBERS) + 1)
+def refusals(ask: Ask) -> tuple[Exchange, ...]:
+    """One answer to each kind of invalid chat request; all of them should be refusals, which cost nothing."""
+
+    def send(members: dict[str, object]) -> Exchange:
+        body = {"model": ask.default_model, **invalid.RIGHT, **members}
+        return ask.send("POST", "/chat/completions", json={k: v for k, v in body.items() if v is not OMIT})
+
+    broken = ask.send(
+        "POST", "/chat/completions", content=invalid.BROKEN_JSON, headers={"Content-Type": "application/json"}
+    )
+    return (*map(send, invalid.MEMBERS.values()), broken)
