@@ -46,6 +46,10 @@ class NotObserved(Exception):
     """The subject of a check was missing: no stream, no evidence endpoint, no control API."""
 
 
+class Tolerated(Exception):
+    """The target departs from the contract in a way the contract's decision tolerates: a warning."""
+
+
 class Nonconformity(AssertionError):
     """A check found problems. Carries the findings, so that nothing has to be parsed back out of text."""
 

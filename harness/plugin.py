@@ -1,0 +1,210 @@
+"""The pytest plugin: requirement ids, gating, outcomes, results.json. Does nothing unless `--contract` is given."""
+
+from __future__ import annotations
+
+import os
+import shlex
+from collections.abc import Callable, Generator
+from decimal import Decimal, InvalidOperation
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import suites
+from harness import classify, results, selection
+from harness.ask import Ask
+from harness.exchange import Exchange
+from harness.judge import Rule, judge
+from harness.model import Nonconformity, NotObserved
+from harness.session import PROFILES, Options, Session
+from harness.target import Target, TargetError
+from harness.target import load as load_target
+from specs import Contract, SpecError
+from specs import load as load_contract
+
+SESSION = pytest.StashKey[Session]()
+SELECTION = pytest.StashKey[selection.Selection]()
+SUITES = Path(suites.__file__).parent
+PROPERTY = "assay"
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    group = parser.getgroup("assay", "judge a deployment against a contract")
+    group.addoption("--contract", metavar="NAME", help="contract to judge by (see `assay contracts`)")
+    group.addoption("--target", metavar="T", help="URL or target.toml of the deployment")
+    group.addoption("--base-url", metavar="URL", help="overrides the base_url of the target file")
+    group.addoption("--only", action="append", default=[], metavar="ID", help="only this requirement (repeatable)")
+    group.addoption("--suite", action="append", default=[], metavar="NAME", help="only this suite (repeatable)")
+    group.addoption("--assay-profile", choices=PROFILES, default="standard", help="how much to ask")
+    group.addoption("--assay-seed", type=int, default=1, metavar="N", help="seed of generated inputs")
+    group.addoption("--assay-out", metavar="DIR", help="folder of the run")
+    group.addoption("--assay-cap", metavar="USD", help="spend cap, overrides the target file")
+    group.addoption("--fuzz-seconds", type=float, metavar="S", help="how long the fuzz suite may take")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "requirement(*ids): the requirements this check decides")
+    config.addinivalue_line("markers", "cost(calls, prompt_tokens, completion_tokens): what this check spends itself")
+    config.addinivalue_line("markers", "profile(name): the smallest profile this check runs in")
+    if config.getoption("--contract"):
+        try:
+            config.stash[SESSION] = _session(config)
+        except (SpecError, TargetError) as error:
+            raise pytest.UsageError(str(error)) from error
+
+
+def _session(config: pytest.Config) -> Session:
+    contract = load_contract(config.getoption("--contract"))
+    source = config.getoption("--target")
+    if source is None:
+        raise pytest.UsageError("--target is missing: give a URL or the path of a target.toml")
+    worker_input: dict[str, Any] = getattr(config, "workerinput", {})
+    return Session(
+        contract=contract,
+        target=load_target(source, base_url=config.getoption("--base-url"), environ=os.environ),
+        options=_options(config, contract),
+        worker=worker_input.get("workerid", "main"),
+        workers=worker_input.get("workercount", 1),
+    )
+
+
+def _options(config: pytest.Config, contract: Contract) -> Options:
+    only = tuple(config.getoption("--only"))
+    if unknown := sorted(set(only) - contract.requirements.keys()):
+        raise pytest.UsageError(f"contract {contract.name} has no requirement {', '.join(unknown)}")
+    out, cap = config.getoption("--assay-out"), config.getoption("--assay-cap")
+    return Options(
+        only=only,
+        suites=tuple(config.getoption("--suite")),
+        profile=config.getoption("--assay-profile"),
+        seed=config.getoption("--assay-seed"),
+        out=Path(out) if out else None,
+        cap_usd=_usd(cap) if cap else None,
+        fuzz_seconds=config.getoption("--fuzz-seconds"),
+        command=shlex.join(["pytest", *config.invocation_params.args]),
+    )
+
+
+def _usd(text: str) -> Decimal:
+    try:
+        return Decimal(text)
+    except InvalidOperation:
+        raise pytest.UsageError(f"--assay-cap {text!r} is not an amount in USD") from None
+
+
+# --- collection ---------------------------------------------------------------------------------------------
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    session = config.stash.get(SESSION, None)
+    checks = [item for item in items if _is_check(item)]
+    if session is None:
+        if checks:
+            raise pytest.UsageError("the suites judge a deployment: give --contract and --target")
+        return
+    chosen = selection.select(checks, session)
+    config.stash[SELECTION] = chosen
+    session.gaps, session.selected = dict(chosen.gaps), set(chosen.selected)
+    dropped = [item for item in items if item not in chosen.ids_of]
+    items[:] = [item for item in items if item in chosen.ids_of]
+    config.hook.pytest_deselected(items=dropped)
+
+
+def _is_check(item: pytest.Item) -> bool:
+    return SUITES in item.path.parents and (SUITES / "selftest") not in item.path.parents
+
+
+# --- running ------------------------------------------------------------------------------------------------
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    if (session := item.config.stash.get(SESSION, None)) is not None:
+        session.ask.begin(item.nodeid)
+        session.client.refuse_when_down()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    report = yield
+    session = item.config.stash.get(SESSION, None)
+    if session is None or call.when == "teardown" or (call.when == "setup" and call.excinfo is None):
+        return report
+    made = classify.check_report(item, call, session, item.config.stash[SELECTION].ids_of[item])
+    report.user_properties.append((PROPERTY, made.to_json()))
+    if made.harness_fault is None and call.excinfo is not None:
+        classify.retell(report, made)
+    session.reports.append(made)
+    return report
+
+
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
+    run = session.config.stash.get(SESSION, None)
+    if run is None or session.config.option.collectonly:
+        return
+    run.interrupted = exitstatus == pytest.ExitCode.INTERRUPTED
+    run.reports += run.sweep()
+    run.close()
+    worker_output: dict[str, Any] | None = getattr(session.config, "workeroutput", None)
+    if worker_output is not None:
+        worker_output[PROPERTY] = run.to_controller()
+    elif run.options.out is not None:
+        results.write(run)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    """On the controller of a distributed run: take in what a worker reports."""
+    run = node.config.stash.get(SESSION, None)
+    if run is not None and (output := getattr(node, "workeroutput", {}).get(PROPERTY)):
+        run.from_worker(output)  # a worker that died gives none: xdist says so, and its checks stay not observed
+
+
+# --- fixtures -----------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="session")
+def assay_session(request: pytest.FixtureRequest) -> Session:
+    """The run this check belongs to."""
+    return request.config.stash[SESSION]
+
+
+@pytest.fixture(scope="session")
+def ask(assay_session: Session) -> Ask:
+    """Calls the target: every answer is an Exchange and is kept."""
+    return assay_session.ask
+
+
+@pytest.fixture(scope="session")
+def contract(assay_session: Session) -> Contract:
+    """The contract the target is judged by."""
+    return assay_session.contract
+
+
+@pytest.fixture(scope="session")
+def target(assay_session: Session) -> Target:
+    """The deployment under judgement."""
+    return assay_session.target
+
+
+@pytest.fixture(scope="session")
+def profile(assay_session: Session) -> str:
+    """quick, standard or full."""
+    return assay_session.options.profile
+
+
+@pytest.fixture(scope="session")
+def holds(contract: Contract) -> Callable[..., None]:
+    """Apply a rule to exchanges: NotObserved when none is its subject, Nonconformity with all findings."""
+
+    def check(rule: Rule, *exchanges: Exchange) -> None:
+        judged = judge(rule, (exchange.answered() for exchange in exchanges), contract)
+        if not judged.subjects:
+            raise NotObserved(f"no answer was a subject of {rule.name}")
+        if judged.findings:
+            raise Nonconformity(judged.findings)
+
+    return check

@@ -1,0 +1,176 @@
+"""From the reports of the checks to results.json: every requirement of the contract is in it, with its outcome."""
+
+from __future__ import annotations
+
+import json
+import platform
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from harness import __version__, excerpt, journal
+from harness.model import CheckReport, CheckRow, Finding, Outcome, RequirementRow, Verdict, finding_to_json, verdict, worst
+from harness.session import Session
+from specs import Contract, Requirement
+
+SCHEMA_VERSION = "1.0"
+MAX_EXCERPTS = 200  # findings name exchanges; results.json shows this many, the journal keeps all
+
+
+def rows(run: Session) -> list[RequirementRow]:
+    """One row for each requirement of the contract, in the contract's order."""
+    by_id: dict[str, list[CheckReport]] = {}
+    for report in run.reports:
+        for requirement in report.requirements:
+            by_id.setdefault(requirement, []).append(report)
+    return [_row(r, by_id.get(r.id, []), run.gaps.get(r.id)) for r in run.contract.requirements.values()]
+
+
+def _row(requirement: Requirement, reports: list[CheckReport], gap: tuple[str, str] | None) -> RequirementRow:
+    if gap is not None:
+        return RequirementRow(requirement.id, Outcome(gap[0]), gap[1])
+    if not reports:
+        return RequirementRow(requirement.id, Outcome.NOT_OBSERVED, "no check of it ran in this profile")
+    outcome = worst(_softened(report.outcome, requirement) for report in reports)
+    decisive = next(report for report in reports if _softened(report.outcome, requirement) is outcome)
+    return RequirementRow(
+        id=requirement.id,
+        outcome=outcome,
+        reason=decisive.reason,
+        checks=tuple(CheckRow(r.check, _softened(r.outcome, requirement), r.reason, r.duration_s) for r in reports),
+        findings=tuple(_distinct(f for r in reports for f in r.findings if f.requirement == requirement.id)),
+    )
+
+
+def _softened(outcome: Outcome, requirement: Requirement) -> Outcome:
+    """Only a MUST that the document itself states can fail; a breach of anything else is a warning."""
+    soft = requirement.level != "MUST" or requirement.inferred
+    return Outcome.WARN if outcome is Outcome.FAIL and soft else outcome
+
+
+def _distinct(findings: Iterable[Finding]) -> Iterable[Finding]:
+    seen: Counter[tuple[str, tuple[str, ...]]] = Counter()
+    for finding in findings:
+        key = (finding.message, finding.exchanges)
+        seen[key] += 1
+        if seen[key] == 1:
+            yield finding
+
+
+def judged(run: Session) -> tuple[list[RequirementRow], Verdict]:
+    """All rows, and the verdict over those that the caller selected."""
+    all_rows = rows(run)
+    levels = {r.id: r.level for r in run.contract.requirements.values()}
+    chosen = [row for row in all_rows if row.id in run.selected]
+    return all_rows, verdict(chosen, levels, faults=len(_faults(run)))
+
+
+def _faults(run: Session) -> list[str]:
+    return [report.harness_fault for report in run.reports if report.harness_fault]
+
+
+def document(run: Session, finished: datetime) -> dict[str, Any]:
+    """results.json as specs/schema/results.schema.json describes it."""
+    all_rows, said = judged(run)
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "run": _run(run, finished),
+        "contract": _contract(run.contract),
+        "target": _target(run),
+        "verdict": said.name,
+        "exit_code": int(said.exit),
+        "counts": dict(sorted(Counter(row.outcome.value for row in all_rows).items())),
+        "spend": run.budget.summary(),
+        "requirements": [_requirement(run.contract.requirements[row.id], row) for row in all_rows],
+        "exchanges": _excerpts(run, all_rows),
+        "harness_faults": _faults(run),
+        **run.figures,
+    }
+
+
+def _run(run: Session, finished: datetime) -> dict[str, Any]:
+    return {
+        "id": run.options.out.name if run.options.out else "unsaved",
+        "started": _utc(run.started),
+        "finished": _utc(finished),
+        "duration_s": round((finished - run.started).total_seconds(), 3),
+        "tool": {"name": "assay", "version": __version__, "python": platform.python_version()},
+        "seed": run.options.seed,
+        "profile": run.options.profile,
+        "interrupted": run.interrupted,
+        "suites": list(run.options.suites),
+        "only": list(run.options.only),
+        "workers": run.workers,
+        "command": run.options.command,
+    }
+
+
+def _utc(moment: datetime) -> str:
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _contract(contract: Contract) -> dict[str, Any]:
+    return {
+        "name": contract.name,
+        "version": contract.version,
+        "title": contract.title,
+        "digest": contract.digest,
+        "extends": list(contract.extends),
+    }
+
+
+def _target(run: Session) -> dict[str, Any]:
+    return {
+        "name": run.target.name,
+        "base_url": run.target.base_url,
+        "capabilities": sorted(run.target.capabilities()),
+        "model": run.ask.chosen_model,
+        "test_roots": run.target.evidence.test_roots if run.target.evidence else False,
+    }
+
+
+def _requirement(requirement: Requirement, row: RequirementRow) -> dict[str, Any]:
+    return {
+        "id": requirement.id,
+        "level": requirement.level,
+        "title": requirement.title,
+        "text": requirement.text,
+        "source": requirement.source,
+        "effect": requirement.effect,
+        "outcome": row.outcome.value,
+        "reason": row.reason,
+        "inferred": requirement.inferred,
+        "decision": requirement.decision,
+        "checks": [
+            {"id": c.id, "outcome": c.outcome.value, "reason": c.reason, "duration_s": c.duration_s} for c in row.checks
+        ],
+        "findings": [finding_to_json(finding) for finding in row.findings],
+    }
+
+
+def _excerpts(run: Session, all_rows: Iterable[RequirementRow]) -> dict[str, Any]:
+    wanted = [i for row in all_rows for finding in row.findings for i in finding.exchanges]
+    chosen = set(dict.fromkeys(wanted[: MAX_EXCERPTS * 2]))
+    saved = journal.read(run.options.out / "exchanges.jsonl") if run.options.out else iter(run.journal.exchanges)
+    return {x.id: excerpt.of(x) for x in saved if x.id in chosen}
+
+
+def write(run: Session) -> Path:
+    """Write results.json into the run's folder; the journals of several workers become one first."""
+    assert run.options.out is not None
+    journal.merge(run.options.out)
+    path = run.options.out / "results.json"
+    text = json.dumps(document(run, datetime.now(UTC)), indent=1, sort_keys=True, ensure_ascii=False)
+    partial = path.with_suffix(".json.part")
+    partial.write_text(run.redactor.text(text), encoding="utf-8")
+    partial.replace(path)  # a reader never sees half a file
+    return path
+
+
+def read(path: Path) -> Mapping[str, Any]:
+    """A results file, or the one in a run's folder. Raises FileNotFoundError naming what was expected."""
+    file = path / "results.json" if path.is_dir() else path
+    document: Mapping[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+    return document

@@ -1,0 +1,144 @@
+"""Everything one run holds: contract, target, client, journal, and the reports its checks made."""
+
+from __future__ import annotations
+
+import random
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+from harness.ask import Ask
+from harness.budget import Budget
+from harness.curl import curl
+from harness.exchange import Exchange
+from harness.judge import judge, rules_for
+from harness.journal import Journal
+from harness.model import CheckReport, Finding, Outcome
+from harness.redact import Redactor
+from harness.target import Target
+from harness.wire import Client
+from specs import Contract
+
+PROFILES = ("quick", "standard", "full")
+
+
+@dataclass(frozen=True)
+class Options:
+    """What the caller asked for. `only` holds requirement ids, `suites` folder names; empty means all."""
+
+    only: tuple[str, ...] = ()
+    suites: tuple[str, ...] = ()
+    profile: str = "standard"
+    seed: int = 1
+    out: Path | None = None
+    cap_usd: Decimal | None = None
+    fuzz_seconds: float | None = None
+    command: str = ""  # how the run was started, for the record
+
+    def allows(self, profile: str) -> bool:
+        """Whether a check marked with this profile runs in ours."""
+        return PROFILES.index(profile) <= PROFILES.index(self.profile)
+
+
+@dataclass
+class Session:
+    """One run in one process. With several workers each has its own journal and its share of the budget."""
+
+    contract: Contract
+    target: Target
+    options: Options
+    worker: str = "main"
+    workers: int = 1
+    reports: list[CheckReport] = field(default_factory=list)
+    gaps: dict[str, tuple[str, str]] = field(default_factory=dict)  # outcome and reason where no check decides
+    selected: set[str] = field(default_factory=set)
+    figures: dict[str, Any] = field(default_factory=dict)  # what the load, fuzz and attestation suites measured
+    interrupted: bool = False
+    started: datetime = field(default_factory=lambda: datetime.now(UTC))
+
+    def __post_init__(self) -> None:
+        cap = (self.options.cap_usd or self.target.spend.cap_usd) / self.workers
+        self.redactor = Redactor(self.target.secrets())
+        self.journal = Journal(self._journal_path(), self.redactor, prefix=self.worker)
+        self.budget = Budget.for_target(cap, self.target, self.contract)
+        self.client = Client(self.target, self.redactor, self.budget, self.journal)
+        self.ask = Ask(self.contract, self.target, self.client)
+        self.rng = random.Random(self.options.seed)  # noqa: S311 - reproducible inputs, not secrets
+
+    def _journal_path(self) -> Path | None:
+        if self.options.out is None:
+            return None
+        name = "exchanges.jsonl" if self.worker == "main" else f"exchanges-{self.worker}.jsonl"
+        return self.options.out / name
+
+    def explained(self, finding: Finding, check: str) -> Finding:
+        """The finding, redacted, with the lines that reproduce it."""
+        shown = [x for x in self.journal.exchanges if x.id in finding.exchanges]
+        return Finding(
+            requirement=finding.requirement,
+            message=self.redactor.text(finding.message),
+            expected=self._clean(finding.expected),
+            observed=self._clean(finding.observed),
+            exchanges=finding.exchanges,
+            check=check,
+            curl=curl(shown[-1], self.target, self.redactor) if shown else None,
+            assay=self._command(finding.requirement),
+        )
+
+    def _clean(self, text: str | None) -> str | None:
+        return None if text is None else self.redactor.text(text)
+
+    def _command(self, requirement: str) -> str:
+        seed = f" --seed {self.options.seed}"
+        return f"assay run {self.contract.name} --target {self.target.name} --only {requirement}{seed}"
+
+    def sweep(self) -> list[CheckReport]:
+        """Judge everything that was recorded by every rule; findings no check has reported yet come back."""
+        known = {(f.requirement, x) for report in self.reports for f in report.findings for x in f.exchanges}
+        return [
+            CheckReport(f"sweep::{rule.name}", (rule.requirement,), Outcome.FAIL, None, 0.0, tuple(fresh))
+            for rule in rules_for(self.contract)
+            if rule.requirement in self.selected
+            and (
+                fresh := [
+                    self.explained(finding, f"sweep::{rule.name}")
+                    for finding in judge(rule, self._judged(), self.contract).findings
+                    if (finding.requirement, finding.exchanges[0]) not in known
+                ]
+            )
+        ]
+
+    def _judged(self) -> list[Exchange]:
+        return [exchange for exchange in self.journal.exchanges if exchange.head_status is not None]
+
+    def to_controller(self) -> dict[str, Any]:
+        """What a worker of a distributed run hands over when it is done."""
+        return {
+            "reports": [report.to_json() for report in self.reports],
+            "gaps": self.gaps,
+            "selected": sorted(self.selected),
+            "figures": self.figures,
+            "usd": str(self.budget.spent),
+            "calls": self.budget.calls,
+        }
+
+    def from_worker(self, output: Mapping[str, Any]) -> None:
+        """Take in what a worker handed over."""
+        self.reports += [CheckReport.from_json(row) for row in output["reports"]]
+        self.gaps.update(output["gaps"])
+        self.selected.update(output["selected"])
+        self.figures.update(output["figures"])
+        self.budget.absorb(Decimal(output["usd"]), output["calls"])
+
+    def close(self) -> None:
+        self.client.close()
+        self.journal.close()
+
+
+def new_run_id(contract: str, now: str) -> str:
+    """Name of a run's folder: when, what, and four characters that keep two runs of one second apart."""
+    return f"{now.replace(':', '').replace('-', '')}-{contract}-{secrets.token_hex(2)}"

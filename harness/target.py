@@ -1,0 +1,285 @@
+"""The target file and the environment turned into a Target: the one door by which secrets come in.
+
+Refuses credentials in URLs, unknown keys, and a named secret that the environment does not hold.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import tomllib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import jsonschema
+
+import specs
+from harness.redact import MIN_LENGTH
+
+KEY_VARIABLE = "ASSAY_API_KEY"  # the main key of a target that is given as a bare URL
+
+
+class TargetError(ValueError):
+    """The target cannot be used; the message names file, line, key and the fix."""
+
+
+class Secret:
+    """A value that never shows itself: only the wire and the control client call `reveal`."""
+
+    __slots__ = ("_value", "name")
+
+    def __init__(self, name: str, value: str) -> None:
+        self.name = name
+        self._value = value
+
+    def reveal(self) -> str:
+        return self._value
+
+    def __repr__(self) -> str:
+        return f"<secret {self.name}>"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        raise TypeError(f"{self!r} is not written anywhere")
+
+
+@dataclass(frozen=True)
+class Timeouts:
+    connect_s: float = 5
+    first_byte_s: float = 30  # from the request's start to the complete response head
+    idle_s: float = 30  # between two reads of the body
+    total_s: float = 120
+
+
+@dataclass(frozen=True)
+class Limits:
+    concurrency: int = 8
+    max_body_bytes: int = 16 * 1024 * 1024
+    max_events: int = 20_000
+    max_json_depth: int = 64
+
+
+@dataclass(frozen=True)
+class Spend:
+    cap_usd: Decimal = Decimal("0.50")
+    assumed_usd_per_million_tokens: Decimal = Decimal(20)
+
+
+@dataclass(frozen=True)
+class ControlPoint:
+    url: str
+    token: Secret
+
+
+@dataclass(frozen=True)
+class BalancePoint:
+    url: str
+    pointer: str
+    unit: str = "usd"
+    account: str | None = None
+    drain_s: float = 2
+
+
+@dataclass(frozen=True)
+class EvidencePoint:
+    url: str
+    format: str
+    trust: Path | None = None
+    test_roots: bool = False
+
+
+@dataclass(frozen=True)
+class Target:
+    """A deployment to judge."""
+
+    name: str
+    base_url: str  # without a trailing slash
+    contract: str | None = None
+    keys: Mapping[str, Secret] = field(default_factory=dict)
+    headers: Mapping[str, str] = field(default_factory=dict)
+    ca_bundle: Path | None = None
+    clock: str | None = None
+    default_model: str | None = None
+    timeouts: Timeouts = Timeouts()
+    limits: Limits = Limits()
+    spend: Spend = Spend()
+    control: ControlPoint | None = None
+    balance: BalancePoint | None = None
+    evidence: EvidencePoint | None = None
+    path: Path | None = None
+
+    @property
+    def host_url(self) -> str:
+        """Scheme and authority of the base URL."""
+        parts = urlsplit(self.base_url)
+        return f"{parts.scheme}://{parts.netloc}"
+
+    @property
+    def test_roots(self) -> bool:
+        return self.evidence is not None and self.evidence.test_roots
+
+    def capabilities(self) -> frozenset[str]:
+        """Which of control, balance, evidence, second_tenant, exhausted, revoked this target offers."""
+        points = {"control": self.control, "balance": self.balance, "evidence": self.evidence}
+        offered = {name for name, point in points.items() if point is not None}
+        return frozenset(offered | (self.keys.keys() - {"main"}))
+
+    def secrets(self) -> tuple[Secret, ...]:
+        return (*self.keys.values(), *([self.control.token] if self.control else []))
+
+
+def load(path_or_url: str | Path, *, base_url: str | None = None, environ: Mapping[str, str] = os.environ) -> Target:
+    """Read a target file, or make a target of a bare URL. `base_url` replaces the file's.
+
+    Raises TargetError naming file, line, key and fix.
+    """
+    text = str(path_or_url)
+    if re.match(r"https?://", text):
+        return _bare(base_url or text, environ)
+    target = _File(Path(text), environ).target()
+    return replace(target, base_url=_checked_url(base_url, "--base-url")) if base_url else target
+
+
+def _bare(url: str, environ: Mapping[str, str]) -> Target:
+    checked = _checked_url(url, "target")
+    value = environ.get(KEY_VARIABLE, "")
+    keys = {"main": _secret(KEY_VARIABLE, value, KEY_VARIABLE)} if value else {}
+    return Target(name=urlsplit(checked).hostname or checked, base_url=checked, keys=keys)
+
+
+def _checked_url(url: str, where: str) -> str:
+    parts = urlsplit(url)
+    if parts.username or parts.password:
+        raise TargetError(f"{where}: a URL must not carry credentials; name an environment variable under [keys]")
+    if parts.scheme not in {"http", "https"} or not parts.hostname or parts.query or parts.fragment:
+        raise TargetError(f"{where}: expected a URL such as https://api.example.com/v1, without query or fragment")
+    return url.rstrip("/")
+
+
+def _secret(variable: str, value: str, where: str) -> Secret:
+    if len(value) < MIN_LENGTH:
+        raise TargetError(f"{where}: {variable} has fewer than {MIN_LENGTH} characters and could not be redacted")
+    if not value.isascii() or not value.isprintable() or value != value.strip():
+        raise TargetError(f"{where}: {variable} holds characters that no header can carry; check for line ends")
+    return Secret(variable, value)
+
+
+class _File:
+    """One target file while it is read."""
+
+    def __init__(self, path: Path, environ: Mapping[str, str]) -> None:
+        self.path = path
+        try:
+            self.text = path.read_text()
+            self.document = tomllib.loads(self.text)
+        except FileNotFoundError:
+            raise TargetError(f"{path}: no such file; give a target file or a URL") from None
+        except (OSError, UnicodeDecodeError) as error:
+            raise TargetError(f"{path}: cannot be read: {error}") from error
+        except tomllib.TOMLDecodeError as error:
+            raise TargetError(f"{path}: not TOML: {error}") from error
+        self._validate()
+        self.environ = {**environ, **self._env_file()}  # the file beside the target is the more specific one
+
+    def target(self) -> Target:
+        part = self.document.get
+        url = self._url("base_url")
+        bundle = part("ca_bundle")
+        return Target(
+            name=part("name") or urlsplit(url).hostname or url,
+            base_url=url,
+            contract=part("contract"),
+            keys={name: self._from_environment("keys", name) for name in part("keys", {})},
+            headers=part("headers", {}),
+            ca_bundle=self._beside(bundle, "ca_bundle") if bundle else None,
+            clock=part("clock"),
+            default_model=part("model", {}).get("default"),
+            timeouts=Timeouts(**part("timeouts", {})),
+            limits=Limits(**part("limits", {})),
+            spend=Spend(**{name: Decimal(str(value)) for name, value in part("spend", {}).items()}),
+            control=self._control(),
+            balance=BalancePoint(**{**part("balance"), "url": self._url("balance", "url")}) if part("balance") else None,
+            evidence=self._evidence(),
+            path=self.path,
+        )
+
+    def _control(self) -> ControlPoint | None:
+        if "control" not in self.document:
+            return None
+        return ControlPoint(self._url("control", "url"), self._from_environment("control", "token"))
+
+    def _evidence(self) -> EvidencePoint | None:
+        if (given := self.document.get("evidence")) is None:
+            return None
+        trust = self._beside(given["trust"], "evidence", "trust") if "trust" in given else None
+        return EvidencePoint(self._url("evidence", "url"), given["format"], trust, given.get("test_roots", False))
+
+    def _url(self, *keys: str) -> str:
+        return _checked_url(self._value(*keys), self._where(*keys))
+
+    def _from_environment(self, *keys: str) -> Secret:
+        variable = self._value(*keys)
+        if not self.environ.get(variable):
+            fix = f"export {variable}=... or write it into the env_file"
+            raise TargetError(f"{self._where(*keys)}: the environment has no {variable}; {fix}")
+        return _secret(variable, self.environ[variable], self._where(*keys))
+
+    def _beside(self, name: str, *keys: str) -> Path:
+        found = self.path.parent / name
+        if not found.exists():
+            raise TargetError(f"{self._where(*keys)}: {found} does not exist; paths are relative to the target file")
+        return found
+
+    def _env_file(self) -> dict[str, str]:
+        if "env_file" not in self.document:
+            return {}
+        pairs = {}
+        for number, line in enumerate(self._beside(self.document["env_file"], "env_file").read_text().splitlines(), 1):
+            if not line.strip() or line.lstrip().startswith("#"):
+                continue
+            name, found, value = line.removeprefix("export ").partition("=")
+            if not found:
+                raise TargetError(f"{self.path.parent / self.document['env_file']}:{number}: expected KEY=value")
+            pairs[name.strip()] = value.strip().strip("\"'")
+        return pairs
+
+    def _validate(self) -> None:
+        validator = jsonschema.Draft202012Validator(specs.schema("target"))
+        if problems := [self._problem(error) for error in validator.iter_errors(self.document)]:
+            raise TargetError("\n".join(problems))
+
+    def _problem(self, error: jsonschema.ValidationError) -> str:
+        keys = [str(key) for key in error.absolute_path]
+        if error.validator == "additionalProperties" and isinstance(error.schema, Mapping):
+            allowed = error.schema.get("properties", {})
+            unknown = sorted(error.instance.keys() - allowed.keys())
+            places = ", ".join(self._where(*keys, key) for key in unknown)
+            return f"{places}: no such key; there are: {', '.join(sorted(allowed))}"
+        return f"{self._where(*keys)}: {error.message}"
+
+    def _value(self, *keys: str) -> str:
+        node: Any = self.document
+        for key in keys:
+            node = node[key]
+        return str(node)
+
+    def _where(self, *keys: str) -> str:
+        line = next(_lines_of(self.text, keys), 1)
+        return f"{self.path}:{line}: {'.'.join(keys) or 'target'}"
+
+
+def _lines_of(text: str, keys: tuple[str, ...]) -> Iterator[int]:
+    """Lines on which the key may be defined; best guess first, because TOML parsers keep no positions."""
+    table: tuple[str, ...] = ()
+    for number, line in enumerate(text.splitlines(), start=1):
+        if header := re.match(r"\s*\[+\s*([^\]]+?)\s*\]+", line):
+            table = tuple(part.strip().strip("\"'") for part in header[1].split("."))
+            if table == keys:
+                yield number
+        elif pair := re.match(r"\s*([\w.\-\"']+)\s*=", line):
+            path = (*table, *(part.strip("\"'") for part in pair[1].split(".")))
+            if path == keys or keys[: len(path)] == path:
+                yield number
