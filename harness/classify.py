@@ -19,9 +19,7 @@ SUITES = Path(suites.__file__).parent
 SHAPE_ERRORS = (KeyError, IndexError, TypeError, AttributeError, ValueError)
 
 
-def check_report(
-    item: pytest.Item, call: pytest.CallInfo[None], session: Session, ids: tuple[str, ...]
-) -> CheckReport:
+def check_report(item: pytest.Item, call: pytest.CallInfo[None], session: Session, ids: tuple[str, ...]) -> CheckReport:
     """What this item says of the requirements it carries."""
     outcome, reason, findings, fault = _ending(item, call, session, ids)
     return CheckReport(

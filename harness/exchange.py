@@ -196,7 +196,7 @@ def _unpacked(data: str | Mapping[str, str]) -> bytes:
 def _json_or_none(body: bytes | str) -> Any:
     try:
         return json.loads(body, parse_float=Decimal, parse_constant=_refused_constant)
-    except (ValueError, RecursionError):
+    except (ValueError, RecursionError, ArithmeticError):  # ArithmeticError: an exponent that Decimal cannot hold
         return None
 
 

@@ -11,7 +11,17 @@ from pathlib import Path
 from typing import Any
 
 from harness import __version__, excerpt, journal
-from harness.model import CheckReport, CheckRow, Finding, Outcome, RequirementRow, Verdict, finding_to_json, verdict, worst
+from harness.model import (
+    CheckReport,
+    CheckRow,
+    Finding,
+    Outcome,
+    RequirementRow,
+    Verdict,
+    finding_to_json,
+    verdict,
+    worst,
+)
 from harness.session import Session
 from specs import Contract, Requirement
 

@@ -201,7 +201,9 @@ class _File:
             limits=Limits(**part("limits", {})),
             spend=Spend(**{name: Decimal(str(value)) for name, value in part("spend", {}).items()}),
             control=self._control(),
-            balance=BalancePoint(**{**part("balance"), "url": self._url("balance", "url")}) if part("balance") else None,
+            balance=BalancePoint(**{**part("balance"), "url": self._url("balance", "url")})
+            if part("balance")
+            else None,
             evidence=self._evidence(),
             path=self.path,
         )

@@ -40,6 +40,14 @@ def objects(value: object) -> list[dict[str, Any]]:
     return [item for item in listed(value) if isinstance(item, dict)]
 
 
+def shown(value: object, limit: int = 200) -> str:
+    """A value off the wire for the `observed` of a problem: cut, and safe for a document nested to the brim."""
+    try:
+        return repr(value)[:limit]
+    except RecursionError:
+        return "a document nested too deeply to show"
+
+
 # --- What was asked --------------------------------------------------------------------------------------------
 
 

@@ -1,0 +1,28 @@
+"""What any evidence format boils down to. Adapters make it; the judge reads nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+MAX_DOCUMENT_BYTES = 4 * 1024 * 1024
+MAX_ATTESTATIONS = 64
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """One attested machine. Everything but `quote` is what the server says, until something proves it."""
+
+    format: str
+    raw: bytes  # the document as it came off the wire
+    quote: bytes
+    binding: str  # the formula of report_data; `nonce` is filled in by the judge
+    fields: Mapping[str, bytes]  # what the formula binds, besides the nonce
+    event_log: tuple[Any, ...] | None = None
+    echoed_nonce: bytes | None = None
+    public_key: bytes | None = None  # 64 bytes x and y of the key whose address is bound
+    compose: str | None = None  # the text whose hash was measured
+    measured_claims: Mapping[str, str] = field(default_factory=dict)  # field of the TD report -> hex, per the JSON
+    event_claims: Mapping[str, str] = field(default_factory=dict)  # event name -> hex of its payload, per the JSON
+    says: Mapping[str, str] = field(default_factory=dict)  # statements nothing in the evidence can prove

@@ -1,0 +1,157 @@
+"""What the engine lets pass and a careful verifier does not: encoding, roles, CRL dates, identity fields.
+
+Every function returns all the problems it sees; none of them repeats a check of the engine.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any
+
+import dcap_qvl
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.x509.oid import NameOID
+
+from harness.attest.collateral import Trust
+from harness.attest.layout import Layout
+from harness.attest.policy import Policy
+from harness.attest.verdict import Code, Problem
+
+_PEM = re.compile(r"-----BEGIN CERTIFICATE-----.*?-----END CERTIFICATE-----", re.DOTALL)
+_SGX_TCB = "1.2.840.113741.1.13.1.2"
+_EMBEDDED_CHAIN = 5
+
+
+def examine(layout: Layout, trust: Trust, at: datetime, policy: Policy) -> list[Problem]:
+    """For a quote that the engine accepted. `at` is aware."""
+    chain = _chain(layout.certification.rstrip(b"\0").decode("ascii", "replace"))
+    return [
+        *_encoding(layout, chain, policy),
+        *_embedded_root(chain, trust),
+        *_pck(chain, trust),
+        *_signer_roles(trust),
+        *_revocation_lists(trust, at),
+    ]
+
+
+def revoked_code(layout: Layout, trust: Trust) -> Code:
+    """The engine says that something is revoked; this says what. CHAIN_REVOKED when it cannot be told."""
+    try:
+        chain = _chain(layout.certification.rstrip(b"\0").decode("ascii", "replace"))
+        pck_crl, root_crl = _crl(trust, "pck_crl"), _crl(trust, "root_ca_crl")
+        signer = _chain(trust.members["tcb_info_issuer_chain"])[0]
+        candidates = (
+            (chain[0], pck_crl, Code.PCK_REVOKED),
+            (chain[1], root_crl, Code.PCK_ISSUER_REVOKED),
+            (signer, root_crl, Code.TCB_SIGNER_REVOKED),
+        )
+        found = (code for certificate, crl, code in candidates if _lists(crl, certificate))
+        return next(found, Code.CHAIN_REVOKED)
+    except (ValueError, IndexError):
+        return Code.CHAIN_REVOKED
+
+
+def _encoding(layout: Layout, chain: list[x509.Certificate], policy: Policy) -> Iterator[Problem]:
+    if layout.certification_type != _EMBEDDED_CHAIN:
+        reason = f"inner certification type {layout.certification_type}, expected {_EMBEDDED_CHAIN}"
+        yield Problem(Code.QUOTE_CERTIFICATION_UNSUPPORTED, reason)
+    canonical = b"".join(certificate.public_bytes(Encoding.PEM) for certificate in chain)
+    text = layout.certification.rstrip(b"\0")
+    if text.rstrip(b"\n") != canonical.rstrip(b"\n"):
+        yield Problem(Code.QUOTE_MALFORMED, "the PEM chain holds bytes that belong to no certificate")
+    if policy.zero_padding_only and any(layout.trailing):
+        yield Problem(Code.QUOTE_TRAILING_DATA, f"{len(layout.trailing)} bytes after the quote are not zero padding")
+
+
+def _embedded_root(chain: list[x509.Certificate], trust: Trust) -> Iterator[Problem]:
+    """The engine anchors at its own root and never looks at the one that comes with the quote."""
+    if len(chain) != 3:
+        yield Problem(Code.CHAIN_INVALID, f"{len(chain)} certificates in the quote, expected leaf, CA and root")
+        return
+    root = chain[2]
+    if trust.root_der is not None and root.public_bytes(Encoding.DER) != trust.root_der:
+        yield Problem(Code.ROOT_UNTRUSTED, "the root inside the quote is not the trusted root")
+    if trust.root_der is None and not _issued(root, root):
+        yield Problem(Code.CHAIN_INVALID, "the root inside the quote is not signed by itself")
+    if not _issued(chain[1], root):
+        yield Problem(Code.CHAIN_INVALID, "the root inside the quote did not sign the CA next to it")
+
+
+def _pck(chain: list[x509.Certificate], trust: Trust) -> Iterator[Problem]:
+    if not chain:
+        return
+    extension = dcap_qvl.parse_pck_extension_from_pem(chain[0].public_bytes(Encoding.PEM))
+    info = json.loads(trust.members["tcb_info"])
+    if extension.pce_id.hex() != str(info.get("pceId", "")).lower():
+        yield Problem(Code.PCK_PCEID_MISMATCH, f"PCK has PCEID {extension.pce_id.hex()}, TCB info {info.get('pceId')}")
+    components = [_number(extension.get_value(f"{_SGX_TCB}.{n}")) for n in range(1, 17)]
+    if components != list(extension.cpu_svn):
+        yield Problem(Code.PCK_SVN_INCONSISTENT, f"CPUSVN {extension.cpu_svn.hex()}, components {components}")
+    if info.get("version") not in (2, 3) or info.get("tcbType") != 0:
+        reason = f"version {info.get('version')}, tcbType {info.get('tcbType')}: expected 2 or 3, and 0"
+        yield Problem(Code.TCB_INFO_MALFORMED, reason)
+
+
+def _signer_roles(trust: Trust) -> Iterator[Problem]:
+    for member in ("tcb_info_issuer_chain", "qe_identity_issuer_chain"):
+        chain = _chain(trust.members[member])
+        if not chain or "SGX TCB Signing" not in _common_name(chain[0]):
+            name = _common_name(chain[0]) if chain else "nothing"
+            yield Problem(Code.TCB_SIGNER_WRONG_ROLE, f"{member}: signed by {name!r}, not by a TCB signing key")
+
+
+def _revocation_lists(trust: Trust, at: datetime) -> Iterator[Problem]:
+    for member in ("root_ca_crl", "pck_crl"):
+        crl = _crl(trust, member)
+        if crl.last_update_utc > at:
+            yield Problem(Code.CRL_NOT_YET_VALID, f"{member}: issued {crl.last_update_utc.isoformat()}")
+        present = {extension.oid for extension in crl.extensions}
+        for needed in (x509.CRLNumber, x509.AuthorityKeyIdentifier):
+            if needed.oid not in present:
+                yield Problem(Code.CRL_INVALID, f"{member}: no {needed.__name__} extension")
+    issuers = _chain(trust.members["pck_crl_issuer_chain"])
+    if not issuers or not _signed_by(_crl(trust, "pck_crl"), issuers[0]):
+        yield Problem(Code.CRL_ISSUER_INVALID, "pck_crl_issuer_chain: its first certificate did not sign the PCK CRL")
+
+
+def _chain(text: str) -> list[x509.Certificate]:
+    try:
+        return [x509.load_pem_x509_certificate(match.encode()) for match in _PEM.findall(text)]
+    except ValueError:
+        return []
+
+
+def _crl(trust: Trust, member: str) -> x509.CertificateRevocationList:
+    return x509.load_der_x509_crl(bytes.fromhex(trust.members[member]))
+
+
+def _lists(crl: x509.CertificateRevocationList, certificate: x509.Certificate) -> bool:
+    same_issuer = crl.issuer == certificate.issuer
+    return same_issuer and crl.get_revoked_certificate_by_serial_number(certificate.serial_number) is not None
+
+
+def _signed_by(crl: x509.CertificateRevocationList, issuer: x509.Certificate) -> bool:
+    key = issuer.public_key()
+    return isinstance(key, ec.EllipticCurvePublicKey) and crl.is_signature_valid(key)
+
+
+def _issued(certificate: x509.Certificate, issuer: x509.Certificate) -> bool:
+    try:
+        certificate.verify_directly_issued_by(issuer)
+    except Exception:  # cryptography raises three unrelated kinds here, and all of them mean no
+        return False
+    return True
+
+
+def _common_name(certificate: x509.Certificate) -> str:
+    names = certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME)
+    return str(names[0].value) if names else ""
+
+
+def _number(value: Any) -> int:
+    return int.from_bytes(value or b"", "big")

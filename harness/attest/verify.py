@@ -1,0 +1,134 @@
+"""Judges evidence as a whole and says what it proves, what is only claimed and what nobody could know from it."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+
+from Crypto.Hash import keccak
+
+from harness.attest import binding, eventlog
+from harness.attest.collateral import INTEL_ROOT_KEY_ID, Trust
+from harness.attest.evidence import Evidence
+from harness.attest.policy import DEFAULT, Policy
+from harness.attest.quote import judge_quote
+from harness.attest.verdict import Code, Problem, Verdict
+
+UNKNOWABLE = (
+    "Whether the GPU that answers is attached to this TD: no hardware ties the two, at most a shared nonce does.",
+    "Which weights the model runs: no register measures them, only the text that names them.",
+    "Whether somebody with hands on the machine extracted its keys: attestation cannot see that.",
+    "Whether this very answer was computed inside the TD, unless the answer is signed with the bound key.",
+)
+
+
+@dataclass(frozen=True)
+class Report:
+    quote: Verdict
+    problems: tuple[Problem, ...]  # the quote's first, then those of binding, log and claims
+    proven: tuple[str, ...]
+    claimed: tuple[str, ...]
+    unknowable: tuple[str, ...] = UNKNOWABLE
+
+    @property
+    def accepted(self) -> bool:
+        return not self.problems
+
+    @property
+    def codes(self) -> tuple[Code, ...]:
+        return tuple(problem.code for problem in self.problems)
+
+
+def verify(evidence: Evidence, trust: Trust, nonce: bytes, at: datetime, policy: Policy = DEFAULT) -> Report:
+    """`nonce` is the challenge that was sent; `at` is aware. Never raises on bad evidence."""
+    verdict = judge_quote(evidence.quote, trust, at, policy)
+    body = {name: bytes.fromhex(value) for name, value in verdict.measurements.items()}
+    bound = [*_binding(evidence, nonce, body), *_key(evidence)]
+    replayed = eventlog.replay(evidence.event_log) if evidence.event_log is not None else None
+    logged = _log(replayed, body)
+    contradicted = [*_claims(evidence, verdict, replayed), *_compose(evidence, replayed, body)]
+    problems = (*verdict.problems, *bound, *logged, *contradicted)
+    proven = _proven(evidence, verdict, nonce, bound, logged, contradicted) if verdict.accepted else ()
+    return Report(verdict, problems, proven, _claimed(evidence))
+
+
+def _binding(evidence: Evidence, nonce: bytes, body: dict[str, bytes]) -> Iterator[Problem]:
+    """The echo in the JSON proves nothing, but a wrong one is a fault of its own."""
+    if evidence.echoed_nonce is not None and not hmac.compare_digest(evidence.echoed_nonce, nonce):
+        yield Problem(Code.NONCE_NOT_ECHOED, f"sent {nonce.hex()}, the report repeats {evidence.echoed_nonce.hex()}")
+    if "report_data" in body:
+        yield from binding.check(evidence.binding, {**evidence.fields, "nonce": nonce}, body["report_data"])
+
+
+def _key(evidence: Evidence) -> Iterator[Problem]:
+    if evidence.public_key is None:
+        return
+    address = keccak.new(digest_bits=256, data=evidence.public_key).digest()[12:]
+    if address != evidence.fields.get("address"):
+        yield Problem(Code.KEY_ADDRESS_MISMATCH, f"the public key has address 0x{address.hex()}")
+
+
+def _log(replayed: eventlog.Replay | None, body: dict[str, bytes]) -> list[Problem]:
+    if replayed is None:
+        return [Problem(Code.EVENTLOG_MISSING, "no event log: the RTMRs cannot be explained")]
+    if "rt_mr0" not in body:
+        return list(replayed.problems)
+    quoted = [body[f"rt_mr{n}"] for n in range(4)]
+    return [*replayed.problems, *replayed.against(quoted)]
+
+
+def _claims(evidence: Evidence, verdict: Verdict, replayed: eventlog.Replay | None) -> Iterator[Problem]:
+    for name, said in evidence.measured_claims.items():
+        found = verdict.measurements.get(name)
+        if found is not None and said != found:
+            yield Problem(Code.CLAIM_CONTRADICTED, f"the report says {name} is {said}, the quote says {found}")
+    for name, said in evidence.event_claims.items():
+        logged = replayed.named.get(name) if replayed else None
+        if logged is not None and said != logged.hex():
+            yield Problem(Code.CLAIM_CONTRADICTED, f"the report says {name} is {said}, the log says {logged.hex()}")
+
+
+def _compose(evidence: Evidence, replayed: eventlog.Replay | None, body: dict[str, bytes]) -> Iterator[Problem]:
+    """The compose text is what the operator says runs; its hash must be in RTMR3 and in mr_config_id."""
+    if evidence.compose is None or replayed is None:
+        return
+    digest = hashlib.sha256(evidence.compose.encode("utf-8", "surrogatepass")).digest()
+    measured = replayed.named.get("compose-hash")
+    if measured != digest:
+        found = measured.hex() if measured is not None else "absent"
+        yield Problem(Code.COMPOSE_MISMATCH, f"app_compose hashes to {digest.hex()}, compose-hash is {found}")
+    if "mr_config_id" in body and body["mr_config_id"] != b"\x01" + digest + bytes(15):
+        reason = f"mr_config_id {body['mr_config_id'].hex()} does not hold the hash of app_compose"
+        yield Problem(Code.CONFIG_ID_MISMATCH, reason)
+
+
+def _proven(
+    evidence: Evidence,
+    verdict: Verdict,
+    nonce: bytes,
+    bound: list[Problem],
+    logged: list[Problem],
+    contradicted: list[Problem],
+) -> tuple[str, ...]:
+    intel = verdict.root_key_id == INTEL_ROOT_KEY_ID
+    root = "Intel's root" if intel else "a TEST root, not Intel's"
+    proven = [f"A TDX machine of FMSPC {verdict.fmspc} under {root} made this quote; TCB status {verdict.status}."]
+    proven.append("The trust domain runs without debug, profiling or migration.")
+    if not bound:
+        address = evidence.fields["address"].hex() if "address" in evidence.fields else "named in the evidence"
+        proven.append(f"It was made for nonce {nonce.hex()[:16]}..., by a TD that names the key {address}.")
+    if not logged:
+        proven.append("The event log is the one that was measured: all four RTMRs replay.")
+    if not logged and not contradicted and evidence.compose is not None:
+        proven.append("The app_compose text is the one that was measured at boot.")
+    return tuple(proven)
+
+
+def _claimed(evidence: Evidence) -> tuple[str, ...]:
+    claims = [f"{name}: {value}" for name, value in sorted(evidence.says.items())]
+    claims.append("That these measurements are those of good software: no reference values were given to compare.")
+    claims.append("Names and payloads of boot events in RTMR0 to RTMR2: only their digests are measured.")
+    return tuple(claims)

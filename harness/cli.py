@@ -1,0 +1,239 @@
+"""The command `assay`. Reads the command line and prints; the work is done elsewhere."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.console import Console
+
+import reports
+import specs
+from harness import __version__, explain, mock, results
+from harness import run as running
+from harness.model import Exit
+from harness.session import PROFILES, new_run_id
+from harness.target import TargetError
+
+OUT = Console(highlight=False)
+ERR = Console(stderr=True, highlight=False)
+CONTRACT_ERRORS = (specs.SpecError, TargetError, mock.MockFault, running.OverCap, FileNotFoundError)
+
+
+class _Assay(click.Group):
+    def invoke(self, ctx: click.Context) -> Any:
+        """Every expected failure ends in one clear line and exit code 2."""
+        try:
+            return super().invoke(ctx)
+        except CONTRACT_ERRORS as error:
+            ERR.print("error:", style="bold red", end=" ")
+            ERR.print(str(error), markup=False)
+            raise SystemExit(Exit.BAD_INVOCATION) from error
+
+
+as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON for a machine.")
+
+
+@click.group(cls=_Assay, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(__version__, prog_name="assay")
+def main() -> None:
+    """Say with evidence whether a confidential-inference API does what it promises.
+
+    Exit codes: 0 conforms, 1 does not, 2 bad invocation or bad file, 3 fault of the harness,
+    4 incomplete (a MUST was not observed).
+    """
+
+
+@main.command()
+@as_json
+def contracts(as_json: bool) -> None:
+    """List the contracts a deployment can be judged by."""
+    loaded = [specs.load(name) for name in specs.names()]
+    rows = [explain.contract_row(contract) for contract in loaded]
+    if as_json:
+        return click.echo(json.dumps(rows, indent=1))
+    OUT.print(explain.contract_table(rows))
+    return None
+
+
+@main.command(name="explain")
+@click.argument("requirement", metavar="ID")
+@click.option("--contract", help="Explain it as this contract states it.")
+@as_json
+def explain_command(requirement: str, contract: str | None, as_json: bool) -> None:
+    """Show a requirement: what it says, where it comes from, what checks it, which defects prove the check."""
+    row = explain.requirement_row(requirement, contract)
+    if as_json:
+        return click.echo(json.dumps(row, indent=1))
+    OUT.print(explain.requirement_panel(row))
+    return None
+
+
+@main.command(name="mock", context_settings={"ignore_unknown_options": True, "allow_extra_args": True})
+@click.argument("contract", required=False)
+@click.pass_context
+def mock_command(ctx: click.Context, contract: str | None) -> None:
+    """Serve the reference implementation of a contract until interrupted.
+
+    \b
+    --port P                port of the loopback (0: a free one)
+    --write-target FILE     describe this mock: keys, control token, capabilities
+    --control-token TOKEN   switch the control API on (--write-target alone makes one)
+    --defect NAME           do one thing wrong (repeatable)
+    --list-defects          print name, requirement and summary of every defect
+    --ttft MS --itl MS --tokens N     shape the timing and the length of answers
+    --state FILE            keep accounts and ledger in this file
+    --export-trust DIR      write the test root and its collateral
+    """
+    line = [contract] if contract else []
+    with contextlib.suppress(KeyboardInterrupt):
+        raise SystemExit(subprocess.call([sys.executable, "-m", "mockserver", *line, *ctx.args]))  # noqa: S603
+
+
+def _request_options(command: Any) -> Any:
+    for option in reversed(
+        (
+            click.option("--target", required=True, help="URL, target.toml, or `mock` to start one."),
+            click.option("--base-url", help="Overrides the base_url of the target file."),
+            click.option("--only", multiple=True, metavar="ID", help="Only this requirement (repeatable)."),
+            click.option("--suite", "suites", multiple=True, metavar="NAME", help="Only this suite (repeatable)."),
+            click.option("--profile", type=click.Choice(PROFILES), default="standard", show_default=True),
+            click.option("--seed", type=int, default=1, show_default=True, help="Seed of generated inputs."),
+            click.option("-n", "--workers", type=click.IntRange(0), default=0, help="Worker processes."),
+            click.option("--cap", "cap_usd", metavar="USD", help="Spend cap, overrides the target file."),
+            click.option("--fuzz-seconds", type=float, help="How long the fuzz suite may take."),
+            click.option("--defect", "defects", multiple=True, metavar="NAME", help="With --target mock: break it."),
+        )
+    ):
+        command = option(command)
+    return command
+
+
+@contextlib.contextmanager
+def _requested(contract: str, target: str, defects: tuple[str, ...], **asked: Any) -> Iterator[running.Request]:
+    """The request, with the mock running around it when the target is the word `mock`."""
+    if target != "mock" and defects:
+        raise click.UsageError("--defect goes with --target mock: another deployment has its own defects")
+    with contextlib.ExitStack() as stack:
+        if target == "mock":
+            target = str(stack.enter_context(mock.running(contract, defects)))
+        yield running.Request(contract=contract, target=target, **asked)
+
+
+@main.command(name="plan")
+@click.argument("contract")
+@_request_options
+@as_json
+def plan_command(contract: str, as_json: bool, **asked: Any) -> None:
+    """Show what a run will ask, and what it costs at most. Makes no paid call."""
+    with _requested(contract, **asked) as request:
+        planned = running.plan(request, ERR)
+    if as_json:
+        return click.echo(json.dumps(planned, indent=1))
+    OUT.print(explain.plan_table(planned))
+    return None
+
+
+@main.command(name="run")
+@click.argument("contracts", nargs=-1, required=True, metavar="CONTRACT...")
+@_request_options
+@click.option("--out", type=click.Path(path_type=Path), help="Folder of the run (default out/<run>).")
+@as_json
+def run_command(contracts: tuple[str, ...], out: Path | None, as_json: bool, **asked: Any) -> None:
+    """Judge a deployment. CONTRACT may be repeated; `all` means every contract."""
+    wanted = specs.names() if contracts == ("all",) else list(contracts)
+    for name in wanted:
+        specs.load(name)
+    done: list[tuple[Path, Mapping[str, Any]]] = []
+    for name in wanted:
+        folder = _folder(out, name, alone=len(wanted) == 1)
+        done.append((folder, _run_one(name, folder, quiet=as_json, **asked)))
+    _show(done, as_json=as_json)
+    raise SystemExit(_exit_code([document["exit_code"] for _, document in done]))
+
+
+def _run_one(name: str, folder: Path, *, quiet: bool, **asked: Any) -> Mapping[str, Any]:
+    with _requested(name, **asked) as request:
+        planned = running.plan(request, ERR)
+        ERR.print(explain.plan_line(planned))
+        document = running.run(request, folder, planned, ERR)
+    _render_all(folder, document)
+    return document
+
+
+def _folder(out: Path | None, contract: str, *, alone: bool) -> Path:
+    now = datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+    if out is None:
+        return Path("out") / new_run_id(contract, now)
+    return out if alone else out / contract
+
+
+def _render_all(folder: Path, document: Mapping[str, Any]) -> None:
+    for kind in ("html", "junit", "markdown"):
+        (folder / reports.KINDS[kind][1]).write_text(reports.render(dict(document), kind), encoding="utf-8")
+
+
+def _show(done: list[tuple[Path, Mapping[str, Any]]], *, as_json: bool) -> None:
+    if as_json:
+        rows = [{"folder": str(folder), **_headline(document)} for folder, document in done]
+        return click.echo(json.dumps(rows[0] if len(rows) == 1 else rows, indent=1))
+    for folder, document in done:
+        OUT.print(reports.terminal_summary(dict(document)))
+        OUT.print(
+            f"reports: {folder / reports.KINDS['html'][1]}  (also JUnit, Markdown, results.json)\n", soft_wrap=True
+        )
+    if len(done) > 1:
+        page = done[0][0].parent / "overview.html"
+        links = [(str(folder.name), dict(document)) for folder, document in done]
+        page.write_text(reports.render_overview(links), encoding="utf-8")
+        OUT.print(f"overview: {page}", soft_wrap=True)
+    return None
+
+
+def _headline(document: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: document[key] for key in ("verdict", "exit_code", "counts", "spend")}
+
+
+def _exit_code(codes: list[int]) -> int:
+    """The worst of several runs, by what it says about the target: a breach outranks a gap."""
+    order = [Exit.DOES_NOT_CONFORM, Exit.BAD_INVOCATION, Exit.HARNESS_FAULT, Exit.INCOMPLETE, Exit.CONFORMS]
+    return int(min(codes, key=lambda code: order.index(Exit(code))))
+
+
+@main.command(name="prove", context_settings={"ignore_unknown_options": True})
+@click.argument("arguments", nargs=-1, type=click.UNPROCESSED, metavar="[CONTRACT] [OPTIONS]")
+def prove_command(arguments: tuple[str, ...]) -> None:
+    """Prove that every check can fail: one mock a defect, killed by name.
+
+    \b
+    --only ID         only the defects of this requirement (repeatable)
+    --defect NAME     only this defect (repeatable)
+    --wide            run every check on every defect, and report what else turned red
+    -n WORKERS        worker processes (default: one a core)
+    --out DIR         where proof.json and the table go (default out/proof-CONTRACT)
+    """
+    raise SystemExit(subprocess.call([sys.executable, "-m", "suites.selftest.prove", *arguments]))  # noqa: S603
+
+
+@main.command(name="report")
+@click.argument("run", type=click.Path(exists=True, path_type=Path), metavar="RUN")
+@click.option("--format", "kind", type=click.Choice(sorted(reports.KINDS)), default="text", show_default=True)
+@click.option("--output", type=click.Path(path_type=Path), help="Write to this file instead of printing.")
+def report_command(run: Path, kind: str, output: Path | None) -> None:
+    """Render the results of a run again, in any format."""
+    text = reports.render(dict(results.read(run)), kind)
+    if output is None:
+        return click.echo(text)
+    output.write_text(text, encoding="utf-8")
+    return None
+
+
+if __name__ == "__main__":
+    main()

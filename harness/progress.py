@@ -1,0 +1,75 @@
+"""Shows a run as it goes: one moving line on a terminal, one plain line a suite where there is none."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+import pytest
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+from harness.model import CheckReport, Outcome
+from harness.plugin import PROPERTY
+
+STYLES = {Outcome.FAIL: "bold red", Outcome.ERROR: "magenta", Outcome.WARN: "yellow", Outcome.PASS: "green"}
+
+
+class Reporter:
+    """A pytest plugin that takes the place of pytest's own terminal reporter."""
+
+    def __init__(self, console: Console, title: str) -> None:
+        self.console, self.title = console, title
+        self.counts: Counter[Outcome] = Counter()
+        self.suite = ""
+        self.bar: Progress | None = None
+        self.task: Any = None
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_configure(self, config: pytest.Config) -> None:
+        theirs = config.pluginmanager.getplugin("terminalreporter")
+        if theirs is not None:
+            config.pluginmanager.unregister(theirs)
+
+    def pytest_collection_finish(self, session: pytest.Session) -> None:
+        if self.console.is_terminal:
+            self.bar = Progress(
+                SpinnerColumn(),
+                TextColumn("{task.description}"),
+                BarColumn(),
+                MofNCompleteColumn(),
+                TimeElapsedColumn(),
+                console=self.console,
+                transient=True,
+            )
+            self.bar.start()
+            self.task = self.bar.add_task(self.title, total=len(session.items) or None)
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        made = dict(report.user_properties).get(PROPERTY)
+        if not isinstance(made, dict) or (report.when == "setup" and report.passed):
+            return
+        check = CheckReport.from_json(made)
+        self.counts[check.outcome] += 1
+        suite = report.nodeid.split("/")[-2] if "/" in report.nodeid else report.nodeid
+        if self.bar is not None:
+            self.bar.update(self.task, advance=1, description=f"{self.title} · {suite}")
+        elif suite != self.suite:
+            self.console.print(f"{self.title}: {suite} ...", highlight=False)
+        self.suite = suite
+        if check.outcome in {Outcome.FAIL, Outcome.ERROR}:
+            said = check.reason or (check.findings[0].message if check.findings else "")
+            first = said.splitlines()[0] if said else ""
+            self.console.print(
+                f"[{STYLES[check.outcome]}]{check.outcome}[/] {', '.join(check.requirements)}: ",
+                end="",
+                highlight=False,
+            )
+            self.console.print(first, markup=False, highlight=False)
+
+    def pytest_sessionfinish(self) -> None:
+        if self.bar is not None:
+            self.bar.stop()
+
+    def pytest_warning_recorded(self, warning_message: Any) -> None:
+        self.console.print(f"warning: {warning_message.message}", markup=False, highlight=False, style="dim")

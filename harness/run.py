@@ -1,0 +1,140 @@
+"""One run from the command line: plan, refuse what costs too much, run the suites, say how it ended."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+from rich.console import Console
+
+import suites
+from harness import plan as planning
+from harness import results
+from harness.model import Exit
+from harness.plugin import SELECTION, SESSION
+from harness.progress import Reporter
+
+# Only these plugins take part, whatever else is installed beside us: a run must not depend on the machine.
+PLUGINS = ("assay", "xdist", "hypothesispytest", "schemathesis")
+SUITES = Path(suites.__file__).parent
+
+
+@dataclass(frozen=True)
+class Request:
+    """What `assay plan` and `assay run` were asked for."""
+
+    contract: str
+    target: str
+    base_url: str | None = None
+    only: tuple[str, ...] = ()
+    suites: tuple[str, ...] = ()
+    profile: str = "standard"
+    seed: int = 1
+    workers: int = 0
+    cap_usd: str | None = None
+    fuzz_seconds: float | None = None
+    paths: tuple[Path, ...] = field(default=())  # test files, when the caller knows which are needed
+
+    def arguments(self) -> list[str]:
+        """The command line of pytest for this request."""
+        line = [f"--contract={self.contract}", f"--target={self.target}", f"--assay-profile={self.profile}"]
+        line += [f"--only={i}" for i in self.only] + [f"--suite={name}" for name in self.suites]
+        line += [f"--assay-seed={self.seed}"]
+        optional = {"--base-url": self.base_url, "--assay-cap": self.cap_usd, "--fuzz-seconds": self.fuzz_seconds}
+        line += [f"{flag}={value}" for flag, value in optional.items() if value is not None]
+        return line
+
+
+class OverCap(Exception):
+    """The plan may cost more than the cap allows."""
+
+
+def plan(request: Request, console: Console) -> dict[str, Any]:
+    """plan.json of a request. Collects the checks and reads prices; makes no paid call."""
+    taker = _PlanTaker()
+    code = _pytest([*request.arguments(), "--collect-only"], request, [taker, Reporter(console, request.contract)])
+    if taker.document is None:
+        raise SystemExit(_exit_of(code))
+    return taker.document
+
+
+class _PlanTaker:
+    document: dict[str, Any] | None = None
+
+    def pytest_collection_finish(self, session: pytest.Session) -> None:
+        run, chosen = session.config.stash[SESSION], session.config.stash[SELECTION]
+        self.document = planning.document(planning.make(session.items, chosen, run), chosen, run)
+        self.document["cap_usd"] = str(run.options.cap_usd or run.target.spend.cap_usd)
+        run.close()
+
+
+def run(request: Request, out: Path, planned: Mapping[str, Any], console: Console) -> Mapping[str, Any]:
+    """Run the suites into the folder `out` and return results.json. Raises OverCap, SystemExit."""
+    usd, cap = Decimal(planned["usd"]), Decimal(planned["cap_usd"])
+    if usd > cap:
+        raise OverCap(
+            f"the run may cost up to ${usd} and the cap is ${cap}: "
+            "raise [spend] cap_usd in the target file, or choose --profile quick, --suite or --only"
+        )
+    out.mkdir(parents=True, exist_ok=True)
+    planning.write({k: v for k, v in planned.items() if k != "cap_usd"}, out)
+    spread = [f"-n{request.workers}", "--dist=loadfile"] if request.workers > 1 else []
+    line = [*request.arguments(), f"--assay-out={out}", *spread]
+    code = _pytest(line, request, [_Estimate(planned), Reporter(console, request.contract)])
+    if not (out / "results.json").is_file():
+        raise SystemExit(_exit_of(code))
+    return results.read(out)
+
+
+class _Estimate:
+    """Tells the budget what the plan foresaw, so that the results show both."""
+
+    def __init__(self, planned: Mapping[str, Any]) -> None:
+        self.planned = planned
+
+    def pytest_collection_finish(self, session: pytest.Session) -> None:
+        if (run := session.config.stash.get(SESSION, None)) is not None:
+            run.budget.estimate(Decimal(self.planned["usd"]), self.planned["calls"])
+
+
+def _pytest(line: Sequence[str], request: Request, plugins: list[object]) -> int:
+    fixed = ["-p", "no:cacheprovider", f"-c{SUITES / 'pytest.ini'}", f"--rootdir={SUITES.parent}"]
+    chosen = [word for name in PLUGINS for word in ("-p", name)]
+    paths = [str(path) for path in request.paths] or [str(SUITES)]
+    with _environment(PYTEST_DISABLE_PLUGIN_AUTOLOAD="1", PYTEST_ADDOPTS=""), _no_bytecode():
+        return int(pytest.main([*fixed, *chosen, *line, *paths], plugins=plugins))
+
+
+@contextmanager
+def _environment(**changes: str) -> Iterator[None]:
+    before = {name: os.environ.get(name) for name in changes}
+    os.environ.update(changes)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            os.environ.pop(name, None)
+            if value is not None:
+                os.environ[name] = value
+
+
+@contextmanager
+def _no_bytecode() -> Iterator[None]:
+    """An installed package is not ours to write into: keep pytest's rewritten checks out of site-packages."""
+    before, sys.dont_write_bytecode = sys.dont_write_bytecode, not os.access(SUITES, os.W_OK)
+    try:
+        yield
+    finally:
+        sys.dont_write_bytecode = before
+
+
+def _exit_of(pytest_code: int) -> Exit:
+    usage = {pytest.ExitCode.USAGE_ERROR, pytest.ExitCode.NO_TESTS_COLLECTED}
+    return Exit.BAD_INVOCATION if pytest_code in usage else Exit.HARNESS_FAULT
