@@ -63,7 +63,7 @@ def replay(events: Sequence[Any]) -> Replay:
             continue
         problems += _content_problems(n, event, named)
         register = event["imr"]
-        registers[register] = hashlib.sha384(registers[register] + bytes.fromhex(event["digest"])).digest()
+        registers[register] = hashlib.sha384(registers[register] + _extended(event)).digest()
         _remember(event, named)
     return Replay(tuple(registers), named, tuple(problems))
 
@@ -76,7 +76,8 @@ def _shape_problem(event: Any) -> str | None:
         return f"imr: expected 0 to 3, got {register!r}"
     if type(kind) is not int or not 0 <= kind < 2**32:
         return f"event_type: expected an unsigned 32-bit number, got {kind!r}"
-    if not _matches(_DIGEST, event.get("digest")):
+    digest = event.get("digest")
+    if not _matches(_DIGEST, digest) and not (kind == RUNTIME_EVENT and digest in (None, "")):
         return "digest: expected 48 bytes in hex"
     if not isinstance(event.get("event", ""), str) or not _matches(_HEX, event.get("event_payload", "")):
         return "event and event_payload: expected a name, and bytes in hex"
@@ -95,7 +96,7 @@ def _content_problems(n: int, event: Mapping[str, Any], named: Mapping[str, byte
         reason = f"event {n}: {name!r} on an event whose payload nothing proves"
         return [Problem(Code.EVENTLOG_NAME_MISUSED, reason)] if misused else []
     problems = []
-    if bytes.fromhex(event["digest"]) != _digest(name, bytes.fromhex(event.get("event_payload", ""))):
+    if _extended(event) != _digest(name, bytes.fromhex(event.get("event_payload", ""))):
         problems.append(Problem(Code.EVENTLOG_DIGEST_MISMATCH, f"event {n}: {name!r}: digest is not of its payload"))
     if name in named and _LAST_SYSTEM_EVENT not in named:
         problems.append(Problem(Code.EVENTLOG_NAME_MISUSED, f"event {n}: {name!r} occurs twice before system-ready"))
@@ -106,6 +107,13 @@ def _remember(event: Mapping[str, Any], named: dict[str, bytes]) -> None:
     """Applications may extend any name after system-ready, so nothing later counts."""
     if event["imr"] == APPLICATION_REGISTER and _LAST_SYSTEM_EVENT not in named:
         named.setdefault(event.get("event", ""), bytes.fromhex(event.get("event_payload", "")))
+
+
+def _extended(event: Mapping[str, Any]) -> bytes:
+    """What went into the register. Newer guests leave the digest of a runtime event out: it follows from the rest."""
+    if event.get("digest"):
+        return bytes.fromhex(event["digest"])
+    return _digest(event.get("event", ""), bytes.fromhex(event.get("event_payload", "")))
 
 
 def _digest(name: str, payload: bytes) -> bytes:

@@ -75,12 +75,18 @@ def _engine_problem(appraisal: Appraisal, layout: Layout, trust: Trust) -> list[
 
 def _disagreement(measurements: dict[str, str], claims: dict[str, Any]) -> list[Problem]:
     """Two parsers of one quote must read the same fields, or one of them judges another quote."""
-    (theirs,) = claims["report"].values()
+    (nested,) = claims["report"].values()
+    theirs = _flat(nested)
     shared = [name for name in measurements if isinstance(theirs.get(name), str)]
     differing = [name for name in shared if theirs[name] != measurements[name]]
     if "report_data" in shared and not differing:
         return []
     return [Problem(Code.ENGINE_DISAGREES, f"two readings of the quote differ in {differing or 'report_data'}")]
+
+
+def _flat(report: dict[str, Any]) -> dict[str, Any]:
+    """TD report 1.5 and its extension hold the older report in a member called base."""
+    return {**_flat(report["base"]), **report} if "base" in report else report
 
 
 def _unexpected(measurements: dict[str, str], policy: Policy) -> list[Problem]:

@@ -92,7 +92,7 @@ def _claims(evidence: Evidence, verdict: Verdict, replayed: eventlog.Replay | No
 
 
 def _compose(evidence: Evidence, replayed: eventlog.Replay | None, body: dict[str, bytes]) -> Iterator[Problem]:
-    """The compose text is what the operator says runs; its hash must be in RTMR3 and in mr_config_id."""
+    """The compose text is what the operator says runs; its hash must be in RTMR3, and in mr_config_id where that is set."""
     if evidence.compose is None or replayed is None:
         return
     digest = hashlib.sha256(evidence.compose.encode("utf-8", "surrogatepass")).digest()
@@ -100,7 +100,8 @@ def _compose(evidence: Evidence, replayed: eventlog.Replay | None, body: dict[st
     if measured != digest:
         found = measured.hex() if measured is not None else "absent"
         yield Problem(Code.COMPOSE_MISMATCH, f"app_compose hashes to {digest.hex()}, compose-hash is {found}")
-    if "mr_config_id" in body and body["mr_config_id"] != b"\x01" + digest + bytes(15):
+    # older guests leave mr_config_id at zero; then RTMR3 alone carries the hash
+    if body.get("mr_config_id", bytes(48)) not in (bytes(48), b"\x01" + digest + bytes(15)):
         reason = f"mr_config_id {body['mr_config_id'].hex()} does not hold the hash of app_compose"
         yield Problem(Code.CONFIG_ID_MISMATCH, reason)
 
@@ -115,7 +116,7 @@ def _proven(
 ) -> tuple[str, ...]:
     intel = verdict.root_key_id == INTEL_ROOT_KEY_ID
     root = "Intel's root" if intel else "a TEST root, not Intel's"
-    proven = [f"A TDX machine of FMSPC {verdict.fmspc} under {root} made this quote; TCB status {verdict.status}."]
+    proven = [f"A TDX machine of FMSPC {verdict.fmspc} under {root}, made this quote; TCB status {verdict.status}."]
     proven.append("The trust domain runs without debug, profiling or migration.")
     if not bound:
         address = evidence.fields["address"].hex() if "address" in evidence.fields else "named in the evidence"
