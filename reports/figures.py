@@ -1,0 +1,109 @@
+"""Numbers of a run turned into coordinates for inline SVG. It draws nothing itself and invents no point."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+PERCENTILES = ("p50", "p90", "p95", "p99", "max")
+
+
+@dataclass(frozen=True)
+class Point:
+    name: str
+    value: float
+    x: float
+
+
+@dataclass(frozen=True)
+class Range:
+    """One distribution: its label and its percentiles, placed from 0 to 100 on a logarithmic axis."""
+
+    label: str
+    points: tuple[Point, ...]
+
+
+@dataclass(frozen=True)
+class Segment:
+    name: str
+    count: int
+    x: float
+    width: float
+
+
+@dataclass(frozen=True)
+class Event:
+    """One server-sent event with the pause before it, which is where a stall shows."""
+
+    number: int
+    at_ms: float
+    gap_ms: float
+    x: float
+    data: str
+
+
+def segments(counts: Mapping[str, int]) -> list[Segment]:
+    """The proportion bar: widths add up to 100."""
+    total = sum(counts.values()) or 1
+    made, x = [], 0.0
+    for name, count in counts.items():
+        width = 100 * count / total
+        made.append(Segment(name, count, round(x, 3), round(width, 3)))
+        x += width
+    return made
+
+
+def timeline(events: Sequence[Mapping[str, Any]]) -> list[Event]:
+    """Events as they arrived, placed from 0 to 100 over the time from the request to the last event."""
+    last = max((float(event["at_ms"]) for event in events), default=0.0) or 1.0
+    made, before = [], 0.0
+    for number, event in enumerate(events, start=1):
+        at = float(event["at_ms"])
+        made.append(Event(number, at, at - before, round(100 * at / last, 3), str(event["data"])))
+        before = at
+    return made
+
+
+def ranges(figures: object) -> list[Range]:
+    """Every distribution (a mapping that holds p50) anywhere in the figures, on one common axis for each unit name."""
+    found = list(_distributions(figures, ()))
+    values = [value for _, points in found for value in points.values() if value > 0]
+    if not values:
+        return []
+    low, high = math.log10(min(values)), math.log10(max(values))
+    span = (high - low) or 1.0
+    return [
+        Range(
+            " ".join(path).replace("_", " "),
+            tuple(Point(name, value, _place(value, low, span)) for name, value in points.items()),
+        )
+        for path, points in found
+    ]
+
+
+def _place(value: float, low: float, span: float) -> float:
+    return round(100 * (math.log10(value) - low) / span, 3) if value > 0 else 0.0
+
+
+def _distributions(node: object, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], dict[str, float]]]:
+    if not isinstance(node, Mapping) or len(path) > 6:
+        return
+    if isinstance(node.get("p50"), int | float):
+        yield path, {name: float(node[name]) for name in PERCENTILES if isinstance(node.get(name), int | float)}
+        return
+    for key, value in node.items():
+        yield from _distributions(value, (*path, str(key)))
+
+
+def without_ranges(node: object) -> object:
+    """The same figures less what `ranges` draws, so that no number is shown twice."""
+    if not isinstance(node, Mapping):
+        return node
+    kept = {key: without_ranges(value) for key, value in node.items() if not _is_range(value)}
+    return {key: value for key, value in kept.items() if value != {}}
+
+
+def _is_range(node: object) -> bool:
+    return isinstance(node, Mapping) and isinstance(node.get("p50"), int | float)

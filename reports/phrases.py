@@ -1,0 +1,140 @@
+"""The words and order every report uses for verdicts and outcomes. It decides nothing: verdicts come from the run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Any
+
+OUTCOMES = ("fail", "error", "warn", "pass", "not-observed", "not-applicable", "excluded", "waived")
+LEVELS = ("MUST", "SHOULD", "MAY")
+MARKS = {
+    "fail": "✗",
+    "error": "!",
+    "warn": "▲",
+    "pass": "✓",
+    "not-observed": "○",
+    "not-applicable": "–",
+    "excluded": "⊘",
+    "waived": "≈",
+}
+MEANINGS = {
+    "fail": "The target breaks the requirement; the exchange that shows it is kept.",
+    "error": "The check could not be carried out because a prerequisite was missing.",
+    "warn": "A recommendation is not followed, or the answer is acceptable but not what the contract says.",
+    "pass": "The requirement was observed and holds.",
+    "not-observed": "Nothing was seen that could have shown a breach. This is never counted as a pass.",
+    "not-applicable": "The contract says that this deployment does not have the feature.",
+    "excluded": "No client can check it; the reason is written in the contract.",
+    "waived": "A known breach that somebody accepted in writing.",
+}
+VERDICTS = {
+    "conforms": ("Conforms", "No breach was found, and no MUST that applies was left unobserved."),
+    "does-not-conform": (
+        "Does not conform",
+        "At least one requirement is broken. Every breach below comes with evidence.",
+    ),
+    "incomplete": ("Incomplete", "No breach was found, but at least one MUST could not be observed."),
+    "harness-fault": (
+        "Harness fault",
+        "The harness itself failed, so this run speaks neither for nor against the target.",
+    ),
+}
+TEST_ROOTS = "TEST ROOTS"
+TEST_ROOTS_MEANING = (
+    "Attestation evidence was judged against test roots of trust. "
+    "Nothing in this run says anything about real hardware."
+)
+
+
+def verdict(results: Mapping[str, Any]) -> tuple[str, str]:
+    """The headline and the sentence below it; an unknown verdict is shown as it is and not explained."""
+    name = str(results["verdict"])
+    headline, meaning = VERDICTS.get(name, (name, ""))
+    if results["run"].get("interrupted"):
+        meaning = f"{meaning} The run was interrupted before its end.".strip()
+    return headline, meaning
+
+
+def headline(results: Mapping[str, Any]) -> str:
+    """The first line of every report: a run on test roots says so before it says anything else."""
+    words = verdict(results)[0]
+    return f"{TEST_ROOTS} · {words}" if results["target"].get("test_roots") else words
+
+
+def badness(outcome: str) -> int:
+    """Worst first; an outcome nobody knows sorts before all others so that it is seen."""
+    return OUTCOMES.index(outcome) if outcome in OUTCOMES else -1
+
+
+def worst_first(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Requirements by outcome, then level, then id."""
+    return sorted(rows, key=lambda row: (badness(row["outcome"]), _rank(row["level"]), row["id"]))
+
+
+def _rank(level: str) -> int:
+    return LEVELS.index(level) if level in LEVELS else len(LEVELS)
+
+
+def tally(results: Mapping[str, Any]) -> dict[str, int]:
+    """How many requirements have each outcome, counted from the rows and not from what the file claims."""
+    seen = [row["outcome"] for row in results["requirements"]]
+    names = [*OUTCOMES, *sorted(set(seen) - set(OUTCOMES))]
+    return {name: seen.count(name) for name in names if name in seen}
+
+
+def suite(check_id: str) -> str:
+    """The folder under suites/ that a pytest node id lies in, which is the theme of the check."""
+    parts = check_id.split("::", 1)[0].split("/")
+    if "suites" in parts[:-1] and parts.index("suites") + 2 < len(parts):
+        return parts[parts.index("suites") + 1]
+    return parts[-2] if len(parts) > 1 else "other"
+
+
+def suites(row: Mapping[str, Any]) -> list[str]:
+    return sorted({suite(check["id"]) for check in row["checks"]})
+
+
+def seconds(value: float) -> str:
+    """A duration for people: 850 ms, 12.4 s, 3 min 05 s."""
+    if value < 1:
+        return f"{value * 1000:.0f} ms"
+    if value < 60:
+        return f"{value:.1f} s"
+    return f"{int(value) // 60} min {int(value) % 60:02d} s"
+
+
+def usd(value: object) -> str:
+    """A decimal string with at least two places and no trailing zeros after them; text that is no number stays."""
+    try:
+        amount = Decimal(str(value))
+    except ArithmeticError:
+        return str(value)
+    whole, _, part = f"{amount:f}".partition(".")
+    return f"${whole}.{part.rstrip('0').ljust(2, '0')}"
+
+
+def facts(results: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """What was run, as label and value, in the order every report shows them."""
+    run, contract, target, spend = (results[key] for key in ("run", "contract", "target", "spend"))
+    tool = run["tool"]
+    pairs = [
+        ("Target", f"{target['name']} ({target['base_url']})"),
+        ("Model", target.get("model")),
+        ("Contract", f"{contract['name']} {contract['version']}"),
+        ("Contract digest", contract.get("digest")),
+        ("Extends", ", ".join(contract.get("extends") or [])),
+        ("Profile", run["profile"]),
+        ("Seed", run["seed"]),
+        ("Suites", ", ".join(run.get("suites") or [])),
+        ("Only", ", ".join(run.get("only") or [])),
+        ("Capabilities", ", ".join(target.get("capabilities") or []) or "none"),
+        ("Spent", f"{usd(spend['usd'])} of {usd(spend['cap_usd'])}, {spend['calls']} calls"),
+        ("Estimated", f"{usd(spend['estimated_usd'])}, {spend['estimated_calls']} calls"),
+        ("Started", run["started"]),
+        ("Duration", seconds(run["duration_s"])),
+        ("Tool", f"{tool['name']} {tool['version']}, Python {tool['python']}"),
+        ("Run", run["id"]),
+        ("Command", run.get("command")),
+    ]
+    return [(label, str(value)) for label, value in pairs if value not in (None, "")]

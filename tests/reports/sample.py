@@ -1,0 +1,278 @@
+"""A results dict as a real run would leave it, with text in it that a hostile server might have sent."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+HOSTILE = (
+    "</pre><script>alert('x')</script> \"onmouseover=alert(1) x=\" ]]> \x00\x1b[31m \u202e <!-- {{ 7*7 }} &lt; `|` @all"
+)
+
+_FAILS: dict[str, tuple[str, str, str, str]] = {
+    "VT-013": (
+        "MUST",
+        "A model without the flag is refused",
+        "A chat request for a model without the confidential flag is refused with 400 model_not_confidential.",
+        "A prompt meant for an enclave reaches a machine whose operator can read it.",
+    ),
+    "VT-065": (
+        "MUST",
+        "The usage chunk comes before [DONE]",
+        "A stream carries exactly one usage chunk, and it arrives before the [DONE] event.",
+        "The client stops reading at [DONE] and books the call at zero tokens.",
+    ),
+    "VT-091": (
+        "MUST",
+        "The charge is listed price times usage",
+        "The balance falls by prompt tokens times prompt price plus completion tokens times completion price.",
+        "The customer pays for tokens that were never produced and cannot prove it.",
+    ),
+}
+_PASSES = [
+    ("VT-002", "attestation", "The quote is fresh and verifies"),
+    ("VT-015", "contract", "A plain client needs no special header"),
+    ("VT-016", "contract", "Every row of the catalogue carries the flag"),
+    ("VT-030", "contract", "The catalogue follows a flip of the flag"),
+    ("VT-040", "contract", "A missing key is refused with 401"),
+    ("VT-050", "contract", "The answer is a chat.completion object"),
+    ("VT-060", "stream", "The stream is text/event-stream"),
+    ("VT-061", "stream", "include_usage is asked of the upstream"),
+    ("VT-070", "limits", "Limit headers are on every answer"),
+    ("VT-077", "billing", "An empty balance answers 402"),
+    ("VT-090", "billing", "The listed price holds the markup"),
+    ("VT-097", "billing", "The stream is settled when it closes"),
+    ("OC-001", "contract", "A successful answer is one JSON object"),
+    ("OC-007", "contract", "choices is filled and indexed from zero"),
+    ("OC-054", "stream", "[DONE] is last and sent once"),
+    ("OC-094", "stream", "Usage adds up"),
+    ("OC-120", "fuzz", "A malformed body never ends in a 5xx"),
+]
+_OTHERS = [
+    ("VT-036", "SHOULD", "warn", "Prices are plain decimals", "prompt price is written 1.5e-1", "contract"),
+    ("VT-078", "MUST", "not-observed", "Over the limit answers 429", "needs control, which the target lacks", "limits"),
+    (
+        "VT-095",
+        "MUST",
+        "error",
+        "A stream without usage is still billed",
+        "key exhausted is not set: EXHAUSTED_KEY",
+        "billing",
+    ),
+    ("VT-005", "MUST", "excluded", "Memory is encrypted in hardware", "a property no client can observe", None),
+    ("VT-039", "MUST", "excluded", "Clients read the catalogue daily", "a duty of clients, not of the service", None),
+    ("VT-096", "MAY", "not-applicable", "Audio models are priced by the second", "the contract has no audio", None),
+    ("OC-110", "SHOULD", "waived", "seed is honoured", "accepted until 2027-01-01 by ops, ticket 4711", "contract"),
+]
+
+
+def results(*, test_roots: bool = True) -> dict[str, Any]:
+    """A run that does not conform, with every outcome, a streamed exchange, load, fuzz and attestation."""
+    requirements = [*_failing(), *_passing(), *_remaining()]
+    outcomes = [row["outcome"] for row in requirements]
+    return {
+        "schema_version": "1.0",
+        "run": {
+            "id": "20261120T120000Z-7f3a",
+            "started": "2026-11-20T12:00:00Z",
+            "finished": "2026-11-20T12:01:34Z",
+            "duration_s": 94.2,
+            "tool": {"name": "assay", "version": "0.1.0", "python": "3.11.2"},
+            "seed": 20261120,
+            "profile": "full",
+            "interrupted": False,
+            "suites": ["contract", "stream", "limits", "billing", "attestation", "fuzz", "load"],
+            "only": [],
+            "workers": 2,
+            "command": "assay run target.toml --profile full",
+        },
+        "contract": {
+            "name": "voltagegpu-confidential",
+            "version": "1.0.0",
+            "title": "VoltageGPU confidential inference",
+            "digest": "sha256:9b1c5d0c4f1e8a7769d2d6b1f7be1f0d3c33a1f4f5ae1f9a2f06b7d4a6e0c1d2",
+            "extends": ["openai-core"],
+        },
+        "target": {
+            "name": "staging",
+            "base_url": "http://127.0.0.1:8080/v1",
+            "capabilities": ["control", "balance", "evidence"],
+            "model": "Qwen/Qwen3-32B-TEE",
+            "test_roots": test_roots,
+        },
+        "verdict": "does-not-conform",
+        "exit_code": 1,
+        "counts": {name: outcomes.count(name) for name in sorted(set(outcomes))},
+        "spend": {
+            "usd": "0.018204700",
+            "cap_usd": "0.50",
+            "calls": 143,
+            "estimated_usd": "0.0213",
+            "estimated_calls": 150,
+        },
+        "requirements": requirements,
+        "exchanges": {"x-0007": _refusal(), "x-0042": _stream(), "x-0051": _hostile()},
+        "load": _load(),
+        "fuzz": {"operations": 3, "cases": 1200, "seed": 20261120, "failures": {"server_error": 0, "schema": 2}},
+        "attestation": {"platform": "TDX", "tcb_status": "UpToDate", "debug": False, "nonce_bound": True},
+        "harness_faults": [],
+    }
+
+
+def _row(identifier: str, level: str, title: str, outcome: str, suite: str | None, **more: Any) -> dict[str, Any]:
+    test = "test_" + title.lower().replace(" ", "_").replace("[", "").replace("]", "")
+    check = {
+        "id": f"suites/{suite}/test_{identifier[:2].lower()}.py::{test}",
+        "outcome": outcome,
+        "reason": more.get("reason"),
+        "duration_s": 0.213,
+    }
+    row = {
+        "id": identifier,
+        "level": level,
+        "title": title,
+        "text": f"{title}, on every call and in both modes.",
+        "source": "voltagegpu-confidential.txt:49",
+        "effect": "The bill cannot be reconciled with what was asked for.",
+        "outcome": outcome,
+        "reason": None,
+        "inferred": False,
+        "decision": None,
+        "checks": [check] if suite else [],
+        "findings": [],
+    }
+    return row | more
+
+
+def finding(requirement: str, message: str, **more: Any) -> dict[str, Any]:
+    """One finding with everything it may have."""
+    return {
+        "requirement": requirement,
+        "message": message,
+        "expected": None,
+        "observed": None,
+        "exchanges": [],
+        "check": None,
+        "signature": f"{sum(map(ord, requirement + message)):016x}",
+        "reproduce": {
+            "curl": 'curl -sS http://127.0.0.1:8080/v1/models -H "Authorization: Bearer $ASSAY_API_KEY"',
+            "assay": f"assay run target.toml --only {requirement} --seed 20261120",
+        },
+    } | more
+
+
+def _failing() -> list[dict[str, Any]]:
+    found = {
+        "VT-013": [
+            finding(
+                "VT-013",
+                "a model without the flag was served",
+                expected="400 with code model_not_confidential",
+                observed="200 with a completion",
+                exchanges=["x-0007"],
+            ),
+            finding("VT-013", f"error text: {HOSTILE}", observed=HOSTILE, exchanges=["x-0051", "x-gone"]),
+        ],
+        "VT-065": [
+            finding(
+                "VT-065",
+                "the usage chunk arrived after [DONE]",
+                expected="usage, then [DONE]",
+                observed="[DONE] as event 7 at 214.8 ms, usage as event 8 at 215.1 ms",
+                exchanges=["x-0042"],
+            )
+        ],
+        "VT-091": [
+            finding(
+                "VT-091",
+                "charged 0.000012500 USD for a call worth 0.000012395 USD",
+                expected="0.000012395",
+                observed="0.000012500",
+                exchanges=["x-0007", "x-0042"],
+            )
+        ]
+        * 12,
+    }
+    suites = {"VT-013": "contract", "VT-065": "stream", "VT-091": "billing"}
+    return [
+        _row(key, level, title, "fail", suites[key], text=text, effect=effect, findings=copy.deepcopy(found[key]))
+        | {"decision": "G10: choices [] and total_tokens; the literal sample is a warning" if key == "VT-065" else None}
+        for key, (level, title, text, effect) in _FAILS.items()
+    ]
+
+
+def _passing() -> list[dict[str, Any]]:
+    return [_row(identifier, "MUST", title, "pass", suite) for identifier, suite, title in _PASSES]
+
+
+def _remaining() -> list[dict[str, Any]]:
+    rows = [_row(key, level, title, outcome, suite, reason=why) for key, level, outcome, title, why, suite in _OTHERS]
+    rows[0]["inferred"] = True
+    return rows
+
+
+def _excerpt(identifier: str, probe: str, status: int | None, body: str, **more: Any) -> dict[str, Any]:
+    return {
+        "id": identifier,
+        "probe": probe,
+        "method": "POST",
+        "url": "http://127.0.0.1:8080/v1/chat/completions",
+        "status": status,
+        "request_headers": [["authorization", "Bearer <secret main>"], ["content-type", "application/json"]],
+        "request_body": '{"model":"deepseek-ai/DeepSeek-V3","messages":[{"role":"user","content":"Say ok."}]}',
+        "response_headers": [["content-type", "application/json"], ["x-ratelimit-limit", "1000"]],
+        "response_body": body,
+        "truncated": False,
+        "events": [],
+        "duration_ms": 42.7,
+        "error": None,
+    } | more
+
+
+def _refusal() -> dict[str, Any]:
+    body = (
+        '{"id":"chatcmpl-1","object":"chat.completion","model":"deepseek-ai/DeepSeek-V3","choices":[{"index":0,'
+        '"message":{"role":"assistant","content":"ok"},"finish_reason":"stop"}],"usage":{"prompt_tokens":9,'
+        '"completion_tokens":1,"total_tokens":10}}'
+    )
+    return _excerpt("x-0007", "non_confidential_chat", 200, body)
+
+
+def _stream() -> dict[str, Any]:
+    head = '{"id":"chatcmpl-2","object":"chat.completion.chunk","choices":[{"index":0,"delta":'
+    words = ["The", " sky", " is", " blue", " today"]
+    times = [81.2, 101.4, 121.3, 141.9, 194.0]
+    events = [
+        {"at_ms": at, "data": f'{head}{{"content":"{word}"}}}}]}}'} for at, word in zip(times, words, strict=True)
+    ]
+    events += [
+        {"at_ms": 214.6, "data": head + '{},"finish_reason":"stop"}]}'},
+        {"at_ms": 214.8, "data": "[DONE]"},
+        {"at_ms": 215.1, "data": '{"choices":[],"usage":{"prompt_tokens":9,"completion_tokens":5,"total_tokens":14}}'},
+    ]
+    headers = [["content-type", "text/event-stream"], ["cache-control", "no-cache"]]
+    return _excerpt("x-0042", "streamed_chat", 200, "", events=events, duration_ms=216.0, response_headers=headers)
+
+
+def _hostile() -> dict[str, Any]:
+    events = [{"at_ms": 1.0, "data": HOSTILE}]
+    headers = [["x-evil", HOSTILE], [HOSTILE, "name"]]
+    more = {"events": events, "response_headers": headers, "error": HOSTILE, "url": f"http://127.0.0.1/{HOSTILE}"}
+    return _excerpt("x-0051", HOSTILE, None, HOSTILE * 100, truncated=True, **more)
+
+
+def _load() -> dict[str, Any]:
+    return {
+        "shape": "closed, 64 users, 60 s",
+        "streams": 4210,
+        "failures": 0,
+        "latency_ms": {
+            "ttft": {"p50": 201.4, "p90": 212.0, "p95": 219.3, "p99": 260.8, "max": 411.0},
+            "inter_token": {"p50": 20.1, "p90": 22.8, "p95": 24.0, "p99": 31.7, "max": 96.2},
+            "end_to_end": {"p50": 1182.0, "p90": 1240.1, "p95": 1288.4, "p99": 1502.2, "max": 2210.9},
+        },
+        "stages": [
+            {"users": 16, "streams_per_s": 13.4, "failures": 0},
+            {"users": 64, "streams_per_s": 53.1, "failures": 0},
+        ],
+    }
