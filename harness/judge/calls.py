@@ -1,4 +1,7 @@
-"""What an exchange asked for and how it was refused: pure views that several judges read. Never raises on content."""
+"""What an exchange called and how it was refused: views that the judges of errors, limits and lists share.
+
+They judge nothing and never raise on a hostile body: what has the wrong type reads as absent.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,8 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from harness.exchange import Exchange
+from harness.judge.chat import is_chat, member
+from harness.judge.invalidity import invalid_members
 
 
 def path(x: Exchange) -> str:
@@ -22,36 +27,39 @@ def is_api_call(x: Exchange) -> bool:
 
 
 def is_chat_call(x: Exchange) -> bool:
-    """An answered POST to the chat endpoint."""
-    return x.head_status is not None and x.request.method == "POST" and path(x).endswith("/chat/completions")
+    """An answered call of the chat operation."""
+    return x.head_status is not None and is_chat(x)
+
+
+def is_sound_chat_call(x: Exchange) -> bool:
+    """An answered chat call that only its key, its model or a limit can make wrong, and that no rate limit met."""
+    return is_chat_call(x) and x.head_status != 429 and not invalid_members(x.request.json)
+
+
+def is_invalid_chat_call(x: Exchange) -> bool:
+    """An answered chat call whose body no server may accept."""
+    return is_chat_call(x) and bool(invalid_members(x.request.json))
 
 
 def is_listing(x: Exchange) -> bool:
-    """A model list that was answered with 200."""
+    """A whole model list that was answered with 200."""
     return x.head_status == 200 and x.complete and x.request.method == "GET" and path(x).endswith("/v1/models")
 
 
 def is_refusal(x: Exchange) -> bool:
-    """A complete answer with an error status that may carry a body."""
-    return x.complete and (x.head_status or 0) >= 400 and x.request.method != "HEAD" and is_api_call(x)
+    """A complete answer of the API with an error status, to a method whose answer has a body."""
+    return is_api_call(x) and x.complete and (x.head_status or 0) >= 400 and x.request.method != "HEAD"
 
 
 def bearer(x: Exchange) -> str | None:
-    """The credential that was sent (the name that stands for it in a redacted exchange), or None."""
+    """The credential that was sent (what stands for it, in a redacted exchange), or None."""
     sent = next((value for name, value in x.request.headers if name.lower() == "authorization"), None)
     return None if sent is None else sent.partition(" ")[2].strip() or sent
 
 
-def asked(x: Exchange) -> dict[str, Any]:
-    """The JSON object that was sent, empty when the body is something else."""
-    body = x.request.json
-    return body if isinstance(body, dict) else {}
-
-
 def error(x: Exchange) -> dict[str, Any]:
     """The member `error` of the answer, empty when there is none."""
-    body = x.json
-    found = body.get("error") if isinstance(body, dict) else None
+    found = member(x.json, "error")
     return found if isinstance(found, dict) else {}
 
 
@@ -59,8 +67,3 @@ def error_code(x: Exchange) -> str | None:
     """The error's code, None when it has none."""
     code = error(x).get("code")
     return code if isinstance(code, str) else None
-
-
-def is_integer(value: Any) -> bool:
-    """A JSON integer; true and false are not numbers."""
-    return isinstance(value, int) and not isinstance(value, bool)

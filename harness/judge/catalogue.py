@@ -1,0 +1,127 @@
+"""Judges of the model list: its shape, its rows, and what a confidential catalogue says in each row."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from decimal import Decimal
+from typing import Any
+
+from harness.exchange import Exchange
+from harness.judge import Problem, Problems, rule
+from harness.judge.calls import is_listing
+from harness.judge.chat import is_filled, is_integer, listed, member, objects
+from specs import Contract
+
+TAGS = ({"tools"}, {"json-mode", "structured"})
+FAMILIES = ("deepseek", "qwen3", "kimi", "minimax", "gpt-oss", "glm", "mimo")
+DESCRIBED = 16
+CONTEXTS = {"kimi-k2.5": 262_000, "minimax-m2.5": 196_000}
+
+
+def rows(x: Exchange) -> list[dict[str, Any]]:
+    """The rows of a model list that are objects."""
+    return objects(member(x.json, "data"))
+
+
+def ids(x: Exchange) -> list[str]:
+    """The ids of a model list, in its order."""
+    return [row["id"] for row in rows(x) if is_filled(row.get("id"))]
+
+
+def row_of(x: Exchange, model: str) -> dict[str, Any] | None:
+    """The row of one model, or None."""
+    return next((row for row in rows(x) if row.get("id") == model), None)
+
+
+def at(row: Any, pointer: str) -> Any:
+    """The value at a JSON pointer of plain member names, or None."""
+    for name in pointer.strip("/").split("/"):
+        row = member(row, name)
+    return row
+
+
+@rule("OC-130", on=is_listing)
+def list_is_a_list_object(x: Exchange, contract: Contract) -> Problems:
+    """The answer is an object, its object is list, its data an array of objects."""
+    if not isinstance(x.json, dict):
+        yield Problem("the model list is not a JSON object", "an object", type(x.json).__name__)
+        return
+    if x.json.get("object") != "list":
+        yield Problem("object of the model list is not list", "list", repr(x.json.get("object"))[:80])
+    data = x.json.get("data")
+    if not isinstance(data, list) or len(objects(data)) != len(data):
+        yield Problem("data of the model list is not an array of objects", "an array", repr(data)[:80])
+
+
+@rule("OC-131", on=is_listing)
+def rows_are_complete(x: Exchange, contract: Contract) -> Problems:
+    """Each row has a unique id, the object model, an integer created and a string owned_by."""
+    for row in rows(x):
+        named = f"the row {row.get('id')!r}"[:120]
+        if not is_filled(row.get("id")):
+            yield Problem("a row has no id that is a non-empty string", "a string", repr(row.get("id"))[:80])
+        if row.get("object") != "model":
+            yield Problem(f"{named} is not the object model", "model", repr(row.get("object"))[:80])
+        if not is_integer(row.get("created")):
+            yield Problem(f"{named} has no integer created", "unix seconds", repr(row.get("created"))[:80])
+        if not isinstance(row.get("owned_by"), str):
+            yield Problem(f"{named} has no string owned_by", "a string", repr(row.get("owned_by"))[:80])
+    for model, times in Counter(ids(x)).items():
+        if times > 1:
+            yield Problem(f"the id {model!r} is listed more than once"[:160], "once", f"{times} times")
+
+
+@rule("VT-032", on=is_listing)
+def rows_are_priced(x: Exchange, contract: Contract) -> Problems:
+    """Each row has a prompt price and a completion price: JSON numbers that are not negative."""
+    for row, (kind, pointer) in _each(x, contract.trait("catalogue.price", {})):
+        price = at(row, pointer)
+        if isinstance(price, bool) or not isinstance(price, int | Decimal) or price < 0:
+            yield Problem(f"{row.get('id')!r} has no {kind} price at {pointer}"[:160], "a number", repr(price)[:80])
+
+
+def _each(x: Exchange, price: dict[str, str]) -> Iterator[tuple[dict[str, Any], tuple[str, str]]]:
+    pointers = [(kind, price[kind]) for kind in ("prompt", "completion") if kind in price]
+    return ((row, pointer) for row in rows(x) for pointer in pointers)
+
+
+@rule("VT-033", on=is_listing)
+def rows_are_confidential(x: Exchange, contract: Contract) -> Problems:
+    """No row is without the flag, and the documented example of a model without it is not listed."""
+    flag = contract.trait("catalogue.confidential_flag")
+    for row in rows(x):
+        if row.get(flag) is not True:
+            yield Problem(f"{row.get('id')!r} is listed without {flag}"[:160], "true", repr(row.get(flag))[:80])
+    if (example := contract.trait("catalogue.non_confidential_example")) in ids(x):
+        yield Problem(f"{example} is listed, which the page names as not confidential")
+
+
+@rule("VT-038", on=is_listing)
+def rows_are_tagged(x: Exchange, contract: Contract) -> Problems:
+    """Each row has an array of strings as tags, and the documented tags are in use."""
+    name = contract.trait("catalogue.tags")
+    for row in rows(x):
+        tags = row.get(name)
+        if not isinstance(tags, list) or not all(isinstance(tag, str) for tag in tags):
+            yield Problem(f"{row.get('id')!r} has no array of tags"[:160], "an array of strings", repr(tags)[:80])
+    used = {tag for row in rows(x) for tag in listed(row.get(name)) if isinstance(tag, str)}
+    for either in TAGS:
+        if rows(x) and not either & used:
+            yield Problem(f"no model is tagged {' or '.join(sorted(either))}", observed=", ".join(sorted(used))[:120])
+
+
+@rule("VT-036", on=is_listing)
+def described_models_are_listed(x: Exchange, contract: Contract) -> Problems:
+    """Sixteen models, each family of the page, and the two context windows it states."""
+    names = [model.lower() for model in ids(x)]
+    if len(names) < DESCRIBED:
+        yield Problem("fewer models are listed than the page describes", str(DESCRIBED), str(len(names)))
+    for family in FAMILIES:
+        if not any(family in name for name in names):
+            yield Problem(f"no model of the family {family} is listed")
+    for row in rows(x):
+        for model, due in CONTEXTS.items():
+            window = at(row, contract.trait("catalogue.context"))
+            if model in str(row.get("id")).lower() and not (is_integer(window) and window >= due):
+                yield Problem(f"the context window of {model} is not the stated one", str(due), repr(window)[:80])
