@@ -24,7 +24,7 @@ from harness.target import TargetError
 
 OUT = Console(highlight=False)
 ERR = Console(stderr=True, highlight=False)
-CONTRACT_ERRORS = (specs.SpecError, TargetError, mock.MockFault, running.OverCap, FileNotFoundError)
+EXPECTED = (specs.SpecError, TargetError, mock.MockFault, running.OverCap, FileNotFoundError)
 
 
 class _Assay(click.Group):
@@ -32,7 +32,7 @@ class _Assay(click.Group):
         """Every expected failure ends in one clear line and exit code 2."""
         try:
             return super().invoke(ctx)
-        except CONTRACT_ERRORS as error:
+        except EXPECTED as error:
             ERR.print("error:", style="bold red", end=" ")
             ERR.print(str(error), markup=False)
             raise SystemExit(Exit.BAD_INVOCATION) from error
@@ -154,12 +154,12 @@ def run_command(contracts: tuple[str, ...], out: Path | None, as_json: bool, **a
     done: list[tuple[Path, Mapping[str, Any]]] = []
     for name in wanted:
         folder = _folder(out, name, alone=len(wanted) == 1)
-        done.append((folder, _run_one(name, folder, quiet=as_json, **asked)))
+        done.append((folder, _run_one(name, folder, **asked)))
     _show(done, as_json=as_json)
     raise SystemExit(_exit_code([document["exit_code"] for _, document in done]))
 
 
-def _run_one(name: str, folder: Path, *, quiet: bool, **asked: Any) -> Mapping[str, Any]:
+def _run_one(name: str, folder: Path, **asked: Any) -> Mapping[str, Any]:
     with _requested(name, **asked) as request:
         planned = running.plan(request, ERR)
         ERR.print(explain.plan_line(planned))

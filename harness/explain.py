@@ -97,9 +97,8 @@ def _find(requirement: str, contract: str | None) -> Requirement:
 def requirement_panel(row: Mapping[str, Any]) -> Panel:
     """A requirement for reading."""
     lines: list[RenderableType] = [Text(row["text"]), Text()]
-    for label in ("effect", "source", "decision", "when", "excluded"):
-        if row[label]:
-            lines.append(Text.assemble((f"{label}: ", "bold"), str(row[label])))
+    said = [label for label in ("effect", "source", "decision", "when", "excluded") if row[label]]
+    lines += [Text.assemble((f"{label}: ", "bold"), str(row[label])) for label in said]
     if row["needs"]:
         lines.append(Text.assemble(("needs: ", "bold"), ", ".join(row["needs"])))
     for label in ("checks", "defects"):

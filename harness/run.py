@@ -59,7 +59,7 @@ class OverCap(Exception):
 def plan(request: Request, console: Console) -> dict[str, Any]:
     """plan.json of a request. Collects the checks and reads prices; makes no paid call."""
     taker = _PlanTaker()
-    code = _pytest([*request.arguments(), "--collect-only"], request, [taker, Reporter(console, request.contract)])
+    code = execute([*request.arguments(), "--collect-only"], request, [taker, Reporter(console, request.contract)])
     if taker.document is None:
         raise SystemExit(_exit_of(code))
     return taker.document
@@ -87,7 +87,7 @@ def run(request: Request, out: Path, planned: Mapping[str, Any], console: Consol
     planning.write({k: v for k, v in planned.items() if k != "cap_usd"}, out)
     spread = [f"-n{request.workers}", "--dist=loadfile"] if request.workers > 1 else []
     line = [*request.arguments(), f"--assay-out={out}", *spread]
-    code = _pytest(line, request, [_Estimate(planned), Reporter(console, request.contract)])
+    code = execute(line, request, [_Estimate(planned), Reporter(console, request.contract)])
     if not (out / "results.json").is_file():
         raise SystemExit(_exit_of(code))
     return results.read(out)
@@ -104,7 +104,8 @@ class _Estimate:
             run.budget.estimate(Decimal(self.planned["usd"]), self.planned["calls"])
 
 
-def _pytest(line: Sequence[str], request: Request, plugins: list[object]) -> int:
+def execute(line: Sequence[str], request: Request, plugins: list[object]) -> int:
+    """Run pytest over the suites with a fixed configuration; returns pytest's exit code."""
     fixed = ["-p", "no:cacheprovider", f"-c{SUITES / 'pytest.ini'}", f"--rootdir={SUITES.parent}"]
     chosen = [word for name in PLUGINS for word in ("-p", name)]
     paths = [str(path) for path in request.paths] or [str(SUITES)]

@@ -1,0 +1,253 @@
+"""`assay prove`: every defect against the checks that name it, in parallel; writes proof.json and a table."""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+import os
+import sys
+import time
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.console import Console
+from rich.progress import track
+
+import reports
+import specs
+from harness import __version__
+from harness.explain import checks_by_requirement
+from harness.model import Exit, Outcome
+from mockserver.defects import Defect, all_defects
+from specs import Contract
+from suites.selftest import trial
+from suites.selftest.trial import Ending
+
+TRIAL_TIMEOUT_S = 90
+FORK = multiprocessing.get_context("fork")  # a fork of a warmed-up process starts a trial in milliseconds
+
+
+@dataclass(frozen=True)
+class Job:
+    """One trial to run. `ids` empty means every check."""
+
+    defect: Defect | None
+    ids: tuple[str, ...]
+    files: tuple[str, ...]
+
+
+def provable(contract: Contract) -> dict[str, specs.Requirement]:
+    """The requirements of a contract that a check must decide."""
+    rows = contract.requirements.values()
+    return {r.id: r for r in rows if not r.excluded and contract.applies(r)}
+
+
+def defects_of(contract: Contract) -> list[Defect]:
+    """The defects that break a promise of this contract."""
+    promised = provable(contract).keys()
+    return [d for d in all_defects() if promised & set(d.breaks) and d.concerns(contract.name)]
+
+
+def jobs(contract: Contract, chosen: Iterable[Defect], *, wide: bool) -> list[Job]:
+    """A trial for each defect, with the files that hold the checks of what it breaks."""
+    checks, promised = checks_by_requirement(), provable(contract)
+    everything = trial.default_files()
+    made = []
+    for defect in chosen:
+        ids = tuple(i for i in (*defect.breaks, *defect.also) if i in promised)
+        files = tuple(sorted({check.split("::")[0] for i in ids for check in checks.get(i, ())}))
+        made.append(Job(defect, (), everything + files) if wide else Job(defect, ids, files))
+    return made
+
+
+def run_forked(contract: Contract, job: Job) -> Ending | str:
+    """The ending of one trial, or why there is none: it crashed, or took too long."""
+    if not job.files:
+        return "no check names it"
+    ours, theirs = FORK.Pipe(duplex=False)
+    process = FORK.Process(target=_child, args=(theirs, contract, job))
+    process.start()
+    theirs.close()
+    try:
+        if not ours.poll(TRIAL_TIMEOUT_S):
+            return f"the trial took longer than {TRIAL_TIMEOUT_S} s"
+        ending: Ending | str = ours.recv()
+        return ending
+    except EOFError:
+        return "the trial died"
+    finally:
+        process.kill()
+        process.join()
+
+
+def _child(pipe: Connection, contract: Contract, job: Job) -> None:
+    quiet = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(quiet, 1)
+    os.dup2(quiet, 2)
+    try:
+        pipe.send(trial.judge(contract, job.defect, job.ids, tuple(dict.fromkeys(job.files))))
+    except BaseException as error:  # whatever it was, the parent must hear of it
+        pipe.send(f"{type(error).__name__}: {error}")
+    os._exit(0)  # no clean-up of the parent's copies
+
+
+def in_parallel(contract: Contract, todo: list[Job], workers: int) -> Iterator[tuple[Job, Ending | str]]:
+    """Trials as they end."""
+    with ThreadPoolExecutor(workers) as pool:
+        futures = {pool.submit(run_forked, contract, job): job for job in todo}
+        for future in as_completed(futures):
+            yield futures[future], future.result()
+
+
+def row(job: Job, ending: Ending | str, clean: Ending, promised: Iterable[str]) -> dict[str, Any]:
+    """The proof's row of one defect: killed only if every requirement it breaks passed on the clean mock."""
+    assert job.defect is not None
+    defect, known = job.defect, set(promised)
+    breaks = [i for i in defect.breaks if i in known]
+    made: dict[str, Any] = {
+        "defect": defect.name,
+        "summary": defect.summary,
+        "breaks": breaks,
+        "also": [i for i in defect.also if i in known],
+        "seen": list(defect.seen),
+        "killed_by": [],
+        "also_failed": [],
+        "unlisted": [],
+        "note": None,
+        "duration_s": 0.0,
+    }
+    if isinstance(ending, str):
+        return {**made, "outcome": "error", "note": ending}
+    failed = {i for i, checks in ending.failed_by.items() if checks}
+    made["duration_s"] = ending.duration_s
+    made["killed_by"] = sorted({check for i in breaks for check in ending.failed_by.get(i, ())})
+    made["also_failed"] = sorted(failed & set(defect.also))
+    made["unlisted"] = sorted(failed - set(defect.breaks) - set(defect.also))
+    if unclean := [i for i in breaks if clean.outcomes.get(i) is not Outcome.PASS]:
+        return {**made, "outcome": "not-clean", "note": f"not passed on the clean mock: {', '.join(unclean)}"}
+    if missed := [i for i in breaks if i not in failed]:
+        said = "; ".join(f"{i} {ending.outcomes.get(i, 'not run')}: {ending.reasons.get(i, '')}" for i in missed)
+        errors = any(ending.outcomes.get(i) is Outcome.ERROR for i in missed)
+        return {**made, "outcome": "error" if errors else "survived", "note": said[:600]}
+    return {**made, "outcome": "killed"}
+
+
+def document(contract: Contract, clean: Ending, rows: list[dict[str, Any]], started: datetime) -> dict[str, Any]:
+    """proof.json as specs/schema/proof.schema.json describes it."""
+    promised = provable(contract)
+    proven = {i for made in rows if made["outcome"] == "killed" for i in made["breaks"]}
+    must = [r.id for r in promised.values() if r.level == "MUST"]
+    counts: dict[str, int] = {}
+    for outcome in clean.outcomes.values():
+        counts[outcome.value] = counts.get(outcome.value, 0) + 1
+    return {
+        "schema_version": "1.0",
+        "contract": {"name": contract.name, "version": contract.version, "digest": contract.digest},
+        "started": started.isoformat(timespec="seconds").replace("+00:00", "Z"),
+        "duration_s": round((datetime.now(UTC) - started).total_seconds(), 3),
+        "tool": {"name": "assay", "version": __version__},
+        "clean": {"counts": dict(sorted(counts.items()))},
+        "rows": sorted(rows, key=lambda made: (made["breaks"], made["defect"])),
+        "unproven": [i for i in promised if i not in proven],
+        "score": {
+            "defects": len(rows),
+            "killed": sum(made["outcome"] == "killed" for made in rows),
+            "must_checked": len(must),
+            "must_proven": sum(i in proven for i in must),
+        },
+    }
+
+
+def prove(
+    contract: Contract,
+    chosen: list[Defect],
+    workers: int,
+    *,
+    wide: bool = False,
+    shown: Callable[[Iterator[Any], int], Iterable[Any]] = lambda found, _: found,
+) -> dict[str, Any]:
+    """The proof of one contract: a clean trial of everything, then one trial a defect."""
+    started = datetime.now(UTC)
+    trial.warm_up(contract)
+    checks = checks_by_requirement()
+    files = {check.split("::")[0] for d in chosen for i in d.breaks for check in checks.get(i, ())}
+    clean_job = Job(None, (), (*trial.default_files(), *sorted(files)))
+    todo = jobs(contract, chosen, wide=wide)
+    endings: dict[str | None, tuple[Job, Ending | str]] = {}
+    for job, ending in shown(in_parallel(contract, [clean_job, *todo], workers), len(todo) + 1):
+        endings[job.defect.name if job.defect else None] = (job, ending)
+    clean = endings.pop(None)[1]
+    if isinstance(clean, str):
+        raise SystemExit(f"the clean mock could not be judged: {clean}")
+    rows = [row(job, ending, clean, provable(contract)) for job, ending in endings.values()]
+    return document(contract, clean, rows, started)
+
+
+@click.command()
+@click.argument("contracts", nargs=-1, metavar="[CONTRACT]...")
+@click.option("--only", multiple=True, metavar="ID")
+@click.option("--defect", "names", multiple=True, metavar="NAME")
+@click.option("--wide", is_flag=True)
+@click.option("-n", "--workers", type=click.IntRange(1), default=os.cpu_count() or 1)
+@click.option("--out", type=click.Path(path_type=Path))
+@click.option("--json", "as_json", is_flag=True)
+def main(
+    contracts: tuple[str, ...],
+    only: tuple[str, ...],
+    names: tuple[str, ...],
+    wide: bool,
+    workers: int,
+    out: Path | None,
+    as_json: bool,
+) -> None:
+    """Prove contracts (all of them when none is named)."""
+    console, ended = Console(stderr=True, highlight=False), []
+    for contract in (specs.load(name) for name in contracts or specs.names()):
+        chosen = [
+            defect
+            for defect in defects_of(contract)
+            if (not only or set(only) & set(defect.breaks)) and (not names or defect.name in names)
+        ]
+        shown = _progress(console, contract.name)
+        proof = prove(contract, chosen, workers, wide=wide, shown=shown)
+        folder = out or Path("out") / f"proof-{contract.name}"
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "proof.json").write_text(json.dumps(proof, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+        (folder / "proof.md").write_text(reports.render_proof(proof), encoding="utf-8")
+        if as_json:
+            click.echo(json.dumps(proof, indent=1))
+        else:
+            Console(highlight=False).print(reports.proof_summary(proof))
+            click.echo(f"proof: {folder / 'proof.json'}")
+        whole = not only and not names
+        ended.append(all(made["outcome"] == "killed" for made in proof["rows"]) and not (whole and _unproven(proof)))
+    raise SystemExit(Exit.CONFORMS if all(ended) else Exit.DOES_NOT_CONFORM)
+
+
+def _unproven(proof: dict[str, Any]) -> bool:
+    return bool(proof["score"]["must_checked"] != proof["score"]["must_proven"])
+
+
+def _progress(console: Console, title: str) -> Callable[[Iterator[Any], int], Iterable[Any]]:
+    if console.is_terminal:
+        return lambda found, total: track(found, total=total, description=f"proving {title}", console=console)
+    return lambda found, total: _plain(found, total, title, console)
+
+
+def _plain(found: Iterator[Any], total: int, title: str, console: Console) -> Iterator[Any]:
+    started, done = time.monotonic(), 0
+    for item in found:
+        done += 1
+        if done % 25 == 0 or done == total:
+            console.print(f"proving {title}: {done} of {total} trials, {time.monotonic() - started:.0f} s")
+        yield item
+
+
+if __name__ == "__main__":
+    sys.exit(main())
