@@ -88,7 +88,7 @@ def object_is_chunk(x: Exchange, contract: Contract) -> Problems:
     wrong = [kind for kind in kinds if kind != "chat.completion.chunk"]
     if wrong:
         yield Problem(
-            f"object is wrong in {len(wrong)} of {len(kinds)} chunks", "chat.completion.chunk", repr(wrong[0])
+            f"object is wrong in {len(wrong)} of {len(kinds)} chunks", "chat.completion.chunk", shown(wrong[0])
         )
 
 
@@ -181,7 +181,7 @@ def each_of_n_choices_streams(x: Exchange, contract: Contract) -> Problems:
     """n choices arrive, each with its own index, content and end."""
     due, seen = list(range(asked_choices(x))), sorted(indices(x))
     if seen != due:
-        yield Problem(f"n is {len(due)} and choices {seen} arrived", expected=f"indices {due}", observed=repr(seen))
+        yield Problem(f"n is {len(due)} and choices {seen} arrived", expected=f"indices {due}", observed=shown(seen))
     silent = [index for index in seen if not content(x, index) and not _calls(x, index)]
     yield from (Problem(f"choice {index} delivered nothing", expected="content of its own") for index in silent)
     endless = [index for index, given in finish_reasons(x).items() if not given]

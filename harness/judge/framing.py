@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import json
 import re
+from typing import Any
 
 from harness.exchange import Exchange, milliseconds
 from harness.judge import Problem, Problems, rule
 from harness.judge.chat import (
     DONE,
+    asked,
     asks_stream,
-    chunks,
+    choices,
     is_chunked,
     is_filled,
     is_finished,
     is_served,
-    stream_errors,
+    member,
 )
+from harness.sse import Event
 from specs import Contract
 
 CUT = "the stream ended inside an event"
@@ -34,12 +37,8 @@ def is_streamed(x: Exchange) -> bool:
 
 def is_not_streamed(x: Exchange) -> bool:
     """No stream was asked for and the answer was 200."""
-    return (
-        is_served(x)
-        and x.complete
-        and isinstance(x.request.json, dict)
-        and x.request.json.get("stream") in (None, False)
-    )
+    stream = asked(x).get("stream")
+    return is_served(x) and x.complete and (stream is None or stream is False)
 
 
 def is_long(x: Exchange) -> bool:
@@ -57,11 +56,7 @@ def stream_is_event_stream(x: Exchange, contract: Contract) -> Problems:
 @rule("OC-081", on=is_chunked)
 def events_are_json_or_done(x: Exchange, contract: Contract) -> Problems:
     """Every event's data is a JSON object or [DONE], in fields the event-stream format knows."""
-    broken = [
-        problem
-        for event, document in zip(x.events, x.documents, strict=True)
-        for problem in _broken(event.data, document)
-    ]
+    broken = [problem for event, document in _read(x) for problem in _broken(event.data, document)]
     faults = [fault for event in x.events for fault in event.faults if "not UTF-8" not in fault]
     if not x.complete:
         faults = [fault for fault in faults if fault != CUT]
