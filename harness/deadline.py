@@ -67,7 +67,7 @@ class TimedStream(httpcore.NetworkStream):
     def __init__(self, inner: httpcore.NetworkStream) -> None:
         self._inner = inner
 
-    def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
+    def read(self, max_bytes: int, timeout: float | None = None) -> bytes:  # noqa: ARG002 - the watch decides
         watch: Watch = _current.watch
         if (allowed := watch.allowed_s()) <= 0:
             raise httpcore.ReadTimeout("deadline")
@@ -75,7 +75,7 @@ class TimedStream(httpcore.NetworkStream):
         watch.last_read_ns = watch.elapsed_ns()
         return data
 
-    def write(self, buffer: bytes, timeout: float | None = None) -> None:
+    def write(self, buffer: bytes, timeout: float | None = None) -> None:  # noqa: ARG002 - the watch decides
         watch: Watch = _current.watch
         for at in range(0, len(buffer), _PIECE):
             if (left := watch.left_s()) <= 0:

@@ -1,4 +1,4 @@
-"""Secrets taken out of what is kept, by value and in every usual spelling. Refuses secrets too short to be told apart."""
+"""Secrets taken out of what is kept, by value and in every usual spelling. Refuses secrets that are too short."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ import re
 import threading
 from collections.abc import Iterable, Mapping
 from typing import Any
+
+Bytes = bytes  # the redactor has a method of that name
 
 MIN_LENGTH = 8
 _SHORT_ESCAPES = {'"': rb"\"", "\\": rb"\\", "/": rb"\/", "\n": rb"\n", "\r": rb"\r", "\t": rb"\t"}
@@ -39,7 +41,7 @@ class Redactor:
             ordered = sorted(self._values.items(), key=lambda item: -len(item[1]))
             self._pattern, self._names = _compiled(ordered), tuple(name for name, _ in ordered)
 
-    def bytes(self, data: bytes) -> bytes:
+    def bytes(self, data: Bytes) -> Bytes:
         return self._pattern.sub(self._placeholder, data) if self._pattern else data
 
     def text(self, text: str) -> str:
@@ -55,7 +57,7 @@ class Redactor:
             return [self.json(member) for member in value]
         return value
 
-    def pieces(self, pieces: list[bytes]) -> list[bytes]:
+    def pieces(self, pieces: list[Bytes]) -> list[Bytes]:
         """Consecutive parts of one body, redacted also across their borders; a replacement goes where it began."""
         joined = b"".join(pieces)
         if self._pattern is None or not self._pattern.search(joined):
@@ -67,7 +69,7 @@ class Redactor:
             start += len(piece)
         return result
 
-    def _placeholder(self, match: re.Match[bytes]) -> bytes:
+    def _placeholder(self, match: re.Match[Bytes]) -> Bytes:
         return b"${" + self._names[(match.lastindex or 1) - 1].encode() + b"}"
 
 

@@ -201,9 +201,7 @@ class _File:
             limits=Limits(**part("limits", {})),
             spend=Spend(**{name: Decimal(str(value)) for name, value in part("spend", {}).items()}),
             control=self._control(),
-            balance=BalancePoint(**{**part("balance"), "url": self._url("balance", "url")})
-            if part("balance")
-            else None,
+            balance=self._balance(),
             evidence=self._evidence(),
             path=self.path,
         )
@@ -212,6 +210,11 @@ class _File:
         if "control" not in self.document:
             return None
         return ControlPoint(self._url("control", "url"), self._from_environment("control", "token"))
+
+    def _balance(self) -> BalancePoint | None:
+        if (given := self.document.get("balance")) is None:
+            return None
+        return BalancePoint(**{**given, "url": self._url("balance", "url")})
 
     def _evidence(self) -> EvidencePoint | None:
         if (given := self.document.get("evidence")) is None:
@@ -256,8 +259,8 @@ class _File:
     def _problem(self, error: jsonschema.ValidationError) -> str:
         keys = [str(key) for key in error.absolute_path]
         if error.validator == "additionalProperties" and isinstance(error.schema, Mapping):
-            allowed = error.schema.get("properties", {})
-            unknown = sorted(error.instance.keys() - allowed.keys())
+            allowed, given = error.schema.get("properties", {}), dict(error.instance)  # type: ignore[arg-type]
+            unknown = sorted(given.keys() - allowed.keys())
             places = ", ".join(self._where(*keys, key) for key in unknown)
             return f"{places}: no such key; there are: {', '.join(sorted(allowed))}"
         return f"{self._where(*keys)}: {error.message}"

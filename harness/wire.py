@@ -6,35 +6,35 @@ Speaks to httpcore, the engine of httpx: httpx would normalise URLs, add headers
 from __future__ import annotations
 
 import datetime
-import re
+import itertools
 import ssl
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote, urlsplit
 
 import httpcore
+import httpx
 
 from harness.budget import Budget
 from harness.deadline import TimedBackend, Watch, watching
-from harness.exchange import Chunk, Exchange, Fault, Headers, Request, TargetFault
+from harness.exchange import Chunk, Exchange, Fault, Headers, Request
 from harness.journal import Journal
-from harness.nesting import depth
-from harness.recording import redacted
+from harness.recording import examined, redacted
 from harness.redact import Redactor
-from harness.sse import Parser
-from harness.target import Limits, Target
+from harness.sse import Event, Parser
+from harness.target import Target
 
 KEEPALIVE_S = 4.0  # servers drop idle connections after 5 s or more; a stale one would look like a fault of the target
-_URL_BYTES = "".join(map(chr, range(0x21, 0x7F)))  # sent as given: checks send odd paths on purpose
+_AS_GIVEN = "".join(map(chr, range(0x21, 0x7F)))  # checks send odd paths on purpose
 
 
 @dataclass(frozen=True)
-class Watching:
-    """What the reader does while a stream arrives. Events are counted when they carry data; comments are not."""
+class Reading:
+    """What the reader does while a stream arrives. Only events that carry data are counted; comments are not."""
 
     abort_after: int | None = None  # close the connection after this many events
-    during: Callable[[], None] | None = None  # called once, in the reader's thread
+    during: Callable[[], None] | None = None  # called once, by the reader
     at_event: int = 1
 
 
@@ -47,10 +47,9 @@ class _Answer:
     pieces: list[tuple[int, bytes]] = field(default_factory=list)
     fault: Fault | None = None
     head_ns: int = 0
-    size: int = 0
     events: int = 0
     data_events: int = 0
-    raised: BaseException | None = None  # what `during` raised; the exchange is recorded first
+    raised: BaseException | None = None  # by `during`; it goes on once the exchange is recorded
 
 
 class _Stop(Exception):
@@ -58,15 +57,16 @@ class _Stop(Exception):
 
     def __init__(self, kind: str, message: str) -> None:
         self.fault = Fault(kind, message)
+        super().__init__(message)
 
 
 class Client:
-    """Sends requests to one target, within its limits and its budget, and records every exchange."""
+    """Sends requests to one target within its limits and its budget, and records every exchange. Thread-safe."""
 
     def __init__(self, target: Target, redactor: Redactor, budget: Budget, journal: Journal) -> None:
         self.target, self.redactor, self.budget, self.journal = target, redactor, budget, journal
         self._pool = httpcore.ConnectionPool(
-            ssl_context=_tls(target),
+            ssl_context=tls(target),
             max_connections=None,
             max_keepalive_connections=target.limits.concurrency,
             keepalive_expiry=KEEPALIVE_S,
@@ -85,18 +85,19 @@ class Client:
         during: Callable[[], None] | None = None,
         at_event: int = 1,
     ) -> Exchange:
-        """One request and whatever came back, redacted and recorded. Failures of the target are its `fault`.
+        """One request and whatever came back, redacted and recorded; a failure of the target is its `fault`.
 
         Raises BudgetExceeded before anything is sent, ValueError for a request that HTTP/1.1 cannot carry, and what
         `during` raised, after the exchange was recorded.
         """
+        meant = {**(intent or {}), **({} if abort_after is None else {"abort_after": abort_after})}
+        request = Request(method, url, _with_defaults(url, headers, content), content)
         reservation = self.budget.reserve(content if method == "POST" else b"")
         started = datetime.datetime.now(datetime.UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-        request = Request(method, url, _with_defaults(url, headers, content), content)
         with watching(self.target.timeouts) as watch:
             try:
-                answer = self._answer(request, watch, Watching(abort_after, during, at_event))
-            except BaseException:
+                answer = self._answer(request, watch, Reading(abort_after, during, at_event))
+            except ValueError:
                 self.budget.release(reservation)
                 raise
             end_ns = watch.elapsed_ns()
@@ -106,14 +107,14 @@ class Client:
             request=request,
             head_status=answer.status,
             headers=answer.headers,
-            chunks=tuple(_chunks(answer.pieces)),
+            chunks=_chunks(answer.pieces),
             fault=answer.fault,
             started=started,
             head_ns=answer.head_ns,
             end_ns=end_ns,
-            intent=_intent(intent, abort_after),
+            intent=meant,
         )
-        kept = redacted(_examined(found, self.target.limits), self.redactor)
+        kept = redacted(examined(found, self.target.limits), self.redactor)
         self.budget.settle(reservation, kept)
         self.journal.append(kept)
         if answer.raised is not None:
@@ -123,104 +124,122 @@ class Client:
     def close(self) -> None:
         self._pool.close()
 
-    def _answer(self, request: Request, watch: Watch, asked: Watching) -> _Answer:
+    def _answer(self, request: Request, watch: Watch, reading: Reading) -> _Answer:
         answer = _Answer()
         try:
             response = self._pool.handle_request(self._outgoing(request))
             try:
-                self._read(response, watch, asked, answer)
+                self._read(response, watch, reading, answer)
             finally:
                 response.close()
         except _Stop as stop:
             answer.fault = stop.fault
         except (httpcore.LocalProtocolError, httpcore.UnsupportedProtocol) as error:
             raise ValueError(f"{request.method} {request.url} cannot be sent: {error}") from error
-        except (httpcore.TimeoutException, httpcore.NetworkError, httpcore.ProtocolError) as error:
+        except (httpcore.TimeoutException, httpcore.NetworkError, httpcore.RemoteProtocolError, OSError) as error:
             answer.fault = _fault(error, watch, answer)
         return answer
 
     def _outgoing(self, request: Request) -> httpcore.Request:
         return httpcore.Request(
             request.method,
-            _url(request.url),
+            _split(request.url),
             headers=[(name.encode("latin-1"), value.encode("latin-1")) for name, value in request.headers],
             content=request.body,
             extensions={"timeout": {"connect": self.target.timeouts.connect_s}},
         )
 
-    def _read(self, response: httpcore.Response, watch: Watch, asked: Watching, answer: _Answer) -> None:
+    def _read(self, response: httpcore.Response, watch: Watch, reading: Reading, answer: _Answer) -> None:
         answer.status = response.status
         answer.headers = tuple((name.decode("latin-1"), value.decode("latin-1")) for name, value in response.headers)
         answer.head_ns = watch.last_read_ns or watch.elapsed_ns()
         watch.in_body = True
-        if asked.abort_after == 0:
+        if reading.abort_after == 0:
             raise _Stop("aborted", "we closed the connection after the response head")
-        parser = Parser()
-        for data in _iterated(response):
+        parser = Parser() if _is_stream(answer.headers) else None
+        cap, size = self.target.limits.max_body_bytes, 0
+        for data in response.iter_stream():
             at_ns = watch.last_read_ns or watch.elapsed_ns()
             answer.pieces.append((at_ns, data))
-            answer.size += len(data)
-            if answer.size > self.target.limits.max_body_bytes:
-                raise _Stop("body-cap", f"the body has more than {self.target.limits.max_body_bytes} bytes")
-            if _is_stream(answer.headers):
-                self._count(parser.feed(data, at_ns), asked, answer)
+            size += len(data)
+            if size > cap:
+                raise _Stop("body-cap", f"the body has more than {cap} bytes")
+            if parser is not None:
+                self._count(parser.feed(data, at_ns), reading, answer)
 
-    def _count(self, events: Sequence[Any], asked: Watching, answer: _Answer) -> None:
+    def _count(self, events: Sequence[Event], reading: Reading, answer: _Answer) -> None:
         for event in events:
             answer.events += 1
-            answer.data_events += event.data is not None
             if answer.events > self.target.limits.max_events:
                 raise _Stop("event-cap", f"the stream has more than {self.target.limits.max_events} events")
             if event.data is None:
                 continue
-            if asked.during is not None and answer.data_events == asked.at_event:
-                _call(asked.during, answer)
-            if asked.abort_after is not None and answer.data_events >= asked.abort_after:
+            answer.data_events += 1
+            if reading.during is not None and answer.data_events == reading.at_event:
+                _call(reading.during, answer)
+            if reading.abort_after is not None and answer.data_events >= reading.abort_after:
                 raise _Stop("aborted", f"we closed the connection after {answer.data_events} events")
+
+
+def tls(target: Target) -> ssl.SSLContext | None:
+    """Trust for HTTPS: the target's own bundle or the usual roots, whatever the environment says."""
+    points = [target.base_url, *(point.url for point in (target.balance, target.evidence) if point)]
+    if not any(url.startswith("https:") for url in points):
+        return None
+    if target.ca_bundle is not None:
+        return ssl.create_default_context(cafile=str(target.ca_bundle))
+    return httpx.create_ssl_context(trust_env=False)
 
 
 def _call(during: Callable[[], None], answer: _Answer) -> None:
     try:
         during()
-    except BaseException as error:  # it goes on as soon as the exchange is recorded
+    except BaseException as error:
         answer.raised = error
         raise _Stop("aborted", "we closed the connection because the check failed in mid-stream") from error
-
-
-def _iterated(response: httpcore.Response) -> Iterator[bytes]:
-    assert isinstance(response.stream, httpcore.SyncByteStream | Sequence) or hasattr(response.stream, "__iter__")
-    yield from response.stream  # type: ignore[misc, unused-ignore]
 
 
 def _fault(error: Exception, watch: Watch, answer: _Answer) -> Fault:
     if isinstance(error, httpcore.ConnectTimeout):
         return Fault("connect", f"no connection after {watch.timeouts.connect_s:g} s")
     if isinstance(error, httpcore.ConnectError):
-        kind = "tls" if isinstance(error.__cause__ or error.__context__, ssl.SSLError) else "connect"
+        kind = "tls" if isinstance(error.__cause__, ssl.SSLError) else "connect"
         return Fault(kind, str(error) or "no connection")
     if isinstance(error, httpcore.TimeoutException):
         return Fault(*watch.expiry())
     if answer.status is not None:
         cut = isinstance(error, httpcore.NetworkError) or "without sending complete" in str(error)
         return Fault("truncated" if cut else "protocol", str(error) or "the connection broke inside the body")
-    # A kept-alive connection that the server closed meanwhile looks like this too. A retry could be paid for twice.
-    reused = "" if watch.connected_anew else " (on a connection that was kept alive; never retried)"
-    return Fault("protocol", (str(error) or "the connection broke before a response") + reused)
+    # A kept connection that the server closed meanwhile looks like this too, and a retry might be paid for twice.
+    kept = "" if watch.connected_anew else " (on a kept connection; it was not tried again)"
+    return Fault("protocol", (str(error) or "the connection broke before a response") + kept)
 
 
-def _examined(found: Exchange, limits: Limits) -> Exchange:
-    """The exchange with a fault if its complete body cannot be read: coding, size after decoding, nesting."""
-    from dataclasses import replace
+def _chunks(pieces: Sequence[tuple[int, bytes]]) -> tuple[Chunk, ...]:
+    """One chunk for all pieces that came in with one read of the socket."""
+    arrivals = itertools.groupby(pieces, key=lambda piece: piece[0])
+    return tuple(Chunk(at_ns, b"".join(data for _, data in group)) for at_ns, group in arrivals)
 
-    if not found.complete:
-        return found
-    try:
-        body = found.body
-    except TargetFault as error:
-        return replace(found, fault=Fault("decode", str(error)))
-    if len(body) > limits.max_body_bytes:
-        return replace(found, fault=Fault("body-cap", f"the decoded body has more than {limits.max_body_bytes} bytes"))
-    documents = [(event.data or "").encode() for event in found.events] if found.is_stream else [body]
-    if any(depth(document, limits.max_json_depth) > limits.max_json_depth for document in documents):
-        return replace(found, fault=Fault("decode", f"the JSON is nested deeper than {limits.max_json_depth} levels"))
-    return found
+
+def _is_stream(headers: Headers) -> bool:
+    kind = next((value for name, value in headers if name.lower() == "content-type"), "")
+    return kind.split(";")[0].strip().lower() == "text/event-stream"
+
+
+def _with_defaults(url: str, headers: Sequence[tuple[str, str]], content: bytes) -> Headers:
+    """The headers with Host, Accept-Encoding and Content-Length where the asker did not set them."""
+    given = {name.lower() for name, _ in headers}
+    defaults = [("Host", urlsplit(url).netloc), ("Accept-Encoding", "identity"), ("Accept", "*/*")]
+    if content and "transfer-encoding" not in given:
+        defaults.append(("Content-Length", str(len(content))))
+    return (*(pair for pair in defaults if pair[0].lower() not in given), *headers)
+
+
+def _split(url: str) -> httpcore.URL:
+    """The URL with its path and query byte for byte as written; only what HTTP/1.1 cannot carry is escaped."""
+    scheme, _, rest = url.partition("://")
+    parts = urlsplit(url)
+    authority = parts.netloc
+    target = quote(rest[len(authority) :].partition("#")[0], safe=_AS_GIVEN) or "/"
+    target = target if target.startswith("/") else f"/{target}"
+    return httpcore.URL(scheme=scheme.lower(), host=parts.hostname or "", port=parts.port, target=target)

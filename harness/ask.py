@@ -1,0 +1,262 @@
+"""How a check asks: one method a kind of call, an Exchange back. Says nothing about what the answer should be."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import hashlib
+import json as jsonlib
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from decimal import Decimal
+from typing import Any, Final
+from urllib.parse import quote
+
+from harness.budget import Budget, Price
+from harness.control import Control, Key
+from harness.exchange import Exchange, TargetFault
+from harness.journal import Journal
+from harness.model import NotObserved
+from harness.redact import Redactor
+from harness.sources import BalanceSource, EvidenceSource, pointed
+from harness.target import Target
+from harness.wire import Client
+from specs import Contract
+
+PROMPT = "Say hello in one short sentence."
+
+
+class Omit:
+    """A member or a body that is left out, where None would be sent as null."""
+
+    def __repr__(self) -> str:
+        return "OMIT"
+
+
+OMIT: Final = Omit()
+Credential = str | Key | None
+
+
+class Ask:
+    """Calls to the target under one contract. Session-wide; `seen` begins anew with every test."""
+
+    def __init__(self, target: Target, contract: Contract, journal: Journal | None = None) -> None:
+        self.target, self.contract = target, contract
+        self.journal = journal or Journal()
+        self.redactor = Redactor({secret.name: secret.reveal() for secret in target.secrets()})
+        spend, default = target.spend, contract.trait("chat.default_max_tokens", None)
+        self.budget = Budget(spend.cap_usd, self.price, spend.assumed_usd_per_million_tokens, default)
+        self.client = Client(target, self.redactor, self.budget, self.journal)
+        self.probe = "assay"
+        self.seen: list[Exchange] = []
+        self._lock = threading.RLock()
+
+    def chat(
+        self,
+        prompt: str | None = None,
+        *,
+        model: str | Omit | None = None,
+        messages: Any = None,
+        stream: Any = None,
+        max_tokens: Any = 16,
+        key: Credential = "main",
+        headers: Mapping[str, str] | None = None,
+        abort_after: int | None = None,
+        during: Callable[[], None] | None = None,
+        at_event: int = 1,
+        **members: Any,
+    ) -> Exchange:
+        """POST chat/completions. A member given as OMIT is left out; `stream=None` leaves it out as well."""
+        body = {
+            "model": self.default_model if model is None else model,
+            "messages": [{"role": "user", "content": PROMPT if prompt is None else prompt}]
+            if messages is None
+            else messages,
+            "max_tokens": max_tokens,
+            "stream": OMIT if stream is None else stream,
+            **members,
+        }
+        given = {name: value for name, value in body.items() if value is not OMIT}
+        return self._exchange(
+            "POST",
+            f"{self.target.base_url}/chat/completions",
+            _encoded(given),
+            self._headers(key, headers, json=True),
+            self._intent(key),
+            abort_after=abort_after,
+            during=during,
+            at_event=at_event,
+        )
+
+    def models(self, *, key: Credential = "main") -> Exchange:
+        return self.send("GET", "/models", key=key)
+
+    def model(self, model_id: str, *, encoded: bool = False, key: Credential = "main") -> Exchange:
+        """GET one model; a slash in the id is sent as it is, or as %2F when `encoded`."""
+        return self.send("GET", f"/models/{quote(model_id, safe='' if encoded else '/:')}", key=key)
+
+    def send(
+        self,
+        method: str,
+        path: str,
+        *,
+        json: Any = OMIT,
+        content: bytes | None = None,
+        headers: Mapping[str, str] | None = None,
+        key: Credential = "main",
+        from_host: bool = False,
+    ) -> Exchange:
+        """Any request: `path` below the base URL, or below the host. `content` goes out as it is."""
+        url = (self.target.host_url if from_host else self.target.base_url) + path
+        body = _encoded(json) if json is not OMIT else content or b""
+        is_json = json is not OMIT or content is not None
+        return self._exchange(method, url, body, self._headers(key, headers, json=is_json), self._intent(key))
+
+    def parallel(self, calls: Sequence[Callable[[], Exchange]]) -> list[Exchange]:
+        """All calls, as many at a time as the target allows; answers in the order of the calls."""
+        with ThreadPoolExecutor(min(len(calls), self.target.limits.concurrency) or 1) as pool:
+            futures = [pool.submit(call) for call in calls]
+            return [future.result() for future in futures]
+
+    @functools.cached_property
+    def catalogue(self) -> list[dict[str, Any]]:
+        """The rows of GET /models, asked for once. Raises NotObserved when there is none."""
+        with self._lock, self.asking("catalogue"):
+            found = self.models()
+        if found.status != 200:
+            raise TargetFault(f"GET /models answered {found.status}", found.id)
+        document = found.json
+        rows = document.get("data") if isinstance(document, dict) else None
+        usable = (
+            [row for row in rows if isinstance(row, dict) and isinstance(row.get("id"), str)]
+            if isinstance(rows, list)
+            else []
+        )
+        if not usable:
+            raise NotObserved("the catalogue has no models")
+        return usable
+
+    @functools.cached_property
+    def default_model(self) -> str:
+        """The model of the target file, or the cheapest row of the catalogue."""
+        if self.target.default_model is not None:
+            return self.target.default_model
+        priced = [(sum(price), row["id"]) for row in self.catalogue if (price := self._listed(row)) is not None]
+        return str(min(priced)[1]) if priced else str(self.catalogue[0]["id"])
+
+    def price(self, model: str) -> Price | None:
+        """USD per million prompt and completion tokens as the catalogue lists them; None when it does not."""
+        if self.contract.trait("catalogue.price", None) is None:
+            return None
+        try:
+            row = next((row for row in self.catalogue if row["id"] == model), None)
+        except (TargetFault, NotObserved):
+            return None
+        return self._listed(row) if row is not None else None
+
+    @functools.cached_property
+    def control(self) -> Control:
+        if self.target.control is None:
+            raise NotObserved("the target offers no control API")
+        return Control(self.target.control, self.redactor, self.target.timeouts)
+
+    @functools.cached_property
+    def balance(self) -> BalanceSource:
+        if self.target.balance is None:
+            raise NotObserved("the target names no balance source")
+        return BalanceSource(self.target.balance, self._get)
+
+    @functools.cached_property
+    def evidence(self) -> EvidenceSource:
+        if self.target.evidence is None:
+            raise NotObserved("the target names no evidence source")
+        return EvidenceSource(self.target.evidence, self._get)
+
+    def begin(self, test: str) -> None:
+        """A test begins: exchanges bear its name, and `seen` is empty."""
+        self.probe = test
+        self.seen = []
+
+    @contextlib.contextmanager
+    def asking(self, probe: str) -> Iterator[None]:
+        """Exchanges made inside bear this name."""
+        outer, self.probe = self.probe, probe
+        try:
+            yield
+        finally:
+            self.probe = outer
+
+    def close(self) -> None:
+        self.client.close()
+        if "control" in self.__dict__:
+            self.control.close()
+        self.journal.close()
+
+    def _exchange(
+        self, method: str, url: str, body: bytes, headers: Mapping[str, str], intent: Mapping[str, Any], **reading: Any
+    ) -> Exchange:
+        pairs = tuple(headers.items())
+        made = self.client.exchange(self.probe, method, url, pairs, body, intent, **reading)
+        with self._lock:
+            self.seen.append(made)
+        return made
+
+    def _get(self, url: str, role: str) -> Exchange:
+        intent = {**self._intent("main"), "role": role}
+        return self._exchange("GET", url, b"", self._headers("main", None), intent)
+
+    def _headers(self, key: Credential, extra: Mapping[str, str] | None, *, json: bool = False) -> dict[str, str]:
+        value = self._credential(key)
+        own = {
+            **self.target.headers,
+            **({self.contract.trait("auth.header"): f"Bearer {value}"} if value is not None else {}),
+            **({"Content-Type": "application/json"} if json else {}),
+        }
+        replaced = {name.lower() for name in extra or {}}
+        return {**{name: text for name, text in own.items() if name.lower() not in replaced}, **(extra or {})}
+
+    def _credential(self, key: Credential) -> str | None:
+        if key is None:
+            return None
+        if isinstance(key, Key):
+            return key.value.reveal()
+        if key == "wrong":
+            return wrong_key(self.contract)
+        if key in self.target.keys:
+            return self.target.keys[key].reveal()
+        if key == "main":
+            raise TargetFault("the target names no main key; name its environment variable under [keys]")
+        raise NotObserved(f"the target names no {key} key")
+
+    def _intent(self, key: Credential) -> dict[str, Any]:
+        if isinstance(key, Key):
+            return {"key": "issued", "key_id": key.key_id}
+        return {} if key == "main" else {"key": key}
+
+    def _listed(self, row: Mapping[str, Any]) -> Price | None:
+        place = self.contract.trait("catalogue.price", None)
+        if place is None:
+            return None
+        prompt, completion = pointed(row, place["prompt"]), pointed(row, place["completion"])
+        for value in (prompt, completion):
+            if isinstance(value, bool) or not isinstance(value, int | Decimal) or value < 0:
+                return None
+        return Decimal(prompt), Decimal(completion)
+
+
+def wrong_key(contract: Contract) -> str:
+    """A credential in the contract's own form that was never issued; the same in every run."""
+    prefix = contract.trait("auth.key_prefix", None)
+    never_issued = hashlib.sha256(b"a key that nobody issued").hexdigest()[:32]
+    return f"{prefix or ''}sk_{never_issued}" if prefix else f"sk-{never_issued}"
+
+
+def _encoded(value: Any) -> bytes:
+    return jsonlib.dumps(value, default=_number).encode()
+
+
+def _number(value: Any) -> float:
+    if isinstance(value, Decimal):
+        return float(value)  # a sampling parameter, never money
+    raise TypeError(f"{value!r} is not JSON")

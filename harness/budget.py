@@ -1,0 +1,122 @@
+"""What a run may spend: reserved before a request is sent, settled by what came back. Never above the cap."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+from harness.exchange import Exchange, TargetFault
+
+Price = tuple[Decimal, Decimal]  # USD per million prompt tokens and per million completion tokens
+
+DEFAULT_MAX_TOKENS = 1024  # what an answer may cost when neither request nor contract bounds it
+CEILING = 32_768  # tokens of one completion: no model writes the billion tokens that a hostile request asks for
+_MILLION = Decimal(1_000_000)
+
+
+class BudgetExceeded(TargetFault):
+    """The next request might cost more than the cap leaves. Nothing was sent."""
+
+
+@dataclass(frozen=True)
+class Reservation:
+    price: Price
+    usd: Decimal
+
+
+class Budget:
+    """A cap in USD over all requests of a run. Thread-safe."""
+
+    def __init__(
+        self,
+        cap: Decimal,
+        price_of: Callable[[str], Price | None] = lambda _model: None,
+        assumed: Decimal = Decimal(20),
+        default_max_tokens: int | None = None,
+    ) -> None:
+        self.cap, self.price_of, self.assumed = cap, price_of, assumed
+        self.default_max_tokens = default_max_tokens or DEFAULT_MAX_TOKENS
+        self.spent = Decimal(0)  # settled, USD
+        self.reserved = Decimal(0)
+        self.calls = 0
+        self._lock = threading.Lock()
+
+    def reserve(self, body: bytes) -> Reservation:
+        """Set aside the most that this request can cost. Raises BudgetExceeded when the cap does not allow it."""
+        price, usd = self.estimate(body)
+        with self._lock:
+            if self.spent + self.reserved + usd > self.cap:
+                left = self.cap - self.spent - self.reserved
+                raise BudgetExceeded(f"the request may cost {usd:.6f} USD and the spend cap leaves {left:.6f} USD")
+            self.reserved += usd
+            self.calls += 1
+        return Reservation(price, usd)
+
+    def release(self, reservation: Reservation) -> None:
+        """Undo a reservation whose request was not sent."""
+        with self._lock:
+            self.reserved -= reservation.usd
+            self.calls -= 1
+
+    def settle(self, reservation: Reservation, exchange: Exchange) -> None:
+        """Replace the reservation by what the answer says it cost; unknown usage keeps the reserve."""
+        usd = _cost(reservation, exchange)
+        with self._lock:
+            self.reserved -= reservation.usd
+            self.spent += usd
+
+    def estimate(self, body: bytes) -> tuple[Price, Decimal]:
+        """Price and upper bound of one request: a token for three bytes of body, and all completion tokens allowed."""
+        if not body:
+            return (Decimal(0), Decimal(0)), Decimal(0)
+        asked = _object(body)
+        model = asked.get("model")
+        price = (self.price_of(model) if isinstance(model, str) else None) or (self.assumed, self.assumed)
+        given = (_count(asked.get(name)) for name in ("max_completion_tokens", "max_tokens"))
+        limit = next((tokens for tokens in given if tokens), self.default_max_tokens)
+        completion = min(limit, CEILING) * min(_count(asked.get("n")) or 1, 128)
+        return price, _usd(price, -(-len(body) // 3) + 16, completion)
+
+
+def _cost(reservation: Reservation, exchange: Exchange) -> Decimal:
+    """What the answer says it cost, at most the reserve: a wrong usage is a finding and must not end the run."""
+    never_sent = exchange.fault is not None and exchange.fault.kind in {"connect", "tls"}
+    if never_sent or (exchange.head_status or 0) >= 400:
+        return Decimal(0)
+    for document in _documents(exchange) if exchange.complete else ():
+        usage = document.get("usage") if isinstance(document, dict) else None
+        if isinstance(usage, dict):
+            counted = [_count(usage.get(name)) for name in ("prompt_tokens", "completion_tokens")]
+            if counted[0] is not None and counted[1] is not None:
+                return min(reservation.usd, _usd(reservation.price, counted[0], counted[1]))
+    return reservation.usd
+
+
+def _documents(exchange: Exchange) -> Iterable[Any]:
+    """The answer's JSON documents, the last one first: that is where a stream carries its usage."""
+    if not exchange.is_stream:
+        try:
+            return [exchange.json]
+        except TargetFault:
+            return []
+    return (_object(event.data.encode()) for event in reversed(exchange.events) if event.data)
+
+
+def _object(body: bytes) -> dict[str, Any]:
+    try:
+        found = json.loads(body)
+    except (ValueError, RecursionError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _count(value: Any) -> int | None:
+    return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None
+
+
+def _usd(price: Price, prompt: int, completion: int) -> Decimal:
+    return (price[0] * prompt + price[1] * completion) / _MILLION

@@ -1,0 +1,193 @@
+"""Client of the control API of a deployment under test. Every bad answer is a TargetFault; nothing here is judged."""
+
+from __future__ import annotations
+
+import contextlib
+import datetime
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from decimal import Decimal, InvalidOperation
+from typing import Any, TypeVar
+from urllib.parse import quote
+
+import httpx
+
+from harness.exchange import TargetFault
+from harness.redact import Redactor
+from harness.target import ControlPoint, Secret, Timeouts
+
+T = TypeVar("T")
+FAULTS = ("drop_after_chunks", "omit_usage", "fail_before_first_byte", "error_in_stream", "hang")
+
+
+@dataclass(frozen=True)
+class Key:
+    """A credential issued during the run."""
+
+    value: Secret
+    key_id: str
+    account: str
+
+
+@dataclass(frozen=True)
+class Account:
+    account: str
+    balance_usd: Decimal
+    reserved_usd: Decimal
+    spent_usd: Decimal
+
+
+class Control:
+    """Arranges what a client cannot: keys, balances, models, faults of the provider, the clock."""
+
+    def __init__(self, point: ControlPoint, redactor: Redactor, timeouts: Timeouts | None = None) -> None:
+        limits = timeouts or Timeouts()
+        self._redactor = redactor
+        self._url = point.url
+        self._issued = 0
+        self._http = httpx.Client(
+            headers={"X-Control-Token": point.token.reveal()},
+            timeout=httpx.Timeout(limits.first_byte_s, connect=limits.connect_s),
+            trust_env=False,
+            follow_redirects=False,
+        )
+
+    def issue_key(
+        self,
+        account: str | None = None,
+        *,
+        balance_usd: Decimal | str | None = None,
+        requests_per_minute: int | None = None,
+    ) -> Key:
+        """A new key, of a new account when none is named."""
+        asked: dict[str, Any] = {"account": account}
+        if balance_usd is not None:
+            asked["balance_usd"] = str(balance_usd)
+        if requests_per_minute is not None:
+            asked["requests_per_minute"] = requests_per_minute
+        row = self._object("POST", "/keys", asked, 201)
+        self._issued += 1
+        name = f"ISSUED_KEY_{self._issued}"
+        value = _member(row, "key", str)
+        self._redactor.add(name, value)
+        return Key(Secret(name, value), _member(row, "key_id", str), _member(row, "account", str))
+
+    def revoke(self, key: Key) -> None:
+        self._call("DELETE", f"/keys/{quote(key.key_id, safe='')}", None, 204)
+
+    def account(self, account: str) -> Account:
+        row = self._object("GET", f"/accounts/{quote(account, safe='')}")
+        return Account(
+            _member(row, "account", str), _usd(row, "balance_usd"), _usd(row, "reserved_usd"), _usd(row, "spent_usd")
+        )
+
+    def set_balance(self, account: str, usd: Decimal | str) -> None:
+        self._call("PUT", f"/accounts/{quote(account, safe='')}/balance", {"balance_usd": str(usd)})
+
+    def models(self) -> list[dict[str, Any]]:
+        return _rows(self._object("GET", "/models"), "data")
+
+    def set_model(
+        self, model: str, *, confidential: bool | None = None, upstream_price: dict[str, str] | None = None
+    ) -> None:
+        """Change a model's flag or its upstream price (`prompt`, `completion`: USD per million, as strings)."""
+        change = {"confidential_compute": confidential, "upstream_price": upstream_price}
+        self._call(
+            "PATCH", f"/models/{quote(model)}", {name: value for name, value in change.items() if value is not None}
+        )
+
+    def mark(self) -> int:
+        """The number of upstream calls so far."""
+        return _member(self._object("GET", "/upstream/calls"), "mark", int)
+
+    def calls_since(self, mark: int) -> list[dict[str, Any]]:
+        return _rows(self._object("GET", f"/upstream/calls?since={mark}"), "calls")
+
+    def fault(self, kind: str, *, at: int | None = None, times: int = 1, model: str | None = None) -> None:
+        """Make the provider behind the gateway fail; `kind` is one of FAULTS."""
+        asked = {"fault": kind, "at": at, "times": times, "model": model}
+        self._call("POST", "/upstream/faults", {name: value for name, value in asked.items() if value is not None})
+
+    def clear_faults(self) -> None:
+        self._call("DELETE", "/upstream/faults")
+
+    def set_clock(self, now: datetime.datetime | str | None) -> str:
+        """Stop the deployment's clock at a time, or let it run with the wall clock (None)."""
+        given = (
+            now.astimezone(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ") if isinstance(now, datetime.datetime) else now
+        )
+        return _member(self._object("PUT", "/clock", {"now": given}), "now", str)
+
+    def advance(self, seconds: int) -> str:
+        return _member(self._object("PUT", "/clock", {"advance_s": seconds}), "now", str)
+
+    def reset(self) -> None:
+        self._call("POST", "/reset")
+
+    @contextlib.contextmanager
+    def flipped(self, model: str) -> Iterator[None]:
+        """The model loses its confidential flag inside, and has again what it had after."""
+        before = self._model(model)
+        self.set_model(model, confidential=False)
+        try:
+            yield
+        finally:
+            self.set_model(model, confidential=bool(before.get("confidential_compute")))
+
+    @contextlib.contextmanager
+    def priced(self, model: str, *, prompt: Decimal | str, completion: Decimal | str) -> Iterator[None]:
+        """The model costs this upstream (USD per million) inside, and what it did before after."""
+        before = _member(self._model(model), "upstream_price", dict)
+        self.set_model(model, upstream_price={"prompt": str(prompt), "completion": str(completion)})
+        try:
+            yield
+        finally:
+            self.set_model(model, upstream_price={name: str(value) for name, value in before.items()})
+
+    def close(self) -> None:
+        self._http.close()
+
+    def _model(self, model: str) -> dict[str, Any]:
+        found = next((row for row in self.models() if row.get("id") == model), None)
+        if found is None:
+            raise TargetFault(f"the control API does not know the model {model!r}")
+        return found
+
+    def _object(self, method: str, path: str, body: Any = None, status: int | None = None) -> dict[str, Any]:
+        answer = self._call(method, path, body, status)
+        try:
+            found = json.loads(answer.content, parse_float=Decimal)
+        except (ValueError, RecursionError):
+            found = None
+        if not isinstance(found, dict):
+            raise TargetFault(f"control API: {method} {path} did not answer with a JSON object")
+        return found
+
+    def _call(self, method: str, path: str, body: Any = None, status: int | None = None) -> httpx.Response:
+        try:
+            answer = self._http.request(method, self._url + path, json=body)
+        except httpx.HTTPError as error:
+            raise TargetFault(f"control API: {method} {path}: {error or type(error).__name__}") from error
+        if not answer.is_success or (status is not None and answer.status_code != status):
+            text = self._redactor.text(answer.text[:200])
+            raise TargetFault(f"control API: {method} {path} answered {answer.status_code}: {text}")
+        return answer
+
+
+def _member(row: dict[str, Any], name: str, kind: type[T]) -> T:
+    value = row.get(name)
+    if not isinstance(value, kind):
+        raise TargetFault(f"control API: expected {name} as {kind.__name__}")
+    return value
+
+
+def _usd(row: dict[str, Any], name: str) -> Decimal:
+    try:
+        return Decimal(str(row[name]))
+    except (KeyError, InvalidOperation) as error:
+        raise TargetFault(f"control API: expected {name} as a decimal number of USD") from error
+
+
+def _rows(document: dict[str, Any], name: str) -> list[dict[str, Any]]:
+    return [row for row in _member(document, name, list) if isinstance(row, dict)]

@@ -1,0 +1,41 @@
+"""An exchange as a command line that asks the same again. Holds no secret: the key is an environment variable."""
+
+from __future__ import annotations
+
+import re
+import shlex
+
+from harness.exchange import Exchange
+from harness.target import Target
+
+_IMPLIED = {"host", "content-length", "accept", "accept-encoding"}
+_PLACEHOLDER = re.compile(r"\$\{(\w+)\}")
+
+
+def curl(exchange: Exchange, target: Target) -> str:
+    """The curl command of a recorded exchange, safe to paste into a shell that holds the target's variables."""
+    asked, names = exchange.request, {secret.name for secret in target.secrets()}
+    parts = ["curl", "-sS", "-N", "-i", "-X", shlex.quote(asked.method), _word(asked.url, names)]
+    for name, value in asked.headers:
+        if name.lower() not in _IMPLIED:
+            parts += ["-H", _word(f"{name}: {value}", names)]
+    if asked.body:
+        parts += ["--data-binary", _word(_text(asked.body), names)]
+    return " ".join(parts)
+
+
+def _word(text: str, names: set[str]) -> str:
+    """One shell word: literal text in single quotes, and only the target's own variables in double quotes."""
+    parts, at = [], 0
+    for match in _PLACEHOLDER.finditer(text):
+        if match[1] in names:
+            parts += [text[at : match.start()], f'"${match[1]}"']
+            at = match.end()
+    quoted = [
+        part if part.startswith('"$') and n % 2 else shlex.quote(part) for n, part in enumerate([*parts, text[at:]])
+    ]
+    return "".join(part for part in quoted if part != "''") or "''"
+
+
+def _text(body: bytes) -> str:
+    return body.decode(errors="replace").replace("\0", "\N{REPLACEMENT CHARACTER}")

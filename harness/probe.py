@@ -1,0 +1,46 @@
+"""A probe: a call worth paying for once, with its price tag. A session fixture that serves many checks."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from harness.ask import Ask
+
+
+@dataclass(frozen=True)
+class Cost:
+    """Upper bounds of what a probe or a test asks for, over all its calls."""
+
+    calls: int = 0
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+
+    def __add__(self, other: Cost) -> Cost:
+        return Cost(
+            self.calls + other.calls,
+            self.prompt_tokens + other.prompt_tokens,
+            self.completion_tokens + other.completion_tokens,
+        )
+
+
+def probe(*, calls: int, prompt_tokens: int = 30, completion_tokens: int = 0) -> Callable[[Callable[..., Any]], Any]:
+    """Make a session fixture of a function that asks; its cost is `__assay_cost__` of the fixture's function."""
+
+    def decorate(function: Callable[..., Any]) -> Any:
+        @functools.wraps(function)
+        def asked(**fixtures: Any) -> Any:
+            ask = next((value for value in fixtures.values() if isinstance(value, Ask)), None)
+            if ask is None:
+                return function(**fixtures)
+            with ask.asking(function.__name__):
+                return function(**fixtures)
+
+        asked.__assay_cost__ = Cost(calls, prompt_tokens, completion_tokens)  # type: ignore[attr-defined]
+        return pytest.fixture(scope="session")(asked)
+
+    return decorate

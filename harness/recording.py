@@ -1,0 +1,83 @@
+"""What happens to an exchange before anybody sees it: it is examined for bodies that cannot be read, and redacted."""
+
+from __future__ import annotations
+
+import gzip
+import re
+import zlib
+from dataclasses import replace
+
+from harness.exchange import Chunk, Exchange, Fault, Headers, Request, TargetFault
+from harness.redact import Redactor
+from harness.target import Limits
+
+_NESTING = re.compile(rb'"(?:[^"\\]|\\.)*"?|[\[{]|[\]}]', re.DOTALL)
+
+
+def examined(found: Exchange, limits: Limits) -> Exchange:
+    """The exchange with a fault when its complete body cannot be read: its coding, its size, its nesting."""
+    if not found.complete:
+        return found
+    try:
+        body = found.body
+    except TargetFault as error:
+        return replace(found, fault=Fault("decode", str(error)))
+    if len(body) > limits.max_body_bytes:
+        return replace(found, fault=Fault("body-cap", f"the decoded body has more than {limits.max_body_bytes} bytes"))
+    documents = [(event.data or "").encode() for event in found.events] if found.is_stream else [body]
+    if any(depth(document, limits.max_json_depth) > limits.max_json_depth for document in documents):
+        return replace(found, fault=Fault("decode", f"the JSON is nested deeper than {limits.max_json_depth} levels"))
+    return found
+
+
+def depth(document: bytes, enough: int) -> int:
+    """How deep arrays and objects nest, counted without recursion; exact only where it exceeds `enough`."""
+    if document.count(b"[") + document.count(b"{") <= enough:
+        return 0
+    deepest = level = 0
+    for token in _NESTING.finditer(document):
+        first = document[token.start()]
+        level += (first in b"[{") - (first in b"]}")
+        deepest = max(deepest, level)
+        if deepest > enough:
+            break
+    return deepest
+
+
+def redacted(found: Exchange, redactor: Redactor) -> Exchange:
+    """The exchange without a secret in any of its parts; arrival times stay as they were."""
+    asked = found.request
+    request = Request(
+        asked.method, redactor.text(asked.url), _headers(asked.headers, redactor), redactor.bytes(asked.body)
+    )
+    return replace(
+        found,
+        request=request,
+        headers=_headers(found.headers, redactor),
+        chunks=_chunks(found, redactor),
+        fault=Fault(found.fault.kind, redactor.text(found.fault.message)) if found.fault else None,
+        intent=redactor.json(found.intent),
+    )
+
+
+def _headers(headers: Headers, redactor: Redactor) -> Headers:
+    return tuple((redactor.text(name), redactor.text(value)) for name, value in headers)
+
+
+def _chunks(found: Exchange, redactor: Redactor) -> tuple[Chunk, ...]:
+    coding = (found.header("content-encoding") or "identity").lower()
+    if coding in {"gzip", "deflate"} and (recoded := _recoded(found, coding, redactor)) is not None:
+        return (Chunk(found.chunks[-1].at_ns, recoded),)
+    pieces = redactor.pieces([chunk.data for chunk in found.chunks])
+    return tuple(Chunk(chunk.at_ns, data) for chunk, data in zip(found.chunks, pieces, strict=True))
+
+
+def _recoded(found: Exchange, coding: str, redactor: Redactor) -> bytes | None:
+    """A compressed body packed again without its secrets; None when it holds none, so that honest bytes stay."""
+    try:
+        plain = found.body
+    except TargetFault:
+        return None
+    if (clean := redactor.bytes(plain)) == plain:
+        return None
+    return gzip.compress(clean, mtime=0) if coding == "gzip" else zlib.compress(clean)

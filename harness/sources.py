@@ -1,0 +1,84 @@
+"""Where a target shows its balance and its attestation evidence: two reads that no contract describes."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from decimal import Decimal, InvalidOperation
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode
+
+from harness.exchange import Exchange, TargetFault
+from harness.target import BalancePoint, EvidencePoint
+
+UNITS = {"usd": Decimal(1), "usd_cents": Decimal("0.01"), "nano_usd": Decimal("1e-9")}
+READS = 8  # of the balance while it drains
+
+Get = Callable[[str, str], Exchange]  # URL and role in, the exchange out
+
+
+class BalanceSource:
+    """The available balance of the main key's account."""
+
+    def __init__(self, point: BalancePoint, get: Get) -> None:
+        self._point, self._get = point, get
+        self.account = point.account
+
+    def read(self) -> Decimal:
+        """The balance in USD, exact. Raises TargetFault when the answer holds none."""
+        found = self._get(self._point.url, "balance")
+        if found.status != 200:
+            raise TargetFault(f"the balance endpoint answered {found.status}", found.id)
+        value = pointed(found.json, self._point.pointer)
+        if isinstance(value, bool) or not isinstance(value, int | str | Decimal):
+            raise TargetFault(f"the balance endpoint has no number at {self._point.pointer}", found.id)
+        try:
+            return Decimal(value) * UNITS[self._point.unit]
+        except InvalidOperation:
+            raise TargetFault(f"the balance endpoint has no number at {self._point.pointer}", found.id) from None
+
+    def settled(self) -> Decimal:
+        """The balance once two reads agree. Raises TargetFault when none do within `drain_s`."""
+        pause = self._point.drain_s / READS
+        before = self.read()
+        for _ in range(READS):
+            time.sleep(pause)
+            now = self.read()
+            if now == before:
+                return now
+            before = now
+        raise TargetFault(f"the balance was still moving after {self._point.drain_s:g} s")
+
+
+class EvidenceSource:
+    """The attestation evidence of a model, in the format that the target names."""
+
+    def __init__(self, point: EvidencePoint, get: Get) -> None:
+        self._point, self._get = point, get
+        self.format = point.format
+        self.test_roots = point.test_roots
+
+    @property
+    def trust(self) -> Path | None:
+        """Folder of root.der and collateral.json; None means Intel's own."""
+        return self._point.trust
+
+    def fetch(self, model: str, nonce: bytes) -> Exchange:
+        """Fresh evidence bound to the nonce."""
+        query = urlencode({"model": model, "nonce": nonce.hex(), "signing_algo": "ecdsa"})
+        return self._get(f"{self._point.url}?{query}", "evidence")
+
+
+def pointed(document: Any, pointer: str) -> Any:
+    """The value at a JSON Pointer (RFC 6901), None when there is none."""
+    node = document
+    for part in pointer.split("/")[1:]:
+        name = part.replace("~1", "/").replace("~0", "~")
+        if isinstance(node, dict):
+            node = node.get(name)
+        elif isinstance(node, list) and name.isdecimal() and int(name) < len(node):
+            node = node[int(name)]
+        else:
+            return None
+    return node
