@@ -8,10 +8,10 @@ import os
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from multiprocessing.connection import Connection
+from multiprocessing.connection import Connection, wait
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 
@@ -66,24 +66,50 @@ def jobs(contract: Contract, chosen: Iterable[Defect], *, wide: bool) -> list[Jo
     return made
 
 
-def run_forked(contract: Contract, job: Job) -> Ending | str:
-    """The ending of one trial, or why there is none: it crashed, or took too long."""
-    if not job.files:
-        return "no check names it"
+@dataclass
+class _Running:
+    """A trial in flight: its process, and the pipe its ending will come through."""
+
+    job: Job
+    process: BaseProcess
+    pipe: Connection
+    deadline: float
+
+    def ending(self) -> Ending | str:
+        """What the trial said, or why it said nothing. Ends the process."""
+        try:
+            said: Ending | str = self.pipe.recv() if self.pipe.poll() else f"took longer than {TRIAL_TIMEOUT_S} s"
+        except EOFError:
+            said = "the trial died"
+        self.process.kill()
+        self.process.join()
+        self.pipe.close()
+        return said
+
+
+def in_parallel(contract: Contract, todo: list[Job], workers: int) -> Iterator[tuple[Job, Ending | str]]:
+    """Trials as they end. One thread only: a fork of a process with threads may inherit a held lock."""
+    waiting, flying = list(todo), list[_Running]()
+    while waiting or flying:
+        while waiting and len(flying) < workers:
+            job = waiting.pop(0)
+            if job.files:
+                flying.append(_started(contract, job))
+            else:
+                yield job, "no check names it"
+        wait([trial.pipe for trial in flying], timeout=1.0)
+        now = time.monotonic()
+        for done in [one for one in flying if one.pipe.poll() or now > one.deadline]:
+            flying.remove(done)
+            yield done.job, done.ending()
+
+
+def _started(contract: Contract, job: Job) -> _Running:
     ours, theirs = FORK.Pipe(duplex=False)
     process = FORK.Process(target=_child, args=(theirs, contract, job))
     process.start()
     theirs.close()
-    try:
-        if not ours.poll(TRIAL_TIMEOUT_S):
-            return f"the trial took longer than {TRIAL_TIMEOUT_S} s"
-        ending: Ending | str = ours.recv()
-        return ending
-    except EOFError:
-        return "the trial died"
-    finally:
-        process.kill()
-        process.join()
+    return _Running(job, process, ours, time.monotonic() + TRIAL_TIMEOUT_S)
 
 
 def _child(pipe: Connection, contract: Contract, job: Job) -> None:
@@ -95,14 +121,6 @@ def _child(pipe: Connection, contract: Contract, job: Job) -> None:
     except BaseException as error:  # whatever it was, the parent must hear of it
         pipe.send(f"{type(error).__name__}: {error}")
     os._exit(0)  # no clean-up of the parent's copies
-
-
-def in_parallel(contract: Contract, todo: list[Job], workers: int) -> Iterator[tuple[Job, Ending | str]]:
-    """Trials as they end."""
-    with ThreadPoolExecutor(workers) as pool:
-        futures = {pool.submit(run_forked, contract, job): job for job in todo}
-        for future in as_completed(futures):
-            yield futures[future], future.result()
 
 
 def row(job: Job, ending: Ending | str, clean: Ending, promised: Iterable[str]) -> dict[str, Any]:

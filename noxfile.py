@@ -1,0 +1,67 @@
+"""What a person or a CI job runs. Every session installs what it needs; what it does can be typed by hand too."""
+
+from __future__ import annotations
+
+import nox
+
+nox.options.sessions = ["lint", "tests"]
+nox.options.default_venv_backend = "venv"
+nox.options.reuse_existing_virtualenvs = True
+
+
+@nox.session
+def certify(session: nox.Session) -> None:
+    """Judge the embedded mock by every contract, and write the reports to out/."""
+    session.install(".")
+    session.run("assay", "run", "all", "--target", "mock", *session.posargs)
+
+
+@nox.session
+def tests(session: nox.Session) -> None:
+    """Unit tests, then the proof that every check can fail."""
+    session.install(".[dev]")
+    session.run("pytest", "-n", "2", *(session.posargs or ["tests", "suites/selftest"]))
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """What pre-commit runs: ruff, its formatter, mypy --strict."""
+    session.install(".[dev]")
+    session.run("ruff", "check", ".")
+    session.run("ruff", "format", "--check", ".")
+    session.run("mypy")
+
+
+@nox.session
+def prove(session: nox.Session) -> None:
+    """The proof of every contract, with its table."""
+    session.install(".")
+    session.run("assay", "prove", *session.posargs)
+
+
+@nox.session
+def mock(session: nox.Session) -> None:
+    """Serve a contract: `nox -s mock -- voltagegpu-confidential --port 8080 --write-target target.toml`."""
+    session.install(".")
+    session.run("assay", "mock", *(session.posargs or ["voltagegpu-confidential", "--port", "8080"]))
+
+
+@nox.session
+def bench(session: nox.Session) -> None:
+    """Figures, as ratios against a peer measured in the same run. Never a test."""
+    session.install(".")
+    session.run("python", "bench/mock_rate.py", *session.posargs)
+
+
+@nox.session
+def foreign(session: nox.Session) -> None:
+    """Judge servers nobody here wrote; their findings are in docs/foreign.md."""
+    session.install(".")
+    session.run("python", "-m", "foreign", *session.posargs)
+
+
+@nox.session
+def docs(session: nox.Session) -> None:
+    """Write the generated pages of docs/ again."""
+    session.install(".")
+    session.run("python", "-m", "suites.selftest.table", "docs/requirements.md")
