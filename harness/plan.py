@@ -91,12 +91,12 @@ def document(plan: Plan, chosen: Selection, session: Session) -> dict[str, Any]:
                 "calls": line.cost.calls,
                 "prompt_tokens": line.cost.prompt_tokens,
                 "completion_tokens": line.cost.completion_tokens,
-                "usd": str(line.usd.normalize()),
+                "usd": f"{line.usd.normalize():f}",
             }
             for line in plan.lines
         ],
         "calls": plan.calls,
-        "usd": str(plan.usd.normalize()),
+        "usd": f"{plan.usd.normalize():f}",
         "price_basis": plan.basis,
     }
 
