@@ -12,6 +12,7 @@ from harness.model import NotObserved
 from harness.probe import probe
 from specs import Contract
 from suites import invalid
+from suites.functions import AT_POSTCODE, IN_TWO_CITIES, ORDERS, WEATHER
 
 COUNT = "Count from 1 to 30, separated by spaces."
 
@@ -79,3 +80,20 @@ def refusals(ask: Ask) -> tuple[Exchange, ...]:
         "POST", "/chat/completions", content=invalid.BROKEN_JSON, headers={"Content-Type": "application/json"}
     )
     return (*map(send, invalid.MEMBERS.values()), broken)
+
+
+# --- Tools -----------------------------------------------------------------------------------------------------
+
+
+@probe(calls=1, prompt_tokens=160, completion_tokens=128)
+def tool_call(ask: Ask, tagged: Callable[..., str]) -> Exchange:
+    """An answer that has to call one of two functions."""
+    return ask.chat(AT_POSTCODE, model=tagged("tools"), tools=[ORDERS, WEATHER], tool_choice="required", max_tokens=128)
+
+
+@probe(calls=1, prompt_tokens=100, completion_tokens=128)
+def tool_stream(ask: Ask, tagged: Callable[..., str]) -> Exchange:
+    """A streamed answer that has to call, and is asked something that two calls answer best."""
+    return ask.chat(
+        IN_TWO_CITIES, model=tagged("tools"), tools=[WEATHER], tool_choice="required", max_tokens=128, stream=True
+    )
