@@ -1,0 +1,52 @@
+"""Probes of the stream theme."""
+
+from __future__ import annotations
+
+import pytest
+
+from harness.ask import Ask
+from harness.exchange import Exchange
+from harness.probe import probe
+from suites.conftest import COUNT
+
+ECHO = "🙂🚀 你好,世界 Zażółć gęślą jaźń 👩‍🚀 ∑∂ 한국어 مرحبا 🧪🌊"
+LOGPROBS = {"logprobs": True, "top_logprobs": 2}
+
+
+@pytest.fixture(scope="session")
+def streams(counted_stream: Exchange, usage_stream: Exchange) -> tuple[Exchange, ...]:
+    """Two ordinary streams, without and with usage asked for."""
+    return counted_stream, usage_stream
+
+
+@probe(calls=1, prompt_tokens=60, completion_tokens=128)
+def echo_stream(ask: Ask) -> Exchange:
+    """Text full of characters of several bytes, asked back."""
+    return ask.chat(f"Repeat exactly: {ECHO}", stream=True, max_tokens=128, temperature=0)
+
+
+@probe(calls=1, prompt_tokens=20, completion_tokens=48)
+def choice_stream(ask: Ask) -> Exchange:
+    return ask.chat(n=2, stream=True, max_tokens=24)
+
+
+@probe(calls=1, prompt_tokens=20, completion_tokens=8)
+def cut_stream(ask: Ask) -> Exchange:
+    """A stream that max_tokens cuts."""
+    return ask.chat(COUNT, stream=True, max_tokens=8, temperature=0, stream_options={"include_usage": True})
+
+
+@probe(calls=1, prompt_tokens=20, completion_tokens=128)
+def stop_stream(ask: Ask) -> Exchange:
+    """A stream that ends at a sequence of several tokens."""
+    return ask.chat(COUNT, stream=True, max_tokens=128, temperature=0, stop=["7 8"])
+
+
+@probe(calls=1, prompt_tokens=20, completion_tokens=16)
+def logprob_stream(ask: Ask) -> Exchange:
+    return ask.chat(stream=True, **LOGPROBS)
+
+
+@probe(calls=1, prompt_tokens=20, completion_tokens=4)
+def unstreamed(ask: Ask) -> Exchange:
+    return ask.chat(stream=False, max_tokens=4)

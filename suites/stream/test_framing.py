@@ -1,0 +1,102 @@
+"""A stream as a transport: headers, events, the end marker, arrival, and clients that leave."""
+
+from __future__ import annotations
+
+import re
+import time
+
+import pytest
+
+from harness.ask import Ask
+from harness.judge import framing
+from harness.judge.chat import content
+from suites.stream.conftest import ECHO
+
+GONE = "Count from 1 to 900, separated by spaces, for a reader who leaves."
+
+
+@pytest.mark.requirement("OC-080", "VT-060")
+def test_stream_is_event_stream(streams, holds):
+    holds(framing.stream_is_event_stream, *streams)
+
+
+@pytest.mark.requirement("OC-081")
+def test_events_are_json_or_done(streams, echo_stream, tool_stream, holds):
+    holds(framing.events_are_json_or_done, *streams, echo_stream, tool_stream)
+
+
+@pytest.mark.requirement("OC-082", "VT-063", "VT-066")
+def test_done_is_last_and_once(streams, tool_stream, cut_stream, holds):
+    holds(framing.done_is_last_and_once, *streams, tool_stream, cut_stream)
+
+
+@pytest.mark.requirement("OC-090")
+def test_streamed_and_whole_answers_agree(counted, counted_stream):
+    assert content(counted_stream) == content(counted), "the same request at temperature 0 gives another text streamed"
+
+
+@pytest.mark.requirement("OC-091")
+def test_stream_is_whole_utf8(echo_stream, holds):
+    holds(framing.events_are_utf8, echo_stream)
+    said = content(echo_stream)
+    assert "\ufffd" not in said, f"the text asked back holds U+FFFD: {said[:200]!r}"
+    lost = sorted(set(ECHO) - set(said))
+    assert not lost, f"characters asked back did not arrive: {lost}"
+
+
+@pytest.mark.requirement("OC-096")
+def test_chunks_are_sent_once(counted, streams, echo_stream, holds):
+    holds(framing.chunks_are_sent_once, *streams, echo_stream)
+    if _counts_up(content(counted)):
+        wrong = [content(stream) for stream in streams if not _counts_up(content(stream))]
+        assert not wrong, f"the stream counts otherwise than the whole answer: {wrong[0][:200]!r}"
+
+
+def _counts_up(text: str) -> bool:
+    """Whether the numbers of a text, from its last 1 on, go up in steps of one."""
+    numbers = [int(number) for number in re.findall(r"\d{1,9}", text)]
+    if 1 not in numbers:
+        return False
+    counted = numbers[len(numbers) - 1 - numbers[::-1].index(1) :]
+    return len(counted) > 5 and counted == list(range(1, len(counted) + 1))
+
+
+@pytest.mark.requirement("OC-097", "VT-055")
+def test_content_arrives_over_time(streams, holds):
+    holds(framing.content_arrives_over_time, *streams)
+
+
+@pytest.mark.requirement("OC-099")
+def test_no_stream_unless_asked(plain, unstreamed, holds):
+    holds(framing.no_stream_unless_asked, plain, unstreamed)
+
+
+@pytest.mark.requirement("OC-105")
+def test_stream_is_not_stored(streams, holds):
+    holds(framing.stream_is_not_stored, *streams)
+
+
+@pytest.mark.requirement("OC-100")
+@pytest.mark.cost(calls=1, completion_tokens=600)
+def test_client_that_leaves_stops_the_work(ask: Ask):
+    mark = ask.control.mark()
+    ask.chat(GONE, stream=True, max_tokens=600, abort_after=3)
+    deadline = time.monotonic() + 3
+    while (outcome := _outcome(ask, mark)) == "running" and time.monotonic() < deadline:
+        time.sleep(0.02)
+    assert outcome not in {"running", "completed"}, f"the client left after 3 events, and the work is {outcome}"
+
+
+def _outcome(ask: Ask, mark: int) -> str:
+    """How the call of the reader who leaves ended; running while the upstream knows nothing of it."""
+    own = [call for call in ask.control.calls_since(mark) if GONE in str(call["body"])]
+    return str(own[-1]["outcome"]) if own else "running"
+
+
+@pytest.mark.requirement("OC-101")
+@pytest.mark.cost(calls=6, completion_tokens=64)
+def test_aborted_streams_do_not_wear_the_server_out(ask: Ask):
+    for _ in range(5):
+        ask.chat(stream=True, max_tokens=64, abort_after=2).answered()
+    after = ask.chat(max_tokens=4)
+    assert after.status == 200, f"after five aborted streams the next request is answered {after.status}"
