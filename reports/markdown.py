@@ -24,6 +24,7 @@ def render(results: Mapping[str, Any]) -> str:
         table(("", "What was run"), [(plain(label), cell(value)) for label, value in phrases.facts(results)]),
         *_faults(results),
         *_broken(rows),
+        *_listing("Could not be carried out", rows, ("error",)),
         *_listing("Warnings", rows, ("warn",)),
         *_listing("Not observed", rows, ("not-observed",)),
         *_listing("Left out, with the reason", rows, ("excluded", "not-applicable", "waived")),
@@ -79,7 +80,7 @@ def _faults(results: Mapping[str, Any]) -> list[str]:
 
 
 def _broken(rows: list[dict[str, Any]]) -> list[str]:
-    broken = [row for row in rows if row["outcome"] in ("fail", "error")]
+    broken = [row for row in rows if row["outcome"] == "fail"]
     if not broken:
         return []
     parts = [f"## What is broken ({len(broken)})"]

@@ -32,9 +32,9 @@ VERDICTS = {
     "conforms": ("Conforms", "No breach was found, and no MUST that applies was left unobserved."),
     "does-not-conform": (
         "Does not conform",
-        "At least one requirement is broken. Every breach below comes with evidence.",
+        "At least one requirement is broken.",
     ),
-    "incomplete": ("Incomplete", "No breach was found, but at least one MUST could not be observed."),
+    "incomplete": ("Incomplete", "No breach was found, but at least one MUST could not be checked."),
     "harness-fault": (
         "Harness fault",
         "The harness itself failed, so this run speaks neither for nor against the target.",
@@ -51,9 +51,13 @@ def verdict(results: Mapping[str, Any]) -> tuple[str, str]:
     """The headline and the sentence below it; an unknown verdict is shown as it is and not explained."""
     name = str(results["verdict"])
     headline, meaning = VERDICTS.get(name, (name, ""))
+    sentences = [meaning]
+    waived = sum(row["outcome"] == "waived" for row in results["requirements"])
+    if waived:
+        sentences.append(f"Waived and not counted: {waived}.")
     if results["run"].get("interrupted"):
-        meaning = f"{meaning} The run was interrupted before its end.".strip()
-    return headline, meaning
+        sentences.append("The run was interrupted before its end.")
+    return headline, " ".join(filter(None, sentences))
 
 
 def headline(results: Mapping[str, Any]) -> str:
@@ -114,6 +118,18 @@ def usd(value: object) -> str:
     return f"${whole}.{part.rstrip('0').ljust(2, '0')}"
 
 
+def _spent(spend: Mapping[str, Any]) -> str:
+    cap = "without a cap" if spend["cap_usd"] is None else f"of at most {usd(spend['cap_usd'])}"
+    return f"{usd(spend['usd'])} {cap}, {spend['calls']} calls"
+
+
+def _estimated(spend: Mapping[str, Any]) -> str | None:
+    """Nothing where the plan had no price or no count; half an estimate shows the half there is."""
+    cost = None if spend["estimated_usd"] is None else usd(spend["estimated_usd"])
+    calls = None if spend["estimated_calls"] is None else f"{spend['estimated_calls']} calls"
+    return ", ".join(filter(None, (cost, calls))) or None
+
+
 def facts(results: Mapping[str, Any]) -> list[tuple[str, str]]:
     """What was run, as label and value, in the order every report shows them."""
     run, contract, target, spend = (results[key] for key in ("run", "contract", "target", "spend"))
@@ -129,8 +145,8 @@ def facts(results: Mapping[str, Any]) -> list[tuple[str, str]]:
         ("Suites", ", ".join(run.get("suites") or [])),
         ("Only", ", ".join(run.get("only") or [])),
         ("Capabilities", ", ".join(target.get("capabilities") or []) or "none"),
-        ("Spent", f"{usd(spend['usd'])} of {usd(spend['cap_usd'])}, {spend['calls']} calls"),
-        ("Estimated", f"{usd(spend['estimated_usd'])}, {spend['estimated_calls']} calls"),
+        ("Spent", _spent(spend)),
+        ("Estimated", _estimated(spend)),
         ("Started", run["started"]),
         ("Duration", seconds(run["duration_s"])),
         ("Tool", f"{tool['name']} {tool['version']}, Python {tool['python']}"),

@@ -23,6 +23,7 @@ STYLES = {
     "incomplete": "bold yellow",
     "harness-fault": "bold magenta",
 }
+GAPS = {"Could not be carried out": "error", "Warnings": "warn", "Not observed": "not-observed"}
 _GROUPS = 3
 
 
@@ -34,11 +35,12 @@ def renderable(results: Mapping[str, Any]) -> RenderableType:
         Text(f"\nharness fault: {legible.line(fault)}", "magenta") for fault in results.get("harness_faults") or []
     ]
     for row in rows:
-        if row["outcome"] in ("fail", "error"):
+        if row["outcome"] == "fail":
             parts += [Text(), _broken(row)]
-    gaps = [row for row in rows if row["outcome"] == "not-observed"]
-    if gaps:
-        parts += [Text(), Text(f"Not observed ({len(gaps)})", "bold"), _reasons(gaps)]
+    for title, outcome in GAPS.items():
+        chosen = [row for row in rows if row["outcome"] == outcome]
+        if chosen:
+            parts += [Text(), Text(f"{title} ({len(chosen)})", "bold"), _reasons(chosen)]
     return Group(*parts)
 
 

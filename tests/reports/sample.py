@@ -90,7 +90,7 @@ def results(*, test_roots: bool = True) -> dict[str, Any]:
             "name": "voltagegpu-confidential",
             "version": "1.0.0",
             "title": "VoltageGPU confidential inference",
-            "digest": "sha256:9b1c5d0c4f1e8a7769d2d6b1f7be1f0d3c33a1f4f5ae1f9a2f06b7d4a6e0c1d2",
+            "digest": "9b1c5d0c4f1e8a7769d2d6b1f7be1f0d3c33a1f4f5ae1f9a2f06b7d4a6e0c1d2",
             "extends": ["openai-core"],
         },
         "target": {
@@ -275,4 +275,34 @@ def _load() -> dict[str, Any]:
             {"users": 16, "streams_per_s": 13.4, "failures": 0},
             {"users": 64, "streams_per_s": 53.1, "failures": 0},
         ],
+    }
+
+
+def proof() -> dict[str, Any]:
+    """One defect that was killed and one that survived."""
+    row = {
+        "defect": "downgrades-silently",
+        "summary": "A model without the flag is served.",
+        "breaks": ["VT-013"],
+        "also": ["VT-012"],
+        "seen": ["C32"],
+        "outcome": "killed",
+        "killed_by": ["suites/contract/test_vt.py::test_non_confidential_model_is_refused"],
+        "also_failed": ["VT-012"],
+        "unlisted": [],
+        "duration_s": 3.2,
+    }
+    survivor = {"defect": "usage-after-done", "summary": "Usage comes late | after [DONE].", "breaks": ["VT-065"]}
+    rest = {"also": [], "seen": [], "outcome": "survived", "killed_by": [], "also_failed": [], "unlisted": ["VT-062"]}
+    return {
+        "schema_version": "1.0",
+        "contract": {"name": "voltagegpu-confidential", "version": "1.0.0", "digest": "9b1c" * 16},
+        "started": "2026-11-20T12:00:00Z",
+        "duration_s": 7.5,
+        "tool": {"name": "assay", "version": "0.1.0", "python": "3.11.2"},
+        "clean": {"counts": {"pass": 27}},
+        "rows": [row, row | survivor | rest],
+        "unproven": ["VT-065"],
+        "excluded_from_proof": [{"id": "VT-005", "reason": "a property no client can observe"}],
+        "score": {"defects": 2, "killed": 1, "must_checked": 2, "must_proven": 1},
     }

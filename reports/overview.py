@@ -1,0 +1,60 @@
+"""Several runs beside each other as one HTML matrix. What a run does not have stays blank, and is never a pass."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from reports import page, phrases
+
+
+def render(runs: Sequence[Mapping[str, Any]]) -> str:
+    """One column a run, in the order given, one row a requirement of any of them."""
+    return page.fill("overview.html.j2", runs=[_column(run) for run in runs], rows=_rows(runs))
+
+
+def _column(run: Mapping[str, Any]) -> dict[str, Any]:
+    """What stands above and below a column; the percentage is of the requirements that were observed."""
+    counts = phrases.tally(run)
+    observed = sum(counts.get(name, 0) for name in ("fail", "warn", "pass"))
+    return {
+        "name": run["target"]["name"],
+        "contract": f"{run['contract']['name']} {run['contract']['version']}",
+        "verdict": run["verdict"],
+        "words": phrases.verdict(run)[0],
+        "test_roots": bool(run["target"].get("test_roots")),
+        "started": run["run"]["started"],
+        "model": run["target"].get("model"),
+        "spent": phrases.usd(run["spend"]["usd"]),
+        "calls": run["spend"]["calls"],
+        "passes": counts.get("pass", 0),
+        "fails": counts.get("fail", 0),
+        "observed": observed,
+        "total": sum(counts.values()),
+    }
+
+
+def _rows(runs: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    tables = [{row["id"]: row for row in run["requirements"]} for run in runs]
+    made = []
+    for identifier in sorted({identifier for table in tables for identifier in table}):
+        cells = [table.get(identifier) for table in tables]
+        outcomes = [cell["outcome"] if cell else None for cell in cells]
+        first = next(cell for cell in cells if cell)
+        made.append(
+            {
+                "id": identifier,
+                "level": first["level"],
+                "title": first["title"],
+                "effect": first["effect"],
+                "outcomes": outcomes,
+                "reasons": [str(cell.get("reason") or "") if cell else "not in this run" for cell in cells],
+                "differs": len(set(outcomes)) > 1,
+                "worst": _worst(outcomes),
+            }
+        )
+    return made
+
+
+def _worst(outcomes: Iterable[str | None]) -> str:
+    return min((outcome for outcome in outcomes if outcome), key=phrases.badness)
