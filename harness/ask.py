@@ -13,12 +13,10 @@ from decimal import Decimal
 from typing import Any, Final
 from urllib.parse import quote
 
-from harness.budget import Budget, Price
+from harness.budget import Price
 from harness.control import Control, Key
 from harness.exchange import Exchange, TargetFault
-from harness.journal import Journal
 from harness.model import NotObserved
-from harness.redact import Redactor
 from harness.sources import BalanceSource, EvidenceSource, pointed
 from harness.target import Target
 from harness.wire import Client
@@ -41,16 +39,12 @@ Credential = str | Key | None
 class Ask:
     """Calls to the target under one contract. Session-wide; `seen` begins anew with every test."""
 
-    def __init__(self, target: Target, contract: Contract, journal: Journal | None = None) -> None:
-        self.target, self.contract = target, contract
-        self.journal = journal or Journal()
-        self.redactor = Redactor({secret.name: secret.reveal() for secret in target.secrets()})
-        spend, default = target.spend, contract.trait("chat.default_max_tokens", None)
-        self.budget = Budget(spend.cap_usd, self.price, spend.assumed_usd_per_million_tokens, default)
-        self.client = Client(target, self.redactor, self.budget, self.journal)
+    def __init__(self, contract: Contract, target: Target, client: Client) -> None:
+        self.contract, self.target, self.client = contract, target, client
         self.probe = "assay"
         self.seen: list[Exchange] = []
         self._lock = threading.RLock()
+        client.budget.price_of = self.price
 
     def chat(
         self,
@@ -145,6 +139,13 @@ class Ask:
         priced = [(sum(price), row["id"]) for row in self.catalogue if (price := self._listed(row)) is not None]
         return str(min(priced)[1]) if priced else str(self.catalogue[0]["id"])
 
+    def model_or_none(self) -> str | None:
+        """The default model, or None when the target does not tell one."""
+        try:
+            return self.default_model
+        except (TargetFault, NotObserved):
+            return None
+
     def price(self, model: str) -> Price | None:
         """USD per million prompt and completion tokens as the catalogue lists them; None when it does not."""
         if self.contract.trait("catalogue.price", None) is None:
@@ -159,7 +160,9 @@ class Ask:
     def control(self) -> Control:
         if self.target.control is None:
             raise NotObserved("the target offers no control API")
-        return Control(self.target.control, self.redactor, self.target.timeouts)
+        made = Control(self.target.control, self.client.redactor, self.target.timeouts)
+        self.client.closing.callback(made.close)
+        return made
 
     @functools.cached_property
     def balance(self) -> BalanceSource:
@@ -186,12 +189,6 @@ class Ask:
             yield
         finally:
             self.probe = outer
-
-    def close(self) -> None:
-        self.client.close()
-        if "control" in self.__dict__:
-            self.control.close()
-        self.journal.close()
 
     def _exchange(
         self, method: str, url: str, body: bytes, headers: Mapping[str, str], intent: Mapping[str, Any], **reading: Any

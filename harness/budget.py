@@ -10,6 +10,8 @@ from decimal import Decimal
 from typing import Any
 
 from harness.exchange import Exchange, TargetFault
+from harness.target import Target
+from specs import Contract
 
 Price = tuple[Decimal, Decimal]  # USD per million prompt tokens and per million completion tokens
 
@@ -45,6 +47,12 @@ class Budget:
         self.calls = 0
         self._lock = threading.Lock()
 
+    @classmethod
+    def for_target(cls, cap: Decimal, target: Target, contract: Contract) -> Budget:
+        """The budget that target and contract call for; `Ask` gives it the prices of the catalogue."""
+        assumed = target.spend.assumed_usd_per_million_tokens
+        return cls(cap, assumed=assumed, default_max_tokens=contract.trait("chat.default_max_tokens", None))
+
     def reserve(self, body: bytes) -> Reservation:
         """Set aside the most that this request can cost. Raises BudgetExceeded when the cap does not allow it."""
         price, usd = self.estimate(body)
@@ -68,6 +76,19 @@ class Budget:
         with self._lock:
             self.reserved -= reservation.usd
             self.spent += usd
+
+    def absorb(self, usd: Decimal, calls: int) -> None:
+        """Count what another process of the same run has spent."""
+        with self._lock:
+            self.spent += usd
+            self.calls += calls
+
+    def prices(self, model: str | None) -> tuple[Decimal, Decimal, str]:
+        """USD per million prompt and completion tokens, and where the figures come from."""
+        listed = self.price_of(model) if model is not None else None
+        if listed is None:
+            return self.assumed, self.assumed, f"assumed {self.assumed} USD per million tokens: no price is listed"
+        return *listed, f"the catalogue's price of {model}"
 
     def estimate(self, body: bytes) -> tuple[Price, Decimal]:
         """Price and upper bound of one request: a token for three bytes of body, and all completion tokens allowed."""

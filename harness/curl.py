@@ -6,14 +6,20 @@ import re
 import shlex
 
 from harness.exchange import Exchange
+from harness.recording import redacted
+from harness.redact import Redactor
 from harness.target import Target
 
 _IMPLIED = {"host", "content-length", "accept", "accept-encoding"}
 _PLACEHOLDER = re.compile(r"\$\{(\w+)\}")
 
 
-def curl(exchange: Exchange, target: Target) -> str:
-    """The curl command of a recorded exchange, safe to paste into a shell that holds the target's variables."""
+def curl(exchange: Exchange, target: Target, redactor: Redactor | None = None) -> str:
+    """The curl command of a recorded exchange, safe to paste into a shell that holds the target's variables.
+
+    `redactor` is for an exchange that does not come from the journal.
+    """
+    exchange = redacted(exchange, redactor) if redactor else exchange
     asked, names = exchange.request, {secret.name for secret in target.secrets()}
     parts = ["curl", "-sS", "-N", "-i", "-X", shlex.quote(asked.method), _word(asked.url, names)]
     for name, value in asked.headers:

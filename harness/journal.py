@@ -9,44 +9,49 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from harness.exchange import Exchange, from_json, to_json
+from harness.recording import redacted
+from harness.redact import Redactor
 
 
 class Journal:
-    """Keeps redacted exchanges in memory and, when a folder is given, line by line on disk. Thread-safe.
+    """Redacts exchanges, keeps them in memory and, when a path is given, line by line on disk. Thread-safe.
 
-    `worker` keeps the ids of parallel processes apart, and names their files.
+    `prefix` names the process: ids of parallel workers (gw0, gw1, ...) never meet.
     """
 
-    def __init__(self, folder: Path | None = None, *, worker: int = 0) -> None:
-        self.folder = folder
+    def __init__(self, path: Path | None = None, redactor: Redactor | None = None, *, prefix: str = "main") -> None:
+        self.path = path
         self.exchanges: list[Exchange] = []
-        self._worker = worker
-        self._count = 0
+        self._redactor = redactor or Redactor()
         self._lock = threading.Lock()
-        self.path = folder / (f"exchanges.{worker}.jsonl" if worker else "exchanges.jsonl") if folder else None
-        if folder:
-            folder.mkdir(parents=True, exist_ok=True)
-        self._file = self.path.open("a", encoding="utf-8") if self.path else None
+        self._count = 0
+        worker = re.sub(r"\D", "", prefix)
+        self._worker = int(worker) + 1 if worker else 0
+        if path:
+            path.parent.mkdir(parents=True, exist_ok=True)
+        self._file = path.open("a", encoding="utf-8") if path else None
 
     def next_id(self) -> str:
         with self._lock:
             self._count += 1
             return f"x{self._worker}{self._count:05d}"
 
-    def append(self, exchange: Exchange) -> None:
-        """Record one exchange; the line is on its way to the disk when this returns."""
-        line = json.dumps(to_json(exchange), separators=(",", ":")) + "\n" if self._file else ""
+    def append(self, exchange: Exchange) -> Exchange:
+        """Record one exchange without its secrets, and give it back so. The line is with the system on return."""
+        kept = redacted(exchange, self._redactor)
+        line = json.dumps(to_json(kept), separators=(",", ":")) + "\n" if self._file else ""
         with self._lock:
-            self.exchanges.append(exchange)
+            self.exchanges.append(kept)
             if self._file:
                 self._file.write(line)
                 self._file.flush()
+        return kept
 
     def evidence(self, name: str, data: bytes) -> Path | None:
-        """Save raw evidence bytes under evidence/; None when the journal has no folder."""
-        if self.folder is None:
+        """Save raw evidence bytes under evidence/; None when the journal is not on disk."""
+        if self.path is None:
             return None
-        path = self.folder / "evidence" / (re.sub(r"[^\w.\-]+", "-", name).strip(".-") or "evidence")
+        path = self.path.parent / "evidence" / (re.sub(r"[^\w.\-]+", "-", name).strip(".-") or "evidence")
         path.parent.mkdir(exist_ok=True)
         path.write_bytes(data)
         return path

@@ -28,6 +28,15 @@ class Cost:
         )
 
 
+FREE = Cost()
+
+
+def cost_of(function: Any) -> Cost:
+    """The price tag of a fixture's function; FREE when it has none."""
+    found = getattr(function, "__assay_cost__", FREE)
+    return found if isinstance(found, Cost) else FREE
+
+
 def probe(*, calls: int, prompt_tokens: int = 30, completion_tokens: int = 0) -> Callable[[Callable[..., Any]], Any]:
     """Make a session fixture of a function that asks; its cost is `__assay_cost__` of the fixture's function."""
 

@@ -6,7 +6,7 @@ import base64
 import re
 import threading
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, Protocol
 
 Bytes = bytes  # the redactor has a method of that name
 
@@ -18,16 +18,24 @@ class RedactionError(ValueError):
     """A secret cannot be redacted safely; the message names it and never shows it."""
 
 
+class Named(Protocol):
+    """A secret that knows under which name it may be spoken of."""
+
+    name: str
+
+    def reveal(self) -> str: ...
+
+
 class Redactor:
     """Replaces every occurrence of a known secret by `${NAME}`. Thread-safe; secrets are only ever added."""
 
-    def __init__(self, secrets: Mapping[str, str] | None = None) -> None:
+    def __init__(self, secrets: Iterable[Named] = ()) -> None:
         self._values: dict[str, str] = {}
         self._pattern: re.Pattern[bytes] | None = None
         self._names: tuple[str, ...] = ()
         self._lock = threading.Lock()
-        for name, value in (secrets or {}).items():
-            self.add(name, value)
+        for secret in secrets:
+            self.add(secret.name, secret.reveal())
 
     def add(self, name: str, value: str) -> None:
         """Know one more secret. Raises RedactionError below 8 characters: it would match by accident."""

@@ -5,6 +5,7 @@ Speaks to httpcore, the engine of httpx: httpx would normalise URLs, add headers
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 import itertools
 import ssl
@@ -20,7 +21,7 @@ from harness.budget import Budget
 from harness.deadline import TimedBackend, Watch, watching
 from harness.exchange import Chunk, Exchange, Fault, Headers, Request
 from harness.journal import Journal
-from harness.recording import examined, redacted
+from harness.recording import examined
 from harness.redact import Redactor
 from harness.sse import Event, Parser
 from harness.target import Target
@@ -72,6 +73,8 @@ class Client:
             keepalive_expiry=KEEPALIVE_S,
             network_backend=TimedBackend(),
         )
+        self.closing = contextlib.ExitStack()  # what else is to be closed with this client
+        self.closing.callback(self._pool.close)
 
     def exchange(
         self,
@@ -114,15 +117,14 @@ class Client:
             end_ns=end_ns,
             intent=meant,
         )
-        kept = redacted(examined(found, self.target.limits), self.redactor)
+        kept = self.journal.append(examined(found, self.target.limits))
         self.budget.settle(reservation, kept)
-        self.journal.append(kept)
         if answer.raised is not None:
             raise answer.raised
         return kept
 
     def close(self) -> None:
-        self._pool.close()
+        self.closing.close()
 
     def _answer(self, request: Request, watch: Watch, reading: Reading) -> _Answer:
         answer = _Answer()
