@@ -11,7 +11,7 @@ from harness.exchange import Exchange
 from harness.model import NotObserved
 from harness.probe import probe
 from specs import Contract
-from suites import invalid
+from suites import denials, invalid
 from suites.functions import AT_POSTCODE, IN_TWO_CITIES, ORDERS, WEATHER
 
 COUNT = "Count from 1 to 30, separated by spaces."
@@ -97,3 +97,9 @@ def tool_stream(ask: Ask, tagged: Callable[..., str]) -> Exchange:
     return ask.chat(
         IN_TWO_CITIES, model=tagged("tools"), tools=[WEATHER], tool_choice="required", max_tokens=128, stream=True
     )
+
+
+@probe(calls=9)
+def denied(ask: Ask) -> tuple[Exchange, ...]:
+    """One answer to each kind of refusal that is not about parameters."""
+    return denials.all_kinds(ask)

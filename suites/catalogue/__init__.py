@@ -1,0 +1,1 @@
+"""The model list, its rows, and what the gate makes of them."""

@@ -1,0 +1,62 @@
+"""Calls that are refused for another reason than their parameters; all of them cost nothing."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from harness.ask import Ask
+from harness.exchange import Exchange
+from harness.judge import families
+from specs import Contract
+
+UNKNOWN_MODEL: Final = "assay/no-such-model-7f3a"
+UNKNOWN_PATH: Final = "/no-such-endpoint"
+PROMPT: Final = "The orchard behind the mill smells of quince and rain."
+WRONG_METHODS: Final = (("PUT", "/chat/completions"), ("DELETE", "/chat/completions"), ("PATCH", "/models"))
+NOT_BEARER: Final = ("Basic YXNzYXk6YXNzYXktYXNzYXk=", "Bearer", "Bearer ", "assay-is-not-a-scheme")
+
+OVERLONG: Final = b'{"model": "any", "max_tokens": 1, "messages": [{"role": "user", "content": "'
+ODD_BODIES: Final[dict[str, bytes]] = {
+    "empty": b"",
+    "not UTF-8": b'{"model": "\xff\xfe", "messages": []}',
+    "a list": b"[]",
+    "null": b"null",
+    "a string": b'"chat"',
+    "NaN": b'{"model": "any", "messages": [], "temperature": NaN}',
+    "cut off": b'{"model": "any", "messages": [{"role": "us',
+    "a lone surrogate": b'{"model": "any\\ud800", "messages": [{"role": "user", "content": 7}]}',
+    "a null character": b'{"model": "any\\u0000", "messages": {"0": null}}',
+    "a number of 400 digits": b'{"model": "any", "messages": [], "max_tokens": ' + b"9" * 400 + b"}",
+    "a token that is not one": b'{"model": "any", "messages": [], "max_tokens": -1}',
+}
+
+
+def all_kinds(ask: Ask) -> tuple[Exchange, ...]:
+    """One answer to each kind: no key, wrong key, unknown model, unknown path, wrong method, refused family."""
+    return (
+        ask.chat(PROMPT, key=None),
+        ask.chat(PROMPT, key="wrong"),
+        ask.chat(PROMPT, model=UNKNOWN_MODEL),
+        ask.send("POST", UNKNOWN_PATH, json={"messages": [{"role": "user", "content": PROMPT}]}),
+        ask.send("GET", UNKNOWN_PATH),
+        *(ask.send(method, path) for method, path in WRONG_METHODS),
+        *(ask.send("POST", path, json={"input": PROMPT}) for path in refused_paths(ask.contract)[:1]),
+    )
+
+
+def refused_paths(contract: Contract) -> list[str]:
+    """Every path of every refused family, below the base URL."""
+    known = [path for family in contract.trait("refused_families", ()) for path in families.paths(family)]
+    return [path.removeprefix(contract.trait("base_path")) for path in known]
+
+
+def oversized(limit: int) -> bytes:
+    """A chat request whose body is one byte above the limit."""
+    tail = b'"}]}'
+    return OVERLONG + b"a" * (limit + 1 - len(OVERLONG) - len(tail)) + tail
+
+
+def nested(depth: int) -> bytes:
+    """A chat request with one member nested so many levels deep."""
+    inner = b"[" * depth + b"]" * depth
+    return b'{"model": "any", "messages": [{"role": "user", "content": "Hi"}], "metadata": ' + inner + b"}"

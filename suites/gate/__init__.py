@@ -1,0 +1,1 @@
+"""What may be served at all: the confidential gate and the refused families."""

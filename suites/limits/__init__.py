@@ -1,0 +1,1 @@
+"""Requests a minute: what is stated, and what is enforced."""
