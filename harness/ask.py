@@ -139,6 +139,12 @@ class Ask:
         priced = [(sum(price), row["id"]) for row in self.catalogue if (price := self._listed(row)) is not None]
         return str(min(priced)[1]) if priced else str(self.catalogue[0]["id"])
 
+    @property
+    def chosen_model(self) -> str | None:
+        """The default model if it is known by now; asks nobody."""
+        found = self.__dict__.get("default_model", self.target.default_model)
+        return str(found) if found is not None else None
+
     def model_or_none(self) -> str | None:
         """The default model, or None when the target does not tell one."""
         try:

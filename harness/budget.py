@@ -45,6 +45,7 @@ class Budget:
         self.spent = Decimal(0)  # settled, USD
         self.reserved = Decimal(0)
         self.calls = 0
+        self.estimated_usd, self.estimated_calls = Decimal(0), 0
         self._lock = threading.Lock()
 
     @classmethod
@@ -55,7 +56,7 @@ class Budget:
 
     def reserve(self, body: bytes) -> Reservation:
         """Set aside the most that this request can cost. Raises BudgetExceeded when the cap does not allow it."""
-        price, usd = self.estimate(body)
+        price, usd = self.bound(body)
         with self._lock:
             if self.spent + self.reserved + usd > self.cap:
                 left = self.cap - self.spent - self.reserved
@@ -83,6 +84,20 @@ class Budget:
             self.spent += usd
             self.calls += calls
 
+    def estimate(self, usd: Decimal, calls: int) -> None:
+        """Note what the plan foresaw; the results show it beside what was spent."""
+        self.estimated_usd, self.estimated_calls = usd, calls
+
+    def summary(self) -> dict[str, str | int]:
+        """`spend` of results.json. What was reserved and never settled counts as spent."""
+        return {
+            "usd": f"{self.spent + self.reserved:f}",
+            "cap_usd": f"{self.cap:f}",
+            "calls": self.calls,
+            "estimated_usd": f"{self.estimated_usd:f}",
+            "estimated_calls": self.estimated_calls,
+        }
+
     def prices(self, model: str | None) -> tuple[Decimal, Decimal, str]:
         """USD per million prompt and completion tokens, and where the figures come from."""
         listed = self.price_of(model) if model is not None else None
@@ -90,7 +105,7 @@ class Budget:
             return self.assumed, self.assumed, f"assumed {self.assumed} USD per million tokens: no price is listed"
         return *listed, f"the catalogue's price of {model}"
 
-    def estimate(self, body: bytes) -> tuple[Price, Decimal]:
+    def bound(self, body: bytes) -> tuple[Price, Decimal]:
         """Price and upper bound of one request: a token for three bytes of body, and all completion tokens allowed."""
         if not body:
             return (Decimal(0), Decimal(0)), Decimal(0)

@@ -79,3 +79,24 @@ def read(path: Path) -> Iterator[Exchange]:
                 if not line.endswith("\n"):
                     return
                 raise ValueError(f"{path}:{number}: not an exchange: {error!r}") from error
+
+
+def merge(folder: Path) -> None:
+    """Make one exchanges.jsonl of the files that the workers of a distributed run left."""
+    parts = sorted(folder.glob("exchanges.*.jsonl"))
+    with (folder / "exchanges.jsonl").open("a", encoding="utf-8") as whole:
+        for part in parts:
+            whole.write(part.read_text(encoding="utf-8"))
+            part.unlink()
+
+
+def merge(folder: Path) -> Path:
+    """Append the files of parallel workers to the folder's exchanges.jsonl, in order of the workers."""
+    whole = folder / "exchanges.jsonl"
+    with whole.open("a", encoding="utf-8") as target:
+        for part in sorted(folder.glob("exchanges-*.jsonl"), key=lambda path: (len(path.name), path.name)):
+            # A worker that died may have left half a line: only whole lines are taken over.
+            with part.open(encoding="utf-8") as lines:
+                target.writelines(line for line in lines if line.endswith("\n"))
+            part.unlink()
+    return whole

@@ -19,7 +19,7 @@ import httpx
 
 from harness.budget import Budget
 from harness.deadline import TimedBackend, Watch, watching
-from harness.exchange import Chunk, Exchange, Fault, Headers, Request
+from harness.exchange import Chunk, Exchange, Fault, Headers, Request, TargetFault
 from harness.journal import Journal
 from harness.recording import examined
 from harness.redact import Redactor
@@ -27,6 +27,7 @@ from harness.sse import Event, Parser
 from harness.target import Target
 
 KEEPALIVE_S = 4.0  # servers drop idle connections after 5 s or more; a stale one would look like a fault of the target
+DOWN_AFTER = 3  # failed connections in a row
 _AS_GIVEN = "".join(map(chr, range(0x21, 0x7F)))  # checks send odd paths on purpose
 
 
@@ -73,6 +74,7 @@ class Client:
             keepalive_expiry=KEEPALIVE_S,
             network_backend=TimedBackend(),
         )
+        self._unreachable: list[Fault] = []  # consecutive connections that failed
         self.closing = contextlib.ExitStack()  # what else is to be closed with this client
         self.closing.callback(self._pool.close)
 
@@ -119,9 +121,19 @@ class Client:
         )
         kept = self.journal.append(examined(found, self.target.limits))
         self.budget.settle(reservation, kept)
+        self._note(kept.fault)
         if answer.raised is not None:
             raise answer.raised
         return kept
+
+    def refuse_when_down(self) -> None:
+        """Raises TargetFault after several connections in a row failed: the rest of a run need not wait for more."""
+        if len(self._unreachable) >= DOWN_AFTER:
+            last = self._unreachable[-1].message
+            raise TargetFault(f"{self.target.base_url} is down: {DOWN_AFTER} connections in a row failed ({last})")
+
+    def _note(self, fault: Fault | None) -> None:
+        self._unreachable = [*self._unreachable, fault] if fault and fault.kind in {"connect", "tls"} else []
 
     def close(self) -> None:
         self.closing.close()
