@@ -81,15 +81,6 @@ def read(path: Path) -> Iterator[Exchange]:
                 raise ValueError(f"{path}:{number}: not an exchange: {error!r}") from error
 
 
-def merge(folder: Path) -> None:
-    """Make one exchanges.jsonl of the files that the workers of a distributed run left."""
-    parts = sorted(folder.glob("exchanges.*.jsonl"))
-    with (folder / "exchanges.jsonl").open("a", encoding="utf-8") as whole:
-        for part in parts:
-            whole.write(part.read_text(encoding="utf-8"))
-            part.unlink()
-
-
 def merge(folder: Path) -> Path:
     """Append the files of parallel workers to the folder's exchanges.jsonl, in order of the workers."""
     whole = folder / "exchanges.jsonl"
