@@ -1,1 +1,1 @@
-"""The reference implementation of every contract, and the named defects that break one promise each."""
+"""The reference mock: serves a contract honestly, and lets a named defect override one decision of it."""

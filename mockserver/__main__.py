@@ -1,0 +1,108 @@
+"""`python -m mockserver CONTRACT`: serve the reference mock, with or without named defects."""
+
+from __future__ import annotations
+
+import argparse
+import gc
+import json
+import sys
+import threading
+from pathlib import Path
+
+import specs
+from mockserver.defects import all_defects, find_defect
+from mockserver.gateway import Gateway
+from mockserver.serve import Options, Server
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Serve until SIGTERM. Returns 2 for a contract or a defect that does not exist."""
+    chosen = _parser().parse_args(arguments)
+    if chosen.list_defects:
+        _print_defects(chosen.json)
+        return 0
+    try:
+        gateway = _with_defects(chosen.defect)
+        server = Server(specs.load(chosen.contract), gateway, _options(chosen))
+    except (KeyError, specs.SpecError) as error:
+        print(error.args[0], file=sys.stderr)  # noqa: T201
+        return 2
+    _serve(server, chosen.json)
+    return 0
+
+
+def _serve(server: Server, as_json: bool) -> None:
+    def announce() -> None:
+        server.announce()
+        target = str(server.target_path) if server.target_path else None
+        line = json.dumps({"ready": server.base_url, "port": server.port, "target": target})
+        print(line if as_json else f"ready {server.base_url}", flush=True)  # noqa: T201
+
+    # Thousands of live streams make full collections long; what exists now is never garbage.
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(100_000, 50, 1000)
+    server.on_listening(threading.Thread(target=announce, daemon=True))
+    server.run()
+
+
+def _with_defects(names: list[str]) -> Gateway:
+    gateway = Gateway()
+    for name in names:
+        gateway = find_defect(name).apply(gateway)
+    return gateway
+
+
+def _options(chosen: argparse.Namespace) -> Options:
+    return Options(
+        port=chosen.port,
+        control_token=chosen.control_token,
+        target=chosen.write_target,
+        ttft=chosen.ttft / 1000,
+        itl=chosen.itl / 1000,
+        tokens=chosen.tokens,
+        state=chosen.state,
+        seed=chosen.seed,
+        trust=chosen.export_trust,
+    )
+
+
+def _print_defects(as_json: bool) -> None:
+    rows = [
+        {
+            "name": d.name,
+            "breaks": d.breaks,
+            "also": d.also,
+            "seen": d.seen,
+            "contracts": d.contracts,
+            "summary": d.summary,
+        }
+        for d in all_defects()
+    ]
+    if as_json:
+        print(json.dumps(rows))  # noqa: T201
+        return
+    for row in rows:
+        print(f"{row['name']:40} {','.join(row['breaks']):16} {row['summary']}")  # noqa: T201
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="mockserver", description="The reference mock of a contract.")
+    parser.add_argument("contract", nargs="?", default="voltagegpu-confidential")
+    parser.add_argument("--port", type=int, default=0, help="0 takes a free port")
+    parser.add_argument("--control-token", help="serve the control API to whoever has this token")
+    parser.add_argument("--write-target", type=Path, metavar="FILE", help="target file to write once it listens")
+    parser.add_argument("--defect", action="append", default=[], metavar="NAME", help="override one decision")
+    parser.add_argument("--ttft", type=float, default=2, metavar="MS", help="time to the first token")
+    parser.add_argument("--itl", type=float, default=1, metavar="MS", help="time between tokens")
+    parser.add_argument("--tokens", type=int, metavar="N", help="length of every free answer")
+    parser.add_argument("--state", type=Path, metavar="FILE", help="keep accounts and money in this SQLite file")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--export-trust", type=Path, metavar="DIR", help="where the test root and collateral go")
+    parser.add_argument("--list-defects", action="store_true")
+    parser.add_argument("--json", action="store_true")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,101 @@
+"""The ASGI application over (contract, gateway): admission, handler, reply. It decides nothing itself."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import secrets
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import TYPE_CHECKING, Any
+
+from mockserver.behaviours.admission import Disconnected
+from mockserver.call import Call, Reply
+from mockserver.refusal import Refusal
+
+if TYPE_CHECKING:
+    from mockserver.gateway import Gateway
+    from mockserver.state import State
+
+Scope = dict[str, Any]
+Receive = Callable[[], Awaitable[Any]]
+Send = Callable[[dict[str, Any]], Awaitable[None]]
+log = logging.getLogger("mockserver")
+
+
+class App:
+    """One server. `control` answers below /control/v1 when the mock was started with a control token."""
+
+    def __init__(self, gateway: Gateway, state: State, control: Callable[[Call], Awaitable[Reply]] | None) -> None:
+        self._gateway, self._state, self._control = gateway, state, control
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        call = self._call(scope, receive)
+        controls = self._control is not None and call.path.startswith("/control/v1/")
+        try:
+            if controls:
+                assert self._control is not None
+                await _send(send, call, await self._control(call), [])
+                return
+            reply = await self._reply(call)
+        except Disconnected:
+            return
+        if self._gateway.reply is not None:
+            reply = self._gateway.reply(call, reply)
+        headers = [*reply.headers, ("X-Request-Id", call.request_id), *self._gateway.limit_headers(call)]
+        if self._gateway.response_headers is not None:
+            headers = self._gateway.response_headers(call, headers)
+        await _send(send, call, reply, headers)
+
+    def _call(self, scope: Scope, receive: Receive) -> Call:
+        headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
+        return Call(
+            gateway=self._gateway,
+            state=self._state,
+            method=scope["method"],
+            path=scope["path"],
+            query=scope["query_string"].decode("latin-1"),
+            headers=headers,
+            receive=receive,
+            request_id="req_" + secrets.token_hex(12),
+        )
+
+    async def _reply(self, call: Call) -> Reply:
+        """The handler's reply, or the envelope of the refusal; a fault of the mock itself is a 500."""
+        try:
+            for step in self._gateway.steps:
+                await step(call)
+            assert call.handler is not None
+            return await call.handler(call)
+        except Refusal as refusal:
+            return self._gateway.error_reply(call, refusal)
+        except Disconnected:
+            raise
+        except Exception:
+            log.exception("the mock failed on %s %s", call.method, call.path)
+            return self._gateway.error_reply(call, self._gateway.refuse_internal(call))
+
+
+async def _send(send: Send, call: Call, reply: Reply, headers: list[tuple[str, str]]) -> None:
+    shown = headers or reply.headers
+    if reply.frames is None:
+        shown = [*shown, ("Content-Length", str(len(reply.body)))]
+    encoded = [(name.lower().encode("latin-1"), value.encode("latin-1", "replace")) for name, value in shown]
+    await send({"type": "http.response.start", "status": reply.status, "headers": encoded})
+    if reply.frames is None:
+        body = b"" if call.method == "HEAD" else reply.body
+        await send({"type": "http.response.body", "body": body})
+        return
+    await _send_frames(send, reply.frames)
+
+
+async def _send_frames(send: Send, frames: AsyncIterator[bytes]) -> None:
+    """Each frame by itself, never joined with the next; the generator is closed whatever happens."""
+    try:
+        async for frame in frames:
+            await send({"type": "http.response.body", "body": frame, "more_body": True})
+        await send({"type": "http.response.body", "body": b""})
+    finally:
+        close = getattr(frames, "aclose", None)
+        if close is not None:
+            with contextlib.suppress(RuntimeError):
+                await close()

@@ -1,0 +1,45 @@
+"""Who may call: a bearer key that exists and is not revoked."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from mockserver.call import Call
+    from mockserver.ledger import Key
+
+
+def credential(call: Call) -> str | None:
+    """The key in `Authorization: Bearer <key>`; the scheme's case does not matter, other schemes do not count."""
+    scheme, _, secret = call.headers.get("authorization", "").partition(" ")
+    return secret.strip() or None if scheme.lower() == "bearer" else None
+
+
+def find_key(call: Call, secret: str) -> Key | None:
+    """The live key; the contract's prefix is required even of a key that the store knows."""
+    if not secret.startswith(call.state.traits.key_prefix):
+        return None
+    return call.state.ledger.key(secret)
+
+
+def needs_key(call: Call) -> bool:
+    """Everything, except the model list where the contract leaves it open."""
+    return call.state.traits.key_on_models or not call.path.startswith(call.state.traits.base_path + "/models")
+
+
+def account_of(call: Call) -> str:
+    """The account that a call is billed to."""
+    assert call.key is not None
+    return call.key.account
+
+
+async def authenticate(call: Call) -> None:
+    """The admission step: every call needs a key, before anything else is looked at."""
+    if not call.gateway.needs_key(call):
+        return
+    secret = call.gateway.credential(call)
+    if secret is None:
+        raise call.gateway.refuse_no_key(call)
+    call.key = call.gateway.find_key(call, secret)
+    if call.key is None:
+        raise call.gateway.refuse_bad_key(call)

@@ -1,0 +1,99 @@
+"""The engine of the provider: from a body to the pieces of every choice. Waiting and failing is not its task."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from mockserver.upstream import Piece
+
+if TYPE_CHECKING:
+    import random
+
+    from mockserver.upstream import Job
+
+
+class ToolCall(NamedTuple):
+    """A call that the model decided on; `arguments` is the JSON text that goes out."""
+
+    id: str
+    name: str
+    arguments: str
+
+
+def generate(job: Job) -> list[Piece]:
+    """Every piece of every choice in the order of their steps, and the usage at the end."""
+    gateway = job.gateway
+    pieces: list[Piece] = []
+    for choice in range(gateway.choices_of(job.body)):
+        pieces += _choice(job, choice)
+    pieces.sort(key=lambda piece: piece.step)
+    completion = sum(piece.tokens for piece in pieces)
+    usage = gateway.engine_usage(job, gateway.count_prompt(job.body), completion)
+    return [*pieces, Piece(pieces[-1].step, 0, usage=usage)]
+
+
+def choices_of(body: dict[str, Any]) -> int:
+    return body.get("n") or 1
+
+
+def engine_usage(job: Job, prompt: int, completion: int) -> dict[str, int]:
+    return {"prompt_tokens": prompt, "completion_tokens": completion, "total_tokens": prompt + completion}
+
+
+def _choice(job: Job, choice: int) -> list[Piece]:
+    gateway = job.gateway
+    rng = gateway.rng_of(job, choice)
+    if calls := gateway.pick_calls(job, rng):
+        return _call_pieces(job, choice, calls)
+    text = gateway.write_json(job, rng)
+    return _text_pieces(job, choice, gateway.compose(job, rng) if text is None else text, rng)
+
+
+def _text_pieces(job: Job, choice: int, text: str, rng: random.Random) -> list[Piece]:
+    """Tokens up to the limit or the first stop sequence, each with its logprobs when asked."""
+    gateway = job.gateway
+    tokens = gateway.tokenize(text)
+    kept = tokens[: job.max_tokens]
+    finish = "length" if len(tokens) > job.max_tokens else "stop"
+    stops = gateway.stops_of(job.body)
+    if stops:
+        pieces, hit = _until_stop(gateway.stop_scanner(stops), choice, kept)
+        finish = "stop" if hit else finish
+    else:
+        pieces = [Piece(step, choice, token, tokens=1) for step, token in enumerate(kept)]
+    if job.body.get("logprobs"):
+        top = job.body.get("top_logprobs") or 0
+        pieces = [p._replace(logprobs=gateway.token_logprobs(p.text, top, rng)) if p.text else p for p in pieces]
+    return [*pieces, Piece(pieces[-1].step if pieces else 0, choice, finish=finish)]
+
+
+def _until_stop(scanner: Any, choice: int, tokens: list[bytes]) -> tuple[list[Piece], bool]:
+    """Pieces in which held-back tokens appear when they are safe; each token is counted when it is generated."""
+    pieces: list[Piece] = []
+    step = 0
+    for step, token in enumerate(tokens):
+        released = scanner.feed(token)
+        pieces.append(Piece(step, choice, released[0] if released else b"", tokens=1))
+        pieces += [Piece(step, choice, more) for more in released[1:]]
+        if scanner.hit:
+            return pieces, True
+    return pieces + [Piece(step, choice, token) for token in scanner.flush()], False
+
+
+def _call_pieces(job: Job, choice: int, calls: list[ToolCall]) -> list[Piece]:
+    """The head of each call and its arguments in fragments, cut at the token limit like any text."""
+    gateway = job.gateway
+    pieces: list[Piece] = []
+    for index, call in enumerate(calls):
+        head = {"index": index, "id": call.id, "name": call.name}
+        pieces.append(Piece(len(pieces), choice, tool=head, tokens=len(gateway.tokenize(call.name))))
+        for fragment in gateway.tokenize(call.arguments):
+            part = {"index": index, "arguments": fragment}
+            pieces.append(Piece(len(pieces), choice, tool=part, tokens=1))
+    used, finish = 0, "tool_calls"
+    for at, piece in enumerate(pieces):
+        used += piece.tokens
+        if used > job.max_tokens:
+            pieces, finish = pieces[: max(at, 1)], "length"
+            break
+    return [*pieces, Piece(len(pieces), choice, finish=finish)]

@@ -1,0 +1,163 @@
+"""Which path and method lead where, and the small answers: the model list, the balance, the evidence."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qs
+
+from mockserver.call import Reply
+from mockserver.ledger import NANO
+from mockserver.wire import encode, number
+
+if TYPE_CHECKING:
+    from mockserver.call import Call
+    from mockserver.catalogue import Row
+
+Handler = Callable[["Call"], Awaitable[Reply]]
+
+
+async def route(call: Call) -> None:
+    """The admission step: find the handler, or refuse with 503, 404 or 405."""
+    gateway, base = call.gateway, call.state.traits.base_path
+    if gateway.is_refused_family(call):
+        raise gateway.refuse_family(call)
+    methods = gateway.methods_of(call, call.path.removeprefix(base) if call.path.startswith(base + "/") else "")
+    if not methods:
+        raise gateway.refuse_path(call)
+    if call.method not in methods:
+        raise gateway.refuse_method(call, ", ".join(methods))
+    call.handler = methods[call.method]
+
+
+def methods_of(call: Call, path: str) -> dict[str, Handler]:
+    """The handlers of a path below the base path, by method."""
+    gateway = call.gateway
+    if path == "/chat/completions":
+        return {"POST": gateway.serve_chat}
+    if path == "/models":
+        return {"GET": gateway.list_models}
+    if path.startswith("/models/") and len(path) > len("/models/"):
+        return {"GET": gateway.retrieve_model}
+    if path == "/attestation/report" and call.state.platform is not None:
+        return {"GET": gateway.serve_evidence}
+    if call.path == "/api/volt/balance" and call.state.traits.billed:
+        return {"GET": gateway.serve_balance}
+    return {}
+
+
+def is_refused_family(call: Call) -> bool:
+    """Whether the path belongs to a family that the contract refuses as a whole."""
+    for family in call.state.traits.families:
+        root = family["path"]
+        if call.path == root or call.path.startswith(root + "/") or call.path in family.get("subpaths", ()):
+            return True
+    return False
+
+
+async def serve_chat(call: Call) -> Reply:
+    """Every admission step of a chat request, in the gateway's order, then the answer."""
+    for step in call.gateway.chat_steps:
+        await step(call)
+    call.state.watch(call)
+    return await call.gateway.chat(call)
+
+
+async def list_models(call: Call) -> Reply:
+    """GET /models: exactly what the gate accepts right now."""
+    gateway = call.gateway
+    data = [gateway.model_row(call, row) for row in gateway.listed_models(call)]
+    return _json(call, gateway.model_list(call, data))
+
+
+def listed_models(call: Call) -> list[Row]:
+    return [row for row in call.state.catalogue.rows.values() if call.gateway.admits(call, row)]
+
+
+def model_list(call: Call, data: list[dict[str, Any]]) -> dict[str, Any]:
+    return {"object": "list", "data": data}
+
+
+async def retrieve_model(call: Call) -> Reply:
+    """GET /models/{id}: the row of the list, for an id with or without an encoded slash."""
+    gateway = call.gateway
+    model = gateway.model_in_path(call)
+    row = gateway.find_model(call, model)
+    if row is None or row not in gateway.listed_models(call):
+        raise gateway.refuse_model_not_found(call, model)
+    return _json(call, gateway.retrieved_row(call, row))
+
+
+def model_in_path(call: Call) -> str:
+    return call.path.removeprefix(call.state.traits.base_path + "/models/")
+
+
+def retrieved_row(call: Call, row: Row) -> dict[str, Any]:
+    return call.gateway.model_row(call, row)
+
+
+def model_row(call: Call, row: Row) -> dict[str, Any]:
+    """One row of the catalogue, with the members that the contract promises."""
+    traits = call.state.traits
+    shown: dict[str, Any] = {"id": row.id, "object": "model", "created": row.created, "owned_by": row.owner}
+    if traits.confidential_flag:
+        shown[traits.confidential_flag] = row.confidential
+    shown |= {"context_length": row.context, "max_output_length": row.output}
+    if traits.tags:
+        shown[traits.tags] = list(row.tags)
+    if traits.priced:
+        price = call.gateway.listed_price(call, row)
+        shown["pricing"] = {"prompt": price.prompt, "completion": price.completion}
+    return {**shown, "input_modalities": ["text"], "output_modalities": ["text"]}
+
+
+async def serve_balance(call: Call) -> Reply:
+    """GET /api/volt/balance: what the account can still spend."""
+    balance = Decimal(call.gateway.balance_of(call)) / NANO
+    return _json(call, call.gateway.balance_body(call, balance))
+
+
+def balance_of(call: Call) -> int:
+    """Nano-USD; reserved money is already subtracted."""
+    account = call.state.ledger.account(call.gateway.account_of(call))
+    return account.available if account else 0
+
+
+def balance_body(call: Call, balance: Decimal) -> dict[str, Any]:
+    top_up = "https://voltagegpu.com/billing"
+    return {"balance": number(balance, 9), "currency": "USD", "active_pods": 0, "top_up_url": top_up}
+
+
+async def serve_evidence(call: Call) -> Reply:
+    """GET /attestation/report: a fresh quote over the caller's nonce, for a model that the gate admits."""
+    gateway = call.gateway
+    query = {name: values[-1] for name, values in parse_qs(call.query).items()}
+    nonce = gateway.nonce_of(call, query.get("nonce", ""))
+    row = gateway.find_model(call, query.get("model", ""))
+    if row is None or not gateway.admits(call, row):
+        raise gateway.refuse_unknown_model(call, query.get("model", ""))
+    algo = query.get("signing_algo", "ecdsa")
+    if algo not in ("ecdsa", "ed25519"):
+        raise gateway.refuse_parameter(call, "signing_algo", "Invalid value for 'signing_algo': ecdsa or ed25519.")
+    return _json(call, gateway.evidence(call, row.id, nonce, algo))
+
+
+def nonce_of(call: Call, text: str) -> bytes:
+    try:
+        nonce = bytes.fromhex(text) if len(text) == 64 else b""
+    except ValueError:
+        nonce = b""
+    if len(nonce) != 32:
+        raise call.gateway.refuse_bad_nonce(call)
+    return nonce
+
+
+def evidence(call: Call, model: str, nonce: bytes, algo: str) -> dict[str, Any]:
+    """The platform's report for this model and nonce."""
+    assert call.state.platform is not None
+    return dict(call.state.platform.report(model, nonce, algo))
+
+
+def _json(call: Call, value: Any) -> Reply:
+    return Reply(200, encode(value), [("Content-Type", call.gateway.json_content_type)])

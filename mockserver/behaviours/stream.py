@@ -1,0 +1,217 @@
+"""The answer as server-sent events: role, deltas, finish, usage, [DONE]. It settles when the stream closes."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator
+from typing import TYPE_CHECKING, Any
+
+from mockserver.call import Headers, Reply
+from mockserver.upstream import Aborted, UpstreamFailure
+from mockserver.wire import encode
+
+if TYPE_CHECKING:
+    import codecs
+
+    from mockserver.call import Call
+    from mockserver.upstream import Generation, Piece
+
+Chunk = dict[str, Any]
+
+
+async def open_stream(call: Call, generation: Generation) -> Reply:
+    """Wait for the first piece, so that a provider which fails at once is a 502 and not a broken stream."""
+    gateway = call.gateway
+    try:
+        first = await generation.next()
+    except UpstreamFailure:
+        gateway.void_failed(call)
+        raise gateway.refuse_upstream(call) from None
+    except Aborted:
+        first = None
+    stream = frames(call, generation, first)
+    if gateway.frames is not None:
+        stream = gateway.frames(call, stream)
+    return Reply(200, b"", gateway.stream_headers(call), stream)
+
+
+def stream_headers(call: Call) -> Headers:
+    """Not cacheable, and not to be buffered by a proxy on the way."""
+    content_type = ("Content-Type", call.gateway.stream_content_type)
+    return [content_type, ("Cache-Control", "no-cache"), ("X-Accel-Buffering", "no")]
+
+
+async def frames(call: Call, generation: Generation, first: Piece | None) -> AsyncIterator[bytes]:
+    """Every frame of the stream; whatever way it ends, the call is settled once."""
+    gateway = call.gateway
+    shape = gateway.chunk
+    writer = Writer(call)
+    try:
+        for frame in gateway.preamble:
+            yield frame
+        piece, usage = first, None
+        while piece is not None:
+            usage = piece.usage or usage
+            for chunk in writer.chunks(piece):
+                shaped = chunk if shape is None else shape(call, chunk)
+                if shaped is not None:
+                    yield gateway.encode_frame(shaped)
+            piece = await generation.next()
+        for frame in _closing(call, usage, writer):
+            yield frame
+    except UpstreamFailure:
+        usage = gateway.fallback_usage(call, call.delivered)
+        gateway.settle_dropped(call, usage)
+        for frame in gateway.in_stream_error(call, gateway.refuse_upstream(call)):
+            yield frame
+    except Aborted:
+        pass
+    finally:
+        if not call.settled:
+            gateway.on_disconnect(generation)
+            gateway.settle_aborted(call, generation.usage_so_far())
+
+
+def _closing(call: Call, usage: dict[str, int] | None, writer: Writer) -> Iterator[bytes]:
+    """Settle first, so that the balance is right when the client sees the end."""
+    gateway = call.gateway
+    usage = gateway.usage_of(call, usage)
+    gateway.settle_finished(call, usage)
+    if gateway.wants_usage(call):
+        reported = gateway.reported_stream_usage(call, usage)
+        chunk = gateway.usage_chunk(call, writer.envelope([]), reported)
+        if chunk is not None:
+            yield gateway.encode_frame(chunk)
+    yield from gateway.done_frames
+
+
+def on_disconnect(generation: Generation) -> None:
+    """The client has left: the provider's work for it stops."""
+    generation.abort()
+
+
+def asked_for_usage(call: Call) -> bool:
+    return bool((call.body.get("stream_options") or {}).get("include_usage"))
+
+
+def wants_usage(call: Call) -> bool:
+    """Whether the client gets a usage chunk: always where the contract says so, otherwise when it asked."""
+    return call.state.traits.usage_always or asked_for_usage(call)
+
+
+def wants_null_usage(call: Call) -> bool:
+    """Whether every other chunk carries `usage: null`."""
+    return asked_for_usage(call)
+
+
+def usage_chunk(call: Call, envelope: Chunk, usage: dict[str, Any] | None) -> Chunk | None:
+    return {**envelope, "choices": [], "usage": usage}
+
+
+def encode_frame(chunk: Chunk) -> bytes:
+    return b"data: " + encode(chunk) + b"\n\n"
+
+
+def role_delta(call: Call, piece: Piece) -> Chunk:
+    """The first delta of a choice: its role, with empty content, or null content before tool calls."""
+    return {"role": call.gateway.assistant_role, "content": None if piece.tool else ""}
+
+
+def text_delta(call: Call, text: str) -> Chunk:
+    return {"content": text}
+
+
+def tool_head_delta(call: Call, tool: dict[str, Any]) -> Chunk:
+    """The first delta of a call: id, type and name, arguments still empty."""
+    function = {"name": tool["name"], "arguments": ""}
+    return {"tool_calls": [{"index": tool["index"], "id": tool["id"], "type": "function", "function": function}]}
+
+
+def tool_arguments_delta(call: Call, index: int, arguments: str, head: dict[str, Any]) -> Chunk:
+    """Later deltas of a call: only its index and the next part of the arguments."""
+    return {"tool_calls": [{"index": index, "function": {"arguments": arguments}}]}
+
+
+def finish_delta(call: Call, choice: int) -> Chunk:
+    return {}
+
+
+class Writer:
+    """Turns pieces into chunks; keeps what a choice has said already (its role, half a character)."""
+
+    __slots__ = ("_base", "_call", "_decoders", "_heads", "_logprobs", "_null_usage", "_seen")
+
+    def __init__(self, call: Call) -> None:
+        self._call = call
+        self._base: Chunk = {
+            "id": call.completion_id,
+            "object": call.gateway.chunk_object,
+            "created": call.created,
+            "model": call.gateway.stream_model_echo(call),
+        }
+        self._decoders: dict[tuple[int, int], codecs.IncrementalDecoder] = {}
+        self._heads: dict[tuple[int, int], dict[str, Any]] = {}
+        self._logprobs: dict[int, list[dict[str, Any]]] = {}
+        self._seen: set[int] = set()
+        self._null_usage = call.gateway.wants_null_usage(call)
+
+    def envelope(self, choices: list[Chunk] | None) -> Chunk:
+        chunk = {**self._base, "choices": choices}
+        if self._null_usage:
+            chunk["usage"] = None
+        return chunk
+
+    def chunks(self, piece: Piece) -> Iterator[Chunk]:
+        """Zero or more chunks: a piece that completes no character says nothing yet."""
+        if piece.usage is not None:
+            return
+        gateway, call = self._call.gateway, self._call
+        if piece.choice not in self._seen:
+            self._seen.add(piece.choice)
+            yield self._chunk(piece, gateway.role_delta(call, piece))
+        if piece.tool is not None:
+            delta = self._tool_delta(piece.choice, piece.tool)
+            if delta is not None:
+                yield self._chunk(piece, delta)
+        elif piece.text:
+            yield from self._text(piece)
+        if piece.finish is not None:
+            finish = gateway.stream_finish_reason(call, piece.finish)
+            yield self._chunk(piece, gateway.finish_delta(call, piece.choice), finish)
+
+    def _text(self, piece: Piece) -> Iterator[Chunk]:
+        call = self._call
+        text = self._decode((piece.choice, -1), piece.text)
+        if piece.logprobs:
+            self._logprobs.setdefault(piece.choice, []).extend(piece.logprobs)
+        if not text:
+            return
+        call.delivered += len(text.encode("utf-8", "replace"))
+        entries = self._logprobs.pop(piece.choice, None)
+        if call.gateway.content is not None:
+            text = call.gateway.content(call, text)
+        yield self._chunk(piece, call.gateway.text_delta(call, text), None, entries)
+
+    def _tool_delta(self, choice: int, tool: dict[str, Any]) -> Chunk | None:
+        at = (choice, tool["index"])
+        if at not in self._heads:
+            self._heads[at] = tool
+            return self._call.gateway.tool_head_delta(self._call, tool)
+        arguments = self._decode(at, tool["arguments"])
+        if not arguments:
+            return None
+        return self._call.gateway.tool_arguments_delta(self._call, tool["index"], arguments, self._heads[at])
+
+    def _decode(self, at: tuple[int, int], data: bytes) -> str:
+        decoder = self._decoders.get(at)
+        if decoder is None:
+            decoder = self._decoders[at] = self._call.gateway.decoder()
+        return decoder.decode(data)
+
+    def _chunk(
+        self, piece: Piece, delta: Chunk, finish: str | None = None, entries: list[Chunk] | None = None
+    ) -> Chunk:
+        choice: Chunk = {"index": piece.choice, "delta": delta, "finish_reason": finish}
+        if self._call.body.get("logprobs"):
+            member = self._call.gateway.stream_logprobs_member
+            choice["logprobs"] = member(entries) if entries is not None else None
+        return self.envelope([choice])

@@ -1,0 +1,80 @@
+"""The brain: what the model says. Deterministic in (model, messages, seed); it understands two commands.
+
+"Count from A to B" and "Repeat exactly: X"; otherwise a few sentences, or a quotation of a tool's result.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import random
+import re
+from typing import TYPE_CHECKING, Any
+
+from mockserver.behaviours.tokens import text_of, tokenize
+from mockserver.wire import encode
+
+if TYPE_CHECKING:
+    from mockserver.upstream import Job
+
+_REPEAT = re.compile(r"repeat exactly:[ \t]*\n?(.*)", re.IGNORECASE | re.DOTALL)
+_COUNT = re.compile(r"count from (\d{1,9}) to (\d{1,9})", re.IGNORECASE)
+_SUBJECTS = "the enclave|a careful reader|the measured image|this answer|the gateway|a quiet server".split("|")
+_VERBS = "keeps|explains|checks|compares|describes|returns".split("|")
+_OBJECTS = "its promise|the request|each number|a plain result|the whole story|what was asked".split("|")
+_ENDINGS = "without delay|once and only once|in order|with some care|as documented|before the end".split("|")
+
+
+def rng_of(job: Job, choice: int) -> random.Random:
+    """Randomness of one choice: fixed at temperature 0 or with a seed, otherwise new for every request."""
+    body = job.body
+    fixed = body.get("temperature") == 0 or body.get("seed") is not None
+    salt = [body.get("seed"), choice if body.get("temperature") != 0 else 0, None if fixed else job.nonce]
+    digest = hashlib.sha256(encode([body["model"], body["messages"], salt])).digest()
+    return random.Random(digest[:8])  # noqa: S311  (not a secret)
+
+
+def last_user_text(messages: list[dict[str, Any]]) -> str:
+    users = [message for message in messages if message.get("role") == "user"]
+    return text_of(users[-1].get("content")) if users else ""
+
+
+def compose(job: Job, rng: random.Random) -> str:
+    """The text of one choice, before stops and token limits."""
+    messages = job.body["messages"]
+    if messages[-1].get("role") == "tool":
+        return _quote(messages)
+    prompt = last_user_text(messages)
+    if found := _REPEAT.search(prompt):
+        return found[1]
+    if found := _COUNT.search(prompt):
+        return _count(int(found[1]), int(found[2]), ", " if "comma" in prompt.lower() else " ", job.max_tokens)
+    if job.fixed_tokens is not None:
+        return _exactly(job.fixed_tokens, rng)
+    return " ".join(_sentence(rng) for _ in range(rng.randint(4, 6)))
+
+
+def _count(first: int, last: int, separator: str, max_tokens: int) -> str:
+    step = 1 if last >= first else -1
+    stop = last + step
+    if abs(stop - first) > max_tokens:
+        stop = first + step * (max_tokens + 1)
+    return separator.join(map(str, range(first, stop, step)))
+
+
+def _quote(messages: list[dict[str, Any]]) -> str:
+    results = [text_of(message.get("content")) for message in messages if message.get("role") == "tool"]
+    return f"The tool answered: {results[-1]}"
+
+
+def _sentence(rng: random.Random) -> str:
+    words = (rng.choice(_SUBJECTS), rng.choice(_VERBS), rng.choice(_OBJECTS), rng.choice(_ENDINGS))
+    return " ".join(words).capitalize() + "."
+
+
+def _exactly(count: int, rng: random.Random) -> str:
+    """A text of exactly `count` tokens, so that a load test knows how long each answer is."""
+    start = rng.randrange(len(_VERBS))
+    words = [_VERBS[(start + n) % len(_VERBS)][:6] for n in range(count)]
+    text = " ".join(words)
+    assert len(tokenize(text)) == count
+    return text

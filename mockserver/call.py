@@ -1,0 +1,69 @@
+"""One request on its way through the gateway, and the reply it gets. Holds facts, decides nothing."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+if TYPE_CHECKING:
+    from mockserver.behaviours.limits import Window
+    from mockserver.catalogue import Row
+    from mockserver.gateway import Gateway
+    from mockserver.ledger import Key
+    from mockserver.state import State
+    from mockserver.upstream import Generation
+
+Headers = list[tuple[str, str]]
+
+
+class Price(NamedTuple):
+    """USD per million tokens."""
+
+    prompt: Decimal
+    completion: Decimal
+
+
+@dataclass(slots=True)
+class Reply:
+    """A status, headers and either bytes or the frames of a stream."""
+
+    status: int
+    body: bytes
+    headers: Headers
+    frames: AsyncIterator[bytes] | None = None
+
+
+@dataclass(slots=True)
+class Call:
+    """Filled in step by step; what a later step needs and an earlier one did not find stays None."""
+
+    gateway: Gateway
+    state: State
+    method: str
+    path: str
+    query: str
+    headers: dict[str, str]
+    receive: Callable[[], Awaitable[Any]]
+    request_id: str
+    raw: bytes = b""
+    body: Any = None
+    key: Key | None = None
+    window: Window | None = None
+    handler: Callable[[Call], Awaitable[Reply]] | None = None
+    model: str = ""
+    row: Row | None = None
+    price: Price | None = None
+    prompt_tokens: int = 0
+    max_tokens: int = 0
+    reserved: int = 0
+    generation: Generation | None = None
+    delivered: int = 0
+    completion_id: str = ""
+    created: int = 0
+    settled: bool = False
+
+    @property
+    def streams(self) -> bool:
+        return isinstance(self.body, dict) and self.body.get("stream") is True

@@ -1,0 +1,72 @@
+"""The register of named defects: each overrides one decision of the gateway. It never runs one by itself."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from mockserver.gateway import Gateway
+
+Override = Callable[["Gateway"], "Gateway"]
+
+
+@dataclass(frozen=True)
+class Defect:
+    """`breaks`: the requirements it must be killed by; `also`: others that may fail with it; `seen`: ids of
+    sightings in the wild; `contracts`: where it can show at all (empty means everywhere)."""
+
+    name: str
+    summary: str
+    breaks: tuple[str, ...]
+    also: tuple[str, ...]
+    seen: tuple[str, ...]
+    contracts: tuple[str, ...]
+    apply: Override
+
+
+_REGISTER: dict[str, Defect] = {}
+
+
+def defect(
+    breaks: str | tuple[str, ...],
+    also: tuple[str, ...] = (),
+    seen: tuple[str, ...] = (),
+    contracts: tuple[str, ...] = (),
+) -> Callable[[Override], Override]:
+    """Register a function Gateway -> Gateway; name and summary come from the function itself."""
+
+    def register(override: Override) -> Override:
+        name = override.__name__.replace("_", "-")
+        if name in _REGISTER:
+            raise ValueError(f"two defects are called {name}")
+        broken = (breaks,) if isinstance(breaks, str) else tuple(breaks)
+        _REGISTER[name] = Defect(name, _summary(override), broken, also, seen, contracts, override)
+        return override
+
+    return register
+
+
+def _summary(override: Override) -> str:
+    text = (override.__doc__ or "").strip()
+    if not text:
+        raise ValueError(f"defect {override.__name__} has no docstring to say what it does wrong")
+    return text.splitlines()[0].strip()
+
+
+def all_defects() -> list[Defect]:
+    """Every defect of this package, sorted by name."""
+    for module in pkgutil.iter_modules(__path__):
+        importlib.import_module(f"{__name__}.{module.name}")
+    return [_REGISTER[name] for name in sorted(_REGISTER)]
+
+
+def find_defect(name: str) -> Defect:
+    """One defect by name; KeyError says which names are near."""
+    for candidate in all_defects():
+        if candidate.name == name:
+            return candidate
+    raise KeyError(f"no defect is called {name!r}; --list-defects prints them")

@@ -1,0 +1,176 @@
+"""Runs the mock: in this process on a thread (`Server`), or as the process's only work (`run`)."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import signal
+import socket
+import tempfile
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+
+import uvicorn
+
+import specs
+from mockserver.app import App
+from mockserver.control import Control
+from mockserver.gateway import Gateway
+from mockserver.state import State, build_state
+from mockserver.targetfile import write_target
+from mockserver.traits import Contract
+from mockserver.upstream import Pace
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """How a mock is run. Times in seconds; `port` 0 means a free one."""
+
+    port: int = 0
+    control_token: str | None = None
+    target: Path | None = None
+    ttft: float = 0.002
+    itl: float = 0.001
+    tokens: int | None = None
+    state: Path | None = None
+    seed: int = 0
+    trust: Path | None = None
+
+
+class Server:
+    """One mock on a port of 127.0.0.1. As a context manager it runs on a thread and writes its target file."""
+
+    def __init__(
+        self, contract: Contract | str, gateway: Gateway | None = None, options: Options | None = None
+    ) -> None:
+        self.contract = specs.load(contract) if isinstance(contract, str) else contract
+        self.gateway = gateway or Gateway()
+        self.options = options or Options()
+        self.state = self._build_state()
+        self._socket = _listen(self.options.port)
+        self.port: int = self._socket.getsockname()[1]
+        self.origin = f"http://127.0.0.1:{self.port}"
+        self.base_url = self.origin + self.state.traits.base_path
+        self.target_path = self.options.target
+        self._uvicorn = _Uvicorn(uvicorn.Config(self._app(), **_UVICORN))
+        self._thread: threading.Thread | None = None
+        self._folder: tempfile.TemporaryDirectory[str] | None = None
+
+    def __enter__(self) -> Server:
+        if self.target_path is None:
+            self._folder = tempfile.TemporaryDirectory(prefix="assay-mock-")
+            self.target_path = Path(self._folder.name) / "target.toml"
+        self._thread = threading.Thread(target=self.run, name="mockserver", daemon=True)
+        self._thread.start()
+        self._uvicorn.listening.wait(10)
+        self.announce()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self._uvicorn.stop()
+        if self._thread is not None:
+            self._thread.join(5)
+        if self._folder is not None:
+            self._folder.cleanup()
+
+    @property
+    def main_key(self) -> str:
+        return self.state.secrets["main"]
+
+    def run(self) -> None:
+        """Serve on this thread until stopped."""
+        try:
+            self._uvicorn.run(sockets=[self._socket])
+        finally:
+            self._socket.close()
+            self.state.ledger.close()
+
+    def announce(self) -> None:
+        """Write the target file; only called once the socket listens."""
+        if self.target_path is not None:
+            write_target(self.target_path, self.contract, self.state, self.origin, self.options)
+
+    def on_listening(self, then: threading.Thread) -> None:
+        """Start a thread once the server accepts connections."""
+        self._uvicorn.then = then
+
+    def _app(self) -> App:
+        token = self.options.control_token
+        return App(self.gateway, self.state, Control(self.state, token) if token else None)
+
+    def _build_state(self) -> State:
+        options = self.options
+        state = build_state(
+            self.contract,
+            self.gateway,
+            seed=options.seed,
+            pace=Pace(options.ttft, options.itl),
+            fixed_tokens=options.tokens,
+            state_file=options.state,
+        )
+        if self.contract.trait("attestation.model_claim", None):
+            from mockserver.tee import Platform  # its certificates cost time that other contracts need not pay
+
+            state.platform = Platform(options.seed.to_bytes(8, "big"), state.clock.datetime)
+        return state
+
+
+_UVICORN = {
+    "loop": "uvloop",
+    "http": "httptools",
+    "ws": "none",
+    "lifespan": "off",
+    "log_config": None,
+    "access_log": False,
+    "server_header": False,
+    "backlog": 4096,
+    "timeout_keep_alive": 75,
+}
+
+
+class _Uvicorn(uvicorn.Server):
+    """uvicorn without its signal handlers and its tick of 100 ms: it stops when told, at once."""
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.listening = threading.Event()
+        self.then: threading.Thread | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._stopping: asyncio.Event | None = None
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+    async def main_loop(self) -> None:
+        self._loop, self._stopping = asyncio.get_running_loop(), asyncio.Event()
+        if threading.current_thread() is threading.main_thread():
+            for number in (signal.SIGTERM, signal.SIGINT):
+                self._loop.add_signal_handler(number, self._stopping.set)
+        self.listening.set()
+        if self.then is not None:
+            self.then.start()
+        seconds = 0
+        while not self._stopping.is_set():
+            await self.on_tick(seconds * 10)
+            seconds += 1
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._stopping.wait(), 1)
+        self.should_exit = self.force_exit = True
+
+    def stop(self) -> None:
+        if self._loop is not None and self._stopping is not None and not self._loop.is_closed():
+            with contextlib.suppress(RuntimeError):
+                self._loop.call_soon_threadsafe(self._stopping.set)
+
+
+def _listen(port: int) -> socket.socket:
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    listener.bind(("127.0.0.1", port))
+    listener.listen(4096)
+    listener.setblocking(False)
+    return listener

@@ -1,0 +1,106 @@
+"""Everything of a running mock that changes: clock, catalogue, money, windows, the provider and its log."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from dataclasses import dataclass, field
+from decimal import Decimal
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mockserver.behaviours.limits import Limiter
+from mockserver.catalogue import Catalogue
+from mockserver.clock import Clock
+from mockserver.ledger import NANO, Key, Ledger
+from mockserver.traits import Contract, Traits, read_traits
+from mockserver.upstream import Pace, Upstream
+
+if TYPE_CHECKING:
+    from mockserver.call import Call
+    from mockserver.gateway import Gateway
+    from mockserver.tee import Platform
+
+# Name of the key in the target file -> (account, start balance in USD, revoked from the start)
+STARTING_KEYS = {
+    "main": ("acct_main", "1000", False),
+    "exhausted": ("acct_exhausted", "0", False),
+    "revoked": ("acct_main", "1000", True),
+    "second_tenant": ("acct_second", "25", False),
+}
+
+
+@dataclass(slots=True)
+class State:
+    """One server's state; built by `build_state`, reset by the control API."""
+
+    traits: Traits
+    ledger: Ledger
+    upstream: Upstream
+    seed: int
+    clock: Clock = field(default_factory=Clock)
+    catalogue: Catalogue = field(default_factory=Catalogue)
+    limiter: Limiter = field(default_factory=Limiter)
+    platform: Platform | None = None
+    secrets: dict[str, str] = field(default_factory=dict)
+    watchers: set[asyncio.Task[Any]] = field(default_factory=set)
+
+    def watch(self, call: Call) -> None:
+        """From here on a client that leaves aborts the generation of its call."""
+        task = asyncio.ensure_future(_watch(call))
+        self.watchers.add(task)
+        task.add_done_callback(self.watchers.discard)
+
+    def start_accounts(self) -> None:
+        """Create the starting accounts and keys; those of an existing state file keep their balances."""
+        for name, (account, balance, revoked) in STARTING_KEYS.items():
+            secret = secret_of(self.traits, self.seed, name)
+            self.secrets[name] = secret
+            self.ledger.open_account(account, int(Decimal(balance) * NANO))
+            self.ledger.add_key(secret, f"key_{name}", account, None)
+            if revoked:
+                self.ledger.revoke(f"key_{name}")
+
+    def reset(self) -> None:
+        """Balances, flags, prices, faults, clock and limit windows back to the start-up state."""
+        for account, balance, _ in STARTING_KEYS.values():
+            self.ledger.set_balance(account, int(Decimal(balance) * NANO))
+        self.start_accounts()
+        self.catalogue.reset()
+        self.upstream.reset()
+        self.clock.reset()
+        self.limiter.reset()
+
+    def issue_key(self, account: str, key_id: str, requests_per_minute: int | None) -> tuple[str, Key]:
+        """A new key of an account: its secret, which is not kept, and its record."""
+        secret = secret_of(self.traits, self.seed, key_id)
+        return secret, self.ledger.add_key(secret, key_id, account, requests_per_minute)
+
+
+async def _watch(call: Call) -> None:
+    message = await call.receive()
+    if message["type"] == "http.disconnect" and call.generation is not None:
+        call.gateway.on_disconnect(call.generation)
+
+
+def secret_of(traits: Traits, seed: int, name: str) -> str:
+    """A key that looks like the contract's; the same for the same seed and name, and worth nothing."""
+    digest = hashlib.sha256(f"assay mock key {seed} {name}".encode()).hexdigest()[:32]
+    return f"{traits.key_prefix}sk_{digest}" if traits.key_prefix else f"sk-{digest}"
+
+
+def build_state(
+    contract: Contract,
+    gateway: Gateway,
+    *,
+    seed: int = 0,
+    pace: Pace | None = None,
+    fixed_tokens: int | None = None,
+    state_file: Path | None = None,
+) -> State:
+    """A fresh state with its starting accounts; `state_file` makes the ledger survive a restart."""
+    clock = Clock()
+    upstream = Upstream(gateway, clock, pace or Pace(), seed, fixed_tokens)
+    state = State(read_traits(contract), Ledger(state_file), upstream, seed, clock)
+    state.start_accounts()
+    return state
