@@ -21,6 +21,7 @@ from harness import run as running
 from harness.model import Exit
 from harness.session import PROFILES, new_run_id
 from harness.target import TargetError
+from reports import overview, terminal
 
 OUT = Console(highlight=False)
 ERR = Console(stderr=True, highlight=False)
@@ -185,14 +186,13 @@ def _show(done: list[tuple[Path, Mapping[str, Any]]], *, as_json: bool) -> None:
         rows = [{"folder": str(folder), **_headline(document)} for folder, document in done]
         return click.echo(json.dumps(rows[0] if len(rows) == 1 else rows, indent=1))
     for folder, document in done:
-        OUT.print(reports.terminal_summary(dict(document)))
+        terminal.show(document, OUT)
         OUT.print(
             f"reports: {folder / reports.KINDS['html'][1]}  (also JUnit, Markdown, results.json)\n", soft_wrap=True
         )
     if len(done) > 1:
         page = done[0][0].parent / "overview.html"
-        links = [(str(folder.name), dict(document)) for folder, document in done]
-        page.write_text(reports.render_overview(links), encoding="utf-8")
+        page.write_text(overview.render([document for _, document in done]), encoding="utf-8")
         OUT.print(f"overview: {page}", soft_wrap=True)
     return None
 

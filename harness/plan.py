@@ -61,7 +61,7 @@ def make(items: Iterable[pytest.Item], chosen: Selection, session: Session) -> P
 def _costs_of(item: pytest.Item) -> dict[str, Cost]:
     found: dict[str, Cost] = {}
     if mark := item.get_closest_marker("cost"):
-        found[item.nodeid] = Cost(**{**{"calls": 1, "prompt_tokens": 30, "completion_tokens": 0}, **mark.kwargs})
+        found[item.nodeid] = Cost(**{"calls": 1, "prompt_tokens": 30, "completion_tokens": 0, **mark.kwargs})
     info = getattr(item, "_fixtureinfo", None)  # pytest has no public way to ask which fixtures an item will use
     for name, definitions in (info.name2fixturedefs if info else {}).items():
         if (cost := cost_of(definitions[-1].func)) is not FREE:

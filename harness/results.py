@@ -137,7 +137,7 @@ def _target(run: Session) -> dict[str, Any]:
         "base_url": run.target.base_url,
         "capabilities": sorted(run.target.capabilities()),
         "model": run.ask.chosen_model,
-        "test_roots": run.target.evidence.test_roots if run.target.evidence else False,
+        "test_roots": run.target.test_roots,
     }
 
 

@@ -15,8 +15,8 @@ from harness.ask import Ask
 from harness.budget import Budget
 from harness.curl import curl
 from harness.exchange import Exchange
-from harness.judge import judge, rules_for
 from harness.journal import Journal
+from harness.judge import judge, rules_for
 from harness.model import CheckReport, Finding, Outcome
 from harness.redact import Redactor
 from harness.target import Target

@@ -19,12 +19,12 @@ import click
 from rich.console import Console
 from rich.progress import track
 
-import reports
 import specs
 from harness import __version__
 from harness.explain import checks_by_requirement
 from harness.model import Exit, Outcome
 from mockserver.defects import Defect, all_defects
+from reports import proof as proof_report
 from specs import Contract
 from suites.selftest import trial
 from suites.selftest.trial import Ending
@@ -172,6 +172,7 @@ def document(contract: Contract, clean: Ending, rows: list[dict[str, Any]], star
         "tool": {"name": "assay", "version": __version__},
         "clean": {"counts": dict(sorted(counts.items()))},
         "rows": sorted(rows, key=lambda made: (made["breaks"], made["defect"])),
+        "excluded_from_proof": _excluded(contract),
         "unproven": [i for i in promised if i not in proven],
         "score": {
             "defects": len(rows),
@@ -180,6 +181,15 @@ def document(contract: Contract, clean: Ending, rows: list[dict[str, Any]], star
             "must_proven": sum(i in proven for i in must),
         },
     }
+
+
+def _excluded(contract: Contract) -> list[dict[str, str]]:
+    promised = provable(contract)
+    return [
+        {"id": r.id, "reason": r.excluded or f"the contract does not promise {r.when}"}
+        for r in contract.requirements.values()
+        if r.id not in promised
+    ]
 
 
 def prove(
@@ -237,11 +247,11 @@ def main(
         folder = out or Path("out") / f"proof-{contract.name}"
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "proof.json").write_text(json.dumps(proof, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-        (folder / "proof.md").write_text(reports.render_proof(proof), encoding="utf-8")
+        (folder / "proof.md").write_text(proof_report.markdown(proof), encoding="utf-8")
         if as_json:
             click.echo(json.dumps(proof, indent=1))
         else:
-            Console(highlight=False).print(reports.proof_summary(proof))
+            Console(highlight=False).print(proof_report.renderable(proof))
             click.echo(f"proof: {folder / 'proof.json'}")
         whole = not only and not names
         ended.append(all(made["outcome"] == "killed" for made in proof["rows"]) and not (whole and _unproven(proof)))
