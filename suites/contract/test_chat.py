@@ -1,0 +1,99 @@
+"""The chat operation of the confidential gateway, line by line of its parameter table."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from harness.ask import OMIT, Ask
+from harness.exchange import Exchange
+from harness.judge import chat
+from harness.model import NotObserved
+from harness.probe import probe
+from specs import Contract
+from suites.reading import tokens
+
+MARKER = "Say hello to the baker of Vik."
+
+
+@probe(calls=1, completion_tokens=4)
+def bare(ask: Ask) -> dict[str, Any]:
+    """What the provider was asked when the client gave neither bound nor temperature nor top_p (max_tokens apart)."""
+    mark = ask.control.mark()
+    answer = ask.chat(MARKER, max_tokens=4)
+    assert answer.status == 200, f"a plain request was answered with {answer.status}"
+    bodies = [call["body"] for call in ask.control.calls_since(mark)]
+    mine = [body for body in bodies if MARKER in str(body.get("messages"))]
+    assert mine, "the provider was never asked"
+    return dict(mine[-1])
+
+
+@probe(calls=1, prompt_tokens=30, completion_tokens=1024)
+def unbounded(ask: Ask) -> Exchange:
+    """A request whose answer would be longer than the documented default allows."""
+    return ask.chat("Count from 1 to 3000, separated by spaces.", max_tokens=OMIT, temperature=0)
+
+
+@pytest.mark.requirement("VT-050")
+@pytest.mark.cost(calls=1)
+def test_chat_is_served_with_a_key(plain, ask: Ask):
+    assert plain.status == 200, f"a chat request with a key was answered with {plain.status}"
+    without = ask.chat(key=None)
+    assert without.status == 401, f"a chat request without a key was answered with {without.status}"
+
+
+@pytest.mark.requirement("VT-051")
+@pytest.mark.cost(calls=3, completion_tokens=4)
+def test_model_takes_the_ids_of_the_catalogue(ask: Ask, contract: Contract):
+    listed = ask.chat(model=ask.catalogue[-1]["id"], max_tokens=4)
+    assert listed.status == 200, f"a listed model was answered with {listed.status}"
+    other = ask.chat(model=contract.trait("catalogue.non_confidential_example"), max_tokens=4)
+    seen = (other.status, chat.member(chat.member(other.json, "error"), "code"))
+    assert seen == (400, "model_not_confidential"), f"a model without the flag was answered with {seen}"
+    absent = ask.chat(model=OMIT, max_tokens=4)
+    assert absent.status == 400, f"a request without model was answered with {absent.status}"
+
+
+@pytest.mark.requirement("VT-052")
+@pytest.mark.cost(calls=1)
+def test_messages_are_required(plain, ask: Ask):
+    assert plain.status == 200, f"an array of messages was answered with {plain.status}"
+    body = {"model": ask.default_model, "max_tokens": 4}
+    absent = ask.send("POST", "/chat/completions", json=body)
+    assert absent.status == 400, f"a request without messages was answered with {absent.status}"
+
+
+@pytest.mark.requirement("VT-053")
+def test_output_is_bounded_by_default(unbounded, contract: Contract):
+    due, count = contract.trait("chat.default_max_tokens"), tokens(unbounded)
+    reason = chat.finish_reason(unbounded)
+    if reason == "stop" and count < due:
+        raise NotObserved(f"the model ended its answer by itself after {count} tokens")
+    assert (count, reason) == (due, "length"), f"an unbounded answer has {count} tokens and ends with {reason!r}"
+
+
+@pytest.mark.requirement("VT-054")
+def test_temperature_has_its_default(bare, contract: Contract):
+    assert_default(bare, contract, "temperature")
+
+
+@pytest.mark.requirement("VT-054")
+@pytest.mark.cost(calls=2, completion_tokens=8)
+@pytest.mark.parametrize("temperature", [0, 2])
+def test_the_bounds_of_temperature_are_accepted(ask: Ask, temperature: int):
+    answer = ask.chat(temperature=temperature, max_tokens=4)
+    assert answer.status == 200, f"a temperature of {temperature} was answered with {answer.status}"
+
+
+@pytest.mark.requirement("VT-056")
+def test_top_p_has_its_default(bare, contract: Contract):
+    assert_default(bare, contract, "top_p")
+
+
+def assert_default(sent: dict[str, Any], contract: Contract, name: str) -> None:
+    """The provider was asked with the documented value."""
+    due, used = contract.trait(f"chat.default_{name}"), sent.get(name)
+    assert used is not None, f"without {name} the provider is asked with no {name}, not with {due}"
+    assert Decimal(str(used)) == Decimal(str(due)), f"without {name} the provider is asked with {used}, not with {due}"

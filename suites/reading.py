@@ -1,0 +1,31 @@
+"""What an answer said. An answer that a reasoning model spent on thinking says nothing, and is not held against it."""
+
+from __future__ import annotations
+
+from harness.exchange import Exchange
+from harness.judge import chat
+from harness.model import NotObserved
+
+
+def said(x: Exchange, index: int = 0) -> str:
+    """The text of a choice of a successful answer."""
+    assert x.status == 200, f"the request was answered with {x.status}"
+    text = chat.content(x, index)
+    if not text and chat.finish_reason(x, index) == "length" and _thought(x, index):
+        raise NotObserved("the model used up its tokens on reasoning before it said anything")
+    return text
+
+
+def tokens(x: Exchange, name: str = "completion_tokens") -> int:
+    """A count of the answer's usage."""
+    assert x.status == 200, f"the request was answered with {x.status}"
+    count = chat.token_count(x, name)
+    assert count is not None, f"the answer has no integer {name}"
+    return count
+
+
+def _thought(x: Exchange, index: int) -> bool:
+    details = chat.member(chat.usage(x), "completion_tokens_details")
+    message = chat.message(x, index)
+    shown = message.get("reasoning") or message.get("reasoning_content")
+    return bool(shown or chat.member(details, "reasoning_tokens"))
