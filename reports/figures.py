@@ -66,6 +66,14 @@ def timeline(events: Sequence[Mapping[str, Any]]) -> list[Event]:
     return made
 
 
+def ends(events: Sequence[Event], limit: int) -> list[Event]:
+    """At most `limit` events, from both ends: how a stream begins and how it closes matter more than its middle."""
+    if len(events) <= limit:
+        return list(events)
+    tail = limit // 2
+    return [*events[: limit - tail], *events[len(events) - tail :]]
+
+
 def ranges(figures: object) -> list[Range]:
     """Every distribution (a mapping that holds p50) anywhere in the figures, on one common axis for each unit name."""
     found = list(_distributions(figures, ()))

@@ -19,7 +19,7 @@ MARKS = {
     "waived": "≈",
 }
 MEANINGS = {
-    "fail": "The target breaks the requirement; the exchange that shows it is kept.",
+    "fail": "The target breaks the requirement.",
     "error": "The check could not be carried out because a prerequisite was missing.",
     "warn": "A recommendation is not followed, or the answer is acceptable but not what the contract says.",
     "pass": "The requirement was observed and holds.",

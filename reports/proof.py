@@ -61,12 +61,16 @@ def _cells(row: Mapping[str, Any]) -> tuple[str, ...]:
     return (
         f"{MARKS.get(row['outcome'], '?')} {plain(row['outcome'])}",
         cell(row["defect"]),
-        plain(row["summary"]),
+        _summary(row),
         plain(", ".join(row["breaks"])),
         "<br>".join(cell(check) for check in row["killed_by"]),
         _besides(row),
         phrases.seconds(row["duration_s"]),
     )
+
+
+def _summary(row: Mapping[str, Any]) -> str:
+    return " ".join(filter(None, (plain(row["summary"]), plain(row.get("note") or ""))))
 
 
 def _besides(row: Mapping[str, Any]) -> str:
@@ -98,6 +102,8 @@ def renderable(proof: Mapping[str, Any]) -> RenderableType:
         by = "\n".join(legible.line(check.split("::", 1)[-1]) for check in row["killed_by"])
         grid.add_row(outcome, Text(legible.line(row["defect"])), Text(", ".join(row["breaks"])), Text(by))
     parts: list[RenderableType] = [Text(f"{legible.line(_contract(proof))}: {headline(proof)}", "bold"), Text(), grid]
+    notes = [f"{row['defect']}: {row['note']}" for row in worst_first(proof) if row.get("note")]
+    parts += [Text(f"\n{legible.line(note)}", "yellow") for note in notes]
     if proof["unproven"]:
         parts.append(Text(f"\nunproven: {', '.join(proof['unproven'])}", "bold red"))
     return Group(*parts)

@@ -38,7 +38,7 @@
   function reveal() {
     let at = document.getElementById(decodeURIComponent(location.hash.slice(1)));
     if (!at) return;
-    if (at.hidden && form) { form.reset(); filter(); }
+    if (form && at.closest("[data-outcome][hidden]")) { form.reset(); filter(); }
     for (let node = at; node; node = node.parentElement) if (node.tagName === "DETAILS") node.open = true;
     at.scrollIntoView();
   }

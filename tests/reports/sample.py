@@ -294,6 +294,7 @@ def proof() -> dict[str, Any]:
     }
     survivor = {"defect": "usage-after-done", "summary": "Usage comes late | after [DONE].", "breaks": ["VT-065"]}
     rest = {"also": [], "seen": [], "outcome": "survived", "killed_by": [], "also_failed": [], "unlisted": ["VT-062"]}
+    rest["note"] = "the stream ended early"
     return {
         "schema_version": "1.0",
         "contract": {"name": "voltagegpu-confidential", "version": "1.0.0", "digest": "9b1c" * 16},

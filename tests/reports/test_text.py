@@ -152,6 +152,7 @@ def test_proof_puts_survivors_first_and_names_the_unproven() -> None:
     assert text.startswith("voltagegpu-confidential 1.0.0: 1 of 2 defects killed, 1 of 2 checked MUSTs proven")
     assert text.index("usage-after-done") < text.index("downgrades-silently")
     assert "unproven: VT-065" in text
+    assert "usage-after-done: the stream ended early" in text
     assert "| ✗ survived | `usage-after-done` |" in page
     assert "**VT-062** (unlisted)" in page
     assert "VT-005" in page
