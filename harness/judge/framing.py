@@ -56,7 +56,7 @@ def stream_is_event_stream(x: Exchange, contract: Contract) -> Problems:
 @rule("OC-081", on=is_chunked)
 def events_are_json_or_done(x: Exchange, contract: Contract) -> Problems:
     """Every event's data is a JSON object or [DONE], in fields the event-stream format knows."""
-    broken = [problem for event, document in _read(x) for problem in _broken(event.data, document)]
+    broken = [problem for event, document in _read(x) for problem in _broken(event, document)]
     faults = [fault for event in x.events for fault in event.faults if "not UTF-8" not in fault]
     if not x.complete:
         faults = [fault for fault in faults if fault != CUT]
@@ -64,11 +64,11 @@ def events_are_json_or_done(x: Exchange, contract: Contract) -> Problems:
     yield from broken[:MANY_LINES]
 
 
-def _broken(data: str | None, document: object) -> Problems:
-    if data is None or data == DONE or isinstance(document, dict):
+def _broken(event: Event, document: object) -> Problems:
+    if event.data is None or event.data == DONE or isinstance(document, dict) or CUT in event.faults:
         return
     kind = "not JSON" if document is None else "JSON but no object"
-    yield Problem(f"the data of an event is {kind}", expected="a JSON object or [DONE]", observed=data[:200])
+    yield Problem(f"the data of an event is {kind}", expected="a JSON object or [DONE]", observed=event.data[:200])
 
 
 @rule("OC-082", on=is_finished)

@@ -40,6 +40,7 @@ _TYPES: dict[str, type | tuple[type, ...]] = {
     "object": dict,
     "array": list,
     "boolean": bool,
+    "null": type(None),
 }
 
 
