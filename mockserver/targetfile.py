@@ -35,6 +35,7 @@ def _sections(
     contract: Contract, state: State, origin: str, options: Options, variables: dict[str, str], trust: str | None
 ) -> dict[str, dict[str, object]]:
     sections: dict[str, dict[str, object]] = {"keys": {**variables}, "model": {"default": DEFAULT_MODEL}}
+    sections["spend"] = {"cap_usd": "100"}  # the mock's money is not real
     if options.control_token:
         sections["control"] = {"url": origin + "/control/v1", "token": "ASSAY_CONTROL_TOKEN"}
     if state.traits.billed:
