@@ -24,7 +24,7 @@ def palette(block: str) -> dict[str, str]:
     return dict(re.findall(r"--([\w-]+): (#[0-9a-f]{6});", block))
 
 
-LIGHT, DARK = (palette(block) for block in STYLE.split("@media (prefers-color-scheme: dark)")[:2])
+LIGHT, DARK = (palette(block) for block in STYLE.split("@media screen and (prefers-color-scheme: dark)")[:2])
 
 
 def luminance(colour: str) -> float:
