@@ -5,13 +5,11 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from cryptography import x509
-
 from harness.attest.collateral import INTEL_ROOT_KEY_ID, Trust
 from harness.attest.engine import Appraisal, appraise
 from harness.attest.layout import Layout, read
 from harness.attest.policy import DEFAULT, Policy
-from harness.attest.strict import examine, revoked_code
+from harness.attest.strict import UNREADABLE, examine, revoked_code
 from harness.attest.verdict import Code, Problem, Rejected, Verdict
 
 
@@ -54,7 +52,7 @@ def _verdict(
 def _examined(layout: Layout, trust: Trust, at: datetime, policy: Policy) -> list[Problem]:
     try:
         return examine(layout, trust, at, policy)
-    except (ValueError, x509.DuplicateExtension) as error:
+    except UNREADABLE as error:
         return [Problem(Code.COLLATERAL_MALFORMED, f"a second parser cannot read what the engine accepted: {error}")]
 
 

@@ -13,6 +13,7 @@ from typing import Any
 
 import dcap_qvl
 from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import NameOID
@@ -25,6 +26,8 @@ from harness.attest.verdict import Code, Problem
 _PEM = re.compile(r"-----BEGIN CERTIFICATE-----.*?-----END CERTIFICATE-----", re.DOTALL)
 _SGX_TCB = "1.2.840.113741.1.13.1.2"
 _EMBEDDED_CHAIN = 5
+# what the certificate library raises for bytes it cannot take; only some of these are ValueErrors
+UNREADABLE = (ValueError, UnsupportedAlgorithm, x509.InvalidVersion, x509.DuplicateExtension)
 
 
 def examine(layout: Layout, trust: Trust, at: datetime, policy: Policy) -> list[Problem]:
@@ -52,7 +55,7 @@ def revoked_code(layout: Layout, trust: Trust) -> Code:
         )
         found = (code for certificate, crl, code in candidates if _lists(crl, certificate))
         return next(found, Code.CHAIN_REVOKED)
-    except (ValueError, IndexError):
+    except (*UNREADABLE, IndexError):
         return Code.CHAIN_REVOKED
 
 
@@ -122,7 +125,7 @@ def _revocation_lists(trust: Trust, at: datetime) -> Iterator[Problem]:
 def _chain(text: str) -> list[x509.Certificate]:
     try:
         return [x509.load_pem_x509_certificate(match.encode()) for match in _PEM.findall(text)]
-    except ValueError:
+    except UNREADABLE:
         return []
 
 

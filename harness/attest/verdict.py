@@ -17,6 +17,7 @@ class Code(enum.StrEnum):
     # the bytes of the quote
     QUOTE_MALFORMED = "quote.malformed"
     QUOTE_VERSION_UNSUPPORTED = "quote.version_unsupported"
+    QUOTE_KEY_TYPE_UNSUPPORTED = "quote.key_type_unsupported"
     QUOTE_WRONG_TEE = "quote.wrong_tee"
     QUOTE_CERTIFICATION_UNSUPPORTED = "quote.certification_unsupported"
     QUOTE_VENDOR_UNKNOWN = "quote.vendor_unknown"
@@ -103,7 +104,7 @@ class Problem:
     reason: str
 
 
-class Rejected(ValueError):
+class Rejected(Exception):
     """Raised where nothing after this point can be judged."""
 
     def __init__(self, code: Code, reason: str) -> None:

@@ -92,7 +92,7 @@ def _claims(evidence: Evidence, verdict: Verdict, replayed: eventlog.Replay | No
 
 
 def _compose(evidence: Evidence, replayed: eventlog.Replay | None, body: dict[str, bytes]) -> Iterator[Problem]:
-    """The compose text is what the operator says runs; its hash must be in RTMR3, and in mr_config_id where that is set."""
+    """The compose text is what the operator says runs; RTMR3 must hold its hash, and mr_config_id where that is set."""
     if evidence.compose is None or replayed is None:
         return
     digest = hashlib.sha256(evidence.compose.encode("utf-8", "surrogatepass")).digest()

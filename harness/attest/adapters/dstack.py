@@ -34,7 +34,7 @@ def parse(raw: bytes) -> tuple[Evidence, ...]:
 
 def _evidence(document: Mapping[str, Any], raw: bytes) -> Evidence:
     algo = document.get("signing_algo", "ecdsa")
-    if algo not in _BINDINGS:
+    if not isinstance(algo, str) or algo not in _BINDINGS:
         raise _malformed(f"signing_algo: expected one of {', '.join(_BINDINGS)}, got {algo!r}")
     info = _object(document.get("info") or {}, "info")
     tcb_info = _object(info.get("tcb_info") or {}, "info.tcb_info")

@@ -1,0 +1,109 @@
+"""Replaying event logs: forged payloads, smuggled names and broken shapes are each told apart."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from harness.attest import Code
+from harness.attest.eventlog import Replay, replay
+from tests.attest.lab import HONEST, MODEL, NONCE
+
+REPORT = HONEST.report(MODEL, NONCE)
+QUOTED = [bytes.fromhex(REPORT["info"]["tcb_info"][f"rtmr{n}"]) for n in range(4)]
+Events = list[dict[str, Any]]
+
+
+def test_an_honest_log_replays_to_the_quoted_registers() -> None:
+    replayed = replay(log())
+    assert (replayed.problems, replayed.against(QUOTED)) == ((), [])
+    assert replayed.named["compose-hash"].hex() == REPORT["info"]["compose_hash"]
+
+
+def test_a_runtime_digest_may_be_left_out_because_it_follows() -> None:
+    events = [{**event, "digest": ""} if event["imr"] == 3 else event for event in log()]
+    replayed = replay(events)
+    assert (replayed.problems, replayed.against(QUOTED)) == ((), [])
+
+
+def test_hex_may_be_upper_case() -> None:
+    assert codes([{**event, "digest": event["digest"].upper()} for event in log()]) == set()
+
+
+def edited(name: str, **members: Any) -> Callable[[Events], Events]:
+    return lambda events: [{**event, **members} if event["event"] == name else event for event in events]
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        (edited("compose-hash", event_payload="00" * 32), {Code.EVENTLOG_DIGEST_MISMATCH}),
+        (edited("app-id", event="app-idx"), {Code.EVENTLOG_DIGEST_MISMATCH}),
+        (lambda events: events[:-1], {Code.EVENTLOG_REPLAY_MISMATCH}),
+        (lambda events: [*events, events[-1]], {Code.EVENTLOG_REPLAY_MISMATCH}),
+        (
+            lambda events: [*events[:-8], events[-8], *events[-8:]],
+            {Code.EVENTLOG_REPLAY_MISMATCH, Code.EVENTLOG_NAME_MISUSED},
+        ),
+        (lambda events: [e for e in events if e["imr"] == 3], {Code.EVENTLOG_REPLAY_MISMATCH}),
+        (lambda events: [*events[:-2], events[-1], events[-2]], {Code.EVENTLOG_REPLAY_MISMATCH}),
+        (lambda events: [{**events[0], "event": "compose-hash"}, *events[1:]], {Code.EVENTLOG_NAME_MISUSED}),
+        (edited("compose-hash", event_type=10, event_payload="00" * 32), {Code.EVENTLOG_NAME_MISUSED}),
+        (edited("app-id", version="v2"), {Code.EVENTLOG_MALFORMED, Code.EVENTLOG_REPLAY_MISMATCH}),
+        (edited("app-id", imr=4), {Code.EVENTLOG_MALFORMED, Code.EVENTLOG_REPLAY_MISMATCH}),
+        (edited("app-id", imr=-1), {Code.EVENTLOG_MALFORMED, Code.EVENTLOG_REPLAY_MISMATCH}),
+        (edited("app-id", imr=True), {Code.EVENTLOG_MALFORMED, Code.EVENTLOG_REPLAY_MISMATCH}),
+        (edited("app-id", event_payload="abc"), {Code.EVENTLOG_MALFORMED, Code.EVENTLOG_REPLAY_MISMATCH}),
+        (edited("app-id", event_payload="ab cd"), {Code.EVENTLOG_MALFORMED, Code.EVENTLOG_REPLAY_MISMATCH}),
+        (
+            lambda events: [{**events[0], "digest": ""}, *events[1:]],
+            {Code.EVENTLOG_MALFORMED, Code.EVENTLOG_REPLAY_MISMATCH},
+        ),
+        (lambda _: [], {Code.EVENTLOG_MALFORMED, Code.EVENTLOG_REPLAY_MISMATCH}),
+    ],
+)
+def test_a_changed_log_is_found(change: Callable[[Events], Events], expected: set[Code]) -> None:
+    assert codes(change(log())) == expected
+
+
+def test_names_after_system_ready_belong_to_applications() -> None:
+    forged = {**log()[-1], "event": "compose-hash", "event_payload": "ff" * 32}
+    assert replay([*log(), forged]).named["compose-hash"].hex() == REPORT["info"]["compose_hash"]
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=8),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=5,
+)
+
+
+MEMBERS = ("imr", "event_type", "digest", "event", "event_payload")
+BOOT = range(9)  # events whose digest is all that is measured
+
+
+@settings(max_examples=80, deadline=None)
+@given(st.integers(0, len(REPORT["event_log"]) - 1), st.sampled_from(MEMBERS), json_values)
+def test_no_other_value_of_a_measured_member_is_proven(n: int, member: str, value: Any) -> None:
+    events = log()
+    honest = events[n][member]
+    events[n][member] = value
+    found = codes(events)
+    if n in BOOT and member not in ("imr", "digest"):
+        return  # not measured: it only has to be judged without a crash
+    same = type(value) is type(honest) and value == honest
+    left_out = n not in BOOT and member == "digest" and value in (None, "")
+    assert (not found) == (same or left_out)
+
+
+def codes(events: Events) -> set[Code]:
+    replayed: Replay = replay(events)
+    return {problem.code for problem in (*replayed.problems, *replayed.against(QUOTED))}
+
+
+def log() -> Events:
+    return [dict(event) for event in REPORT["event_log"]]
