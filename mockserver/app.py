@@ -55,6 +55,7 @@ class App:
             path=scope["path"],
             query=scope["query_string"].decode("latin-1"),
             headers=headers,
+            spelled=scope.get("spelled", []),
             receive=receive,
             request_id="req_" + secrets.token_hex(12),
         )
@@ -72,6 +73,8 @@ class App:
             raise
         except Exception:
             log.exception("the mock failed on %s %s", call.method, call.path)
+            if not call.settled and call.reserved:
+                self._gateway.void_failed(call)
             return self._gateway.error_reply(call, self._gateway.refuse_internal(call))
 
 

@@ -44,11 +44,12 @@ class Call:
     method: str
     path: str
     query: str
-    headers: dict[str, str]
+    headers: dict[str, str]  # names in lower case
+    spelled: list[bytes]  # header names as the client spelled them
     receive: Callable[[], Awaitable[Any]]
     request_id: str
     raw: bytes = b""
-    body: Any = None
+    body: Any = None  # an object once parsed; no wire type is trusted before it is validated
     key: Key | None = None
     window: Window | None = None
     handler: Callable[[Call], Awaitable[Reply]] | None = None

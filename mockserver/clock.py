@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import time
-from datetime import UTC, datetime
 
 
 class Clock:
@@ -17,10 +17,10 @@ class Clock:
         base = time.time() if self._stopped_at is None else self._stopped_at
         return base + self._offset
 
-    def datetime(self) -> datetime:
-        return datetime.fromtimestamp(self.now(), UTC)
+    def instant(self) -> dt.datetime:
+        return dt.datetime.fromtimestamp(self.now(), dt.UTC)
 
-    def stop(self, at: datetime) -> None:
+    def stop(self, at: dt.datetime) -> None:
         self._stopped_at, self._offset = at.timestamp(), 0.0
 
     def advance(self, seconds: float) -> None:

@@ -144,6 +144,7 @@ class Gateway:
     engine_usage: Callable[[Job, int, int], Usage] = engine.engine_usage  # (job, prompt, completion) to usage
     stops_of: Callable[[Json], list[bytes]] = stops.stops_of  # stop sequences of a body
     stop_scanner: Callable[[list[bytes]], stops.StopScanner] = stops.StopScanner  # feed(token), flush(), hit
+    wants_logprobs: Callable[[Json], bool] = logprobs.wants_logprobs
     token_logprobs: Callable[[bytes, int, random.Random], list[Json]] = (
         logprobs.logprobs
     )  # (token, top, rng) to entries

@@ -12,8 +12,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
+from typing import Any
 
 import uvicorn
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 import specs
 from mockserver.app import App
@@ -114,13 +116,21 @@ class Server:
         if self.contract.trait("attestation.model_claim", None):
             from mockserver.tee import Platform  # its certificates cost time that other contracts need not pay
 
-            state.platform = Platform(options.seed.to_bytes(8, "big"), state.clock.datetime)
+            state.platform = Platform(options.seed.to_bytes(8, "big"), state.clock.instant)
         return state
 
 
-_UVICORN = {
+class Protocol(HttpToolsProtocol):
+    """Also keeps header names as they were spelled, which ASGI does not: whether case matters is a decision too."""
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        super().on_header(name, value)
+        self.scope.setdefault("spelled", []).append(name)  # type: ignore[typeddict-item]
+
+
+_UVICORN: dict[str, Any] = {
     "loop": "uvloop",
-    "http": "httptools",
+    "http": Protocol,
     "ws": "none",
     "lifespan": "off",
     "log_config": None,

@@ -27,12 +27,12 @@ def write_target(path: Path, contract: Contract, state: State, origin: str, opti
     env = path.with_suffix(".env")
     trust = _export_trust(path, state, options)
     _replace(env, "".join(f"{name}={value}\n" for name, value in secrets.items()), 0o600)
-    sections = _sections(contract, state, origin, options, variables, trust)
+    sections = _sections(state, origin, options, variables, trust)
     _replace(path, _toml(env.name, contract, origin + state.traits.base_path, sections), 0o644)
 
 
 def _sections(
-    contract: Contract, state: State, origin: str, options: Options, variables: dict[str, str], trust: str | None
+    state: State, origin: str, options: Options, variables: dict[str, str], trust: str | None
 ) -> dict[str, dict[str, object]]:
     sections: dict[str, dict[str, object]] = {"keys": {**variables}, "model": {"default": DEFAULT_MODEL}}
     sections["spend"] = {"cap_usd": "100"}  # the mock's money is not real

@@ -65,6 +65,8 @@ async def validate(call: Call) -> None:
     for name, check in gateway.parameter_checks.items():
         if body.get(name) is not None:
             check(call, body[name])
+    if gateway.check_unknown is not None:
+        gateway.check_unknown(call, body)
     call.model = body["model"]
 
 
@@ -125,7 +127,7 @@ def context_of(call: Call, row: Row) -> int:
 def max_tokens(call: Call) -> int:
     """Most tokens one choice may have: the smaller of what was asked, or the default, and what the model can."""
     assert call.row is not None
-    asked = [call.body[name] for name in call.gateway.token_limits if call.body.get(name) is not None]
+    asked: list[int] = [call.body[name] for name in call.gateway.token_limits if call.body.get(name) is not None]
     default = call.state.traits.default_max_tokens or call.gateway.fallback_max_tokens
     return min([*asked, call.row.output] if asked else [default, call.row.output])
 

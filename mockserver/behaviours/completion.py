@@ -107,7 +107,7 @@ def choice(call: Call, index: int, pieces: list[Piece]) -> dict[str, Any]:
     gateway = call.gateway
     finish = next((piece.finish for piece in pieces if piece.finish), None)
     entries = [entry for piece in pieces for entry in piece.logprobs or ()]
-    logprobs = gateway.logprobs_member(entries) if call.body.get("logprobs") else None
+    logprobs = gateway.logprobs_member(entries) if gateway.wants_logprobs(call.body) else None
     return {
         "index": index,
         "message": gateway.message(call, pieces),

@@ -61,7 +61,7 @@ def _text_pieces(job: Job, choice: int, text: str, rng: random.Random) -> list[P
         finish = "stop" if hit else finish
     else:
         pieces = [Piece(step, choice, token, tokens=1) for step, token in enumerate(kept)]
-    if job.body.get("logprobs"):
+    if gateway.wants_logprobs(job.body):
         top = job.body.get("top_logprobs") or 0
         pieces = [p._replace(logprobs=gateway.token_logprobs(p.text, top, rng)) if p.text else p for p in pieces]
     return [*pieces, Piece(pieces[-1].step if pieces else 0, choice, finish=finish)]

@@ -7,8 +7,29 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     import random
 
-_OTHERS = ("the", " a", " of", " and", " to", ".", ",", " in", " is", " it", "\n", " one", " as", " by", " on")
+_OTHERS: tuple[str, ...] = (
+    "the",
+    " a",
+    " of",
+    " and",
+    " to",
+    ".",
+    ",",
+    " in",
+    " is",
+    " it",
+    "\n",
+    " one",
+    " as",
+    " by",
+    " on",
+)
 _OTHERS += (" at", " or", " an", " be", " no", " so")
+
+
+def wants_logprobs(body: dict[str, Any]) -> bool:
+    """Whether a request asks for them; top_logprobs 0 does not take that back."""
+    return bool(body.get("logprobs"))
 
 
 def logprobs(token: bytes, top: int, rng: random.Random) -> list[dict[str, Any]]:

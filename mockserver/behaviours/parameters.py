@@ -6,7 +6,7 @@ Each takes (call, value) and raises the call's refusal; it says what was expecte
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 if TYPE_CHECKING:
     from mockserver.call import Call
@@ -15,7 +15,7 @@ ROLES = frozenset({"system", "developer", "user", "assistant", "tool"})
 _NAME = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 
 
-def _refuse(call: Call, param: str, expected: str) -> None:
+def _refuse(call: Call, param: str, expected: str) -> NoReturn:
     raise call.gateway.refuse_parameter(call, param, f"Invalid value for '{param}': expected {expected}.")
 
 

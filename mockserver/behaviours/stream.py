@@ -45,6 +45,7 @@ async def frames(call: Call, generation: Generation, first: Piece | None) -> Asy
     gateway = call.gateway
     shape = gateway.chunk
     writer = Writer(call)
+    closed = False
     try:
         for frame in gateway.preamble:
             yield frame
@@ -56,26 +57,26 @@ async def frames(call: Call, generation: Generation, first: Piece | None) -> Asy
                 if shaped is not None:
                     yield gateway.encode_frame(shaped)
             piece = await generation.next()
+        usage, closed = gateway.usage_of(call, usage), True
+        gateway.settle_finished(call, usage)  # before the client sees the end, so that its balance is right
         for frame in _closing(call, usage, writer):
             yield frame
     except UpstreamFailure:
-        usage = gateway.fallback_usage(call, call.delivered)
-        gateway.settle_dropped(call, usage)
+        closed = True
+        gateway.settle_dropped(call, gateway.fallback_usage(call, call.delivered))
         for frame in gateway.in_stream_error(call, gateway.refuse_upstream(call)):
             yield frame
     except Aborted:
         pass
     finally:
-        if not call.settled:
+        if not closed:
             gateway.on_disconnect(generation)
             gateway.settle_aborted(call, generation.usage_so_far())
 
 
-def _closing(call: Call, usage: dict[str, int] | None, writer: Writer) -> Iterator[bytes]:
-    """Settle first, so that the balance is right when the client sees the end."""
+def _closing(call: Call, usage: dict[str, int], writer: Writer) -> Iterator[bytes]:
+    """The usage chunk where it is due, and the end."""
     gateway = call.gateway
-    usage = gateway.usage_of(call, usage)
-    gateway.settle_finished(call, usage)
     if gateway.wants_usage(call):
         reported = gateway.reported_stream_usage(call, usage)
         chunk = gateway.usage_chunk(call, writer.envelope([]), reported)
@@ -138,7 +139,7 @@ def finish_delta(call: Call, choice: int) -> Chunk:
 class Writer:
     """Turns pieces into chunks; keeps what a choice has said already (its role, half a character)."""
 
-    __slots__ = ("_base", "_call", "_decoders", "_heads", "_logprobs", "_null_usage", "_seen")
+    __slots__ = ("_base", "_call", "_decoders", "_heads", "_logprobs", "_null_usage", "_seen", "_wants_logprobs")
 
     def __init__(self, call: Call) -> None:
         self._call = call
@@ -152,6 +153,7 @@ class Writer:
         self._heads: dict[tuple[int, int], dict[str, Any]] = {}
         self._logprobs: dict[int, list[dict[str, Any]]] = {}
         self._seen: set[int] = set()
+        self._wants_logprobs = call.gateway.wants_logprobs(call.body)
         self._null_usage = call.gateway.wants_null_usage(call)
 
     def envelope(self, choices: list[Chunk] | None) -> Chunk:
@@ -211,7 +213,7 @@ class Writer:
         self, piece: Piece, delta: Chunk, finish: str | None = None, entries: list[Chunk] | None = None
     ) -> Chunk:
         choice: Chunk = {"index": piece.choice, "delta": delta, "finish_reason": finish}
-        if self._call.body.get("logprobs"):
+        if self._wants_logprobs:
             member = self._call.gateway.stream_logprobs_member
             choice["logprobs"] = member(entries) if entries is not None else None
         return self.envelope([choice])

@@ -19,7 +19,33 @@ if TYPE_CHECKING:
     from mockserver.upstream import Job
 
 _STOP_WORDS = frozenset(
-    "a an and are as at be call for give how in is it json me of on or return the to use what with".split()
+    [
+        "a",
+        "an",
+        "and",
+        "are",
+        "as",
+        "at",
+        "be",
+        "call",
+        "for",
+        "give",
+        "how",
+        "in",
+        "is",
+        "it",
+        "json",
+        "me",
+        "of",
+        "on",
+        "or",
+        "return",
+        "the",
+        "to",
+        "use",
+        "what",
+        "with",
+    ]
 )
 _FORMATS = {
     "date": "2026-01-15",
@@ -236,7 +262,7 @@ _REPEAT = re.compile(r"\{(\d+)(?:,\d*)?\}|([?*+])")
 
 def from_pattern(pattern: str, at_least: int = 0) -> str:
     """A text for patterns made of literals, classes and repetitions; groups and alternatives are beyond it."""
-    text, at = "", pattern.startswith("^")
+    text, at = "", int(pattern.startswith("^"))
     while at < len(pattern) and pattern[at] != "$":
         atom = _ATOM.match(pattern, at)
         if atom is None:

@@ -18,10 +18,10 @@ if TYPE_CHECKING:
 
 _REPEAT = re.compile(r"repeat exactly:[ \t]*\n?(.*)", re.IGNORECASE | re.DOTALL)
 _COUNT = re.compile(r"count from (\d{1,9}) to (\d{1,9})", re.IGNORECASE)
-_SUBJECTS = "the enclave|a careful reader|the measured image|this answer|the gateway|a quiet server".split("|")
-_VERBS = "keeps|explains|checks|compares|describes|returns".split("|")
-_OBJECTS = "its promise|the request|each number|a plain result|the whole story|what was asked".split("|")
-_ENDINGS = "without delay|once and only once|in order|with some care|as documented|before the end".split("|")
+_SUBJECTS = ["the enclave", "a careful reader", "the measured image", "this answer", "the gateway", "a quiet server"]
+_VERBS = ["keeps", "explains", "checks", "compares", "describes", "returns"]
+_OBJECTS = ["its promise", "the request", "each number", "a plain result", "the whole story", "what was asked"]
+_ENDINGS = ["without delay", "once and only once", "in order", "with some care", "as documented", "before the end"]
 
 
 def rng_of(job: Job, choice: int) -> random.Random:

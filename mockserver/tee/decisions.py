@@ -33,6 +33,7 @@ class Decisions:
     nonce_shown: Callable[[bytes], bytes] = unchanged  # the nonce that the JSON repeats
     identity_shown: Callable[[str], str] = unchanged  # signing_address in the JSON
     public_key_shown: Callable[[str], str] = unchanged  # signing_public_key in the JSON
+    hosted_as: Callable[[str], str] = unchanged  # the model whose TD and key answer for the model asked for
     # how the TD was started
     td_attributes: bytes = bytes.fromhex("0000001000000000")  # SEPT_VE_DISABLE only: a production TD
     xfam: bytes = bytes.fromhex("e702060000000000")
@@ -54,6 +55,8 @@ class Decisions:
     tcb_advisories: tuple[str, ...] = ()
     qe_status: str = "UpToDate"
     qe_advisories: tuple[str, ...] = ()
+    component_svns: Callable[[bytes], bytes] = unchanged  # CPUSVN -> the 16 components beside it in the PCK
+    pck_chain: Callable[[str], str] = unchanged  # PEM: leaf, Platform CA, root
     pck_revoked: bool = False
     platform_ca_revoked: bool = False
     collateral_age_days: int = 1  # how long ago it was issued; it lives for 30 days

@@ -28,6 +28,7 @@ class PckFacts:
 
     ppid: bytes
     cpu_svn: bytes
+    component_svns: bytes  # an honest machine repeats its CPUSVN here, one integer for each byte
     pce_svn: int
     pce_id: bytes
     fmspc: bytes
@@ -162,7 +163,7 @@ def _key_usage(is_ca: bool) -> x509.KeyUsage:
 
 
 def _sgx_extension(facts: PckFacts) -> bytes:
-    components = [_pair(f"2.{n}", _integer(svn)) for n, svn in enumerate(facts.cpu_svn, start=1)]
+    components = [_pair(f"2.{n}", _integer(svn)) for n, svn in enumerate(facts.component_svns, start=1)]
     tcb = [*components, _pair("2.17", _integer(facts.pce_svn)), _pair("2.18", _tlv(0x04, facts.cpu_svn))]
     flags = [_pair(f"7.{n}", _tlv(0x01, b"\xff")) for n in (1, 2, 3)]  # dynamic, cached keys, SMT: as in the field
     return _sequence(

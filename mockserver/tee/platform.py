@@ -21,6 +21,7 @@ from mockserver.tee.quote import QuotingEnclave, TdReport
 from mockserver.tee.signing import SigningIdentity, derive_identity
 
 _FMSPC = bytes.fromhex("a55a7e570000")
+_CPU_SVN = bytes((9, 9, 3, 3, 255, 1, 0, 0)) + bytes(8)
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,8 @@ class Platform:
         self.decisions = decisions or Decisions()
         self._facts = PckFacts(
             ppid=self._digest("ppid")[:16],
-            cpu_svn=bytes((9, 9, 3, 3, 255, 1, 0, 0)) + bytes(8),
+            cpu_svn=_CPU_SVN,
+            component_svns=self.decisions.component_svns(_CPU_SVN),
             pce_svn=13,
             pce_id=bytes(2),
             fmspc=_FMSPC,
@@ -49,7 +51,8 @@ class Platform:
         )
         self._pki = build_pki(seed, midnight(now()), self._facts)
         chain = self._pki.pck.pem() + self._pki.platform_ca.pem() + self._pki.root.pem()
-        self._enclave = QuotingEnclave(derive_key(seed, "attestation"), self._pki.pck.key, chain)
+        shipped = self.decisions.pck_chain(chain)
+        self._enclave = QuotingEnclave(derive_key(seed, "attestation"), self._pki.pck.key, shipped)
         self._domains: dict[str, Domain] = {}
         self._identities: dict[tuple[str, str], SigningIdentity] = {}
 
@@ -57,7 +60,9 @@ class Platform:
         """Evidence for `model` in dstack's shape; `nonce` is 32 bytes. Raises ValueError otherwise."""
         if len(nonce) != 32:
             raise ValueError(f"nonce: expected 32 bytes, got {len(nonce)}")
-        identity, domain, chosen = self.identity(model, algo), self.domain(model), self.decisions
+        chosen = self.decisions
+        host = chosen.hosted_as(model)
+        identity, domain = self.identity(host, algo), self.domain(host)
         report_data = chosen.report_data(identity.bound, chosen.nonce_used(nonce))
         td_report = self._td_report(domain, report_data)
         quote = chosen.quote(self._enclave.quote(td_report, chosen.body_signed))
