@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Final
 
 from harness.ask import Ask
@@ -15,7 +16,6 @@ PROMPT: Final = "The orchard behind the mill smells of quince and rain."
 WRONG_METHODS: Final = (("PUT", "/chat/completions"), ("DELETE", "/chat/completions"), ("PATCH", "/models"))
 NOT_BEARER: Final = ("Basic YXNzYXk6YXNzYXktYXNzYXk=", "Bearer", "Bearer ", "assay-is-not-a-scheme")
 
-OVERLONG: Final = b'{"model": "any", "max_tokens": 1, "messages": [{"role": "user", "content": "'
 ODD_BODIES: Final[dict[str, bytes]] = {
     "empty": b"",
     "not UTF-8": b'{"model": "\xff\xfe", "messages": []}',
@@ -50,13 +50,16 @@ def refused_paths(contract: Contract) -> list[str]:
     return [path.removeprefix(contract.trait("base_path")) for path in known]
 
 
-def oversized(limit: int) -> bytes:
-    """A chat request whose body is one byte above the limit."""
-    tail = b'"}]}'
-    return OVERLONG + b"a" * (limit + 1 - len(OVERLONG) - len(tail)) + tail
+def oversized(model: str, limit: int) -> bytes:
+    """A sound chat request, padded with white space to one byte above the limit."""
+    return _request(model, b" " * (limit + 1 - len(_request(model))))
 
 
-def nested(depth: int) -> bytes:
-    """A chat request with one member nested so many levels deep."""
-    inner = b"[" * depth + b"]" * depth
-    return b'{"model": "any", "messages": [{"role": "user", "content": "Hi"}], "metadata": ' + inner + b"}"
+def nested(model: str, depth: int) -> bytes:
+    """A sound chat request but for one unknown member that is nested so many levels deep."""
+    return _request(model, b', "assay": ' + b"[" * depth + b"]" * depth)
+
+
+def _request(model: str, more: bytes = b"") -> bytes:
+    message = b'"max_tokens": 1, "messages": [{"role": "user", "content": "Hi"}]'
+    return b'{"model": ' + json.dumps(model).encode() + b", " + message + more + b"}"

@@ -104,7 +104,7 @@ def test_a_stream_of_an_unknown_model_is_refused_as_json(ask):
 @pytest.mark.requirement("OC-120")
 @pytest.mark.cost(calls=2, prompt_tokens=20, completion_tokens=4)
 def test_an_oversized_body_is_refused(ask, contract):
-    body = denials.oversized(contract.trait("request.max_body_bytes"))
+    body = denials.oversized(ask.default_model, contract.trait("request.max_body_bytes"))
     answer = ask.send("POST", "/chat/completions", content=body, headers=JSON)
     due = contract.trait("errors.too_large_status")
     assert answer.status in due, f"a body of {len(body)} bytes was answered with {answer.status}"
@@ -115,7 +115,7 @@ def test_an_oversized_body_is_refused(ask, contract):
 @pytest.mark.requirement("OC-121")
 @pytest.mark.cost(calls=1)
 def test_deeply_nested_json_is_refused(ask):
-    answer = ask.send("POST", "/chat/completions", content=denials.nested(10_000), headers=JSON)
+    answer = ask.send("POST", "/chat/completions", content=denials.nested(ask.default_model, 10_000), headers=JSON)
     assert 400 <= answer.status < 500, f"JSON nested 10000 levels deep was answered with {answer.status}"
 
 
