@@ -115,7 +115,7 @@ class Budget:
         given = (_count(asked.get(name)) for name in ("max_completion_tokens", "max_tokens"))
         limit = next((tokens for tokens in given if tokens), self.default_max_tokens)
         completion = min(limit, CEILING) * min(_count(asked.get("n")) or 1, 128)
-        return price, _usd(price, -(-len(body) // 3) + 16, completion)
+        return price, _usd(price, -(-_size(asked, body) // 3) + 16, completion)
 
 
 def _cost(reservation: Reservation, exchange: Exchange) -> Decimal:
@@ -148,6 +148,11 @@ def _object(body: bytes) -> dict[str, Any]:
     except (ValueError, RecursionError):
         return {}
     return found if isinstance(found, dict) else {}
+
+
+def _size(asked: dict[str, Any], body: bytes) -> int:
+    """Bytes that can become tokens: white space around the members of a JSON object cannot."""
+    return min(len(body), len(json.dumps(asked, separators=(",", ":")))) if asked else len(body)
 
 
 def _count(value: Any) -> int | None:
