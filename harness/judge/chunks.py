@@ -44,6 +44,11 @@ def says_something(x: Exchange) -> bool:
     return is_chunked(x) and any(is_filled(delta.get("content")) for _, delta, _ in parts(x))
 
 
+def has_content(x: Exchange) -> bool:
+    """A stream with something in the place of text, or where a delta should be."""
+    return is_chunked(x) and any(delta.get("content") or "delta" not in choice for _, delta, choice in parts(x))
+
+
 def asked_for_usage(x: Exchange) -> bool:
     return is_finished(x) and asks_usage(x)
 
@@ -163,7 +168,7 @@ def _said_after_finish(x: Exchange, index: int) -> bool:
     return False
 
 
-@rule("VT-064", on=says_something)
+@rule("VT-064", on=has_content)
 def content_chunks_have_id_and_delta(x: Exchange, contract: Contract) -> Problems:
     """A chunk that says something has an id, and its delta holds the content as a string."""
     for chunk in chunks(x):

@@ -34,6 +34,12 @@ def typed_stream(ask: Ask, tagged: Tagged) -> Exchange:
     )
 
 
+@probe(calls=1, prompt_tokens=100, completion_tokens=128)
+def two_calls(ask: Ask, tagged: Tagged) -> Exchange:
+    """Asked something that two calls answer best."""
+    return ask.chat(IN_TWO_CITIES, model=tagged("tools"), tools=[WEATHER], tool_choice="required", max_tokens=128)
+
+
 @probe(calls=2, prompt_tokens=120, completion_tokens=16)
 def forbidden_calls(ask: Ask, tagged: Tagged) -> tuple[Exchange, ...]:
     members: dict[str, Any] = {"model": tagged("tools"), "tools": [WEATHER], "tool_choice": "none"}
@@ -64,8 +70,8 @@ def test_required_choice_calls(tool_call, holds):
 
 
 @pytest.mark.requirement("OC-061")
-def test_calls_are_complete(tool_call, named_call, single_call, holds):
-    holds(tools.calls_are_complete, tool_call, named_call, single_call)
+def test_calls_are_complete(tool_call, named_call, two_calls, holds):
+    holds(tools.calls_are_complete, tool_call, named_call, two_calls)
 
 
 @pytest.mark.requirement("OC-062")

@@ -19,6 +19,12 @@ def streams(counted_stream: Exchange, usage_stream: Exchange) -> tuple[Exchange,
     return counted_stream, usage_stream
 
 
+@probe(calls=1, prompt_tokens=20, completion_tokens=320)
+def long_stream(ask: Ask) -> Exchange:
+    """A stream long enough to tell whether it arrives over time."""
+    return ask.chat("Count from 1 to 150, separated by spaces.", stream=True, max_tokens=320, temperature=0)
+
+
 @probe(calls=1, prompt_tokens=60, completion_tokens=128)
 def echo_stream(ask: Ask) -> Exchange:
     """Text full of characters of several bytes, asked back."""
@@ -50,3 +56,18 @@ def logprob_stream(ask: Ask) -> Exchange:
 @probe(calls=1, prompt_tokens=20, completion_tokens=4)
 def unstreamed(ask: Ask) -> Exchange:
     return ask.chat(stream=False, max_tokens=4)
+
+
+@probe(calls=2, prompt_tokens=20, completion_tokens=32)
+def failed_streams(ask: Ask) -> tuple[Exchange, ...]:
+    """Streams whose upstream fails in the middle: with an error, and by going away."""
+    model = ask.catalogue[-1]["id"]
+
+    def fail(kind: str) -> Exchange:
+        ask.control.fault(kind, at=4, model=model)
+        try:
+            return ask.chat(model=model, stream=True, max_tokens=32, stream_options={"include_usage": True})
+        finally:
+            ask.control.clear_faults()
+
+    return fail("error_in_stream"), fail("drop_after_chunks")

@@ -25,6 +25,11 @@ def test_events_are_json_or_done(streams, echo_stream, tool_stream, holds):
     holds(framing.events_are_json_or_done, *streams, echo_stream, tool_stream)
 
 
+@pytest.mark.requirement("OC-081")
+def test_errors_in_a_stream_are_json(failed_streams, holds):
+    holds(framing.events_are_json_or_done, *failed_streams)
+
+
 @pytest.mark.requirement("OC-082", "VT-063", "VT-066")
 def test_done_is_last_and_once(streams, tool_stream, cut_stream, holds):
     holds(framing.done_is_last_and_once, *streams, tool_stream, cut_stream)
@@ -52,6 +57,11 @@ def test_chunks_are_sent_once(counted, streams, echo_stream, holds):
         assert not wrong, f"the stream counts otherwise than the whole answer: {wrong[0][:200]!r}"
 
 
+@pytest.mark.requirement("OC-096")
+def test_errors_in_a_stream_are_sent_once(failed_streams, holds):
+    holds(framing.chunks_are_sent_once, *failed_streams)
+
+
 def _counts_up(text: str) -> bool:
     """Whether the numbers of a text, from its last 1 on, go up in steps of one."""
     numbers = [int(number) for number in re.findall(r"\d{1,9}", text)]
@@ -62,8 +72,8 @@ def _counts_up(text: str) -> bool:
 
 
 @pytest.mark.requirement("OC-097", "VT-055")
-def test_content_arrives_over_time(streams, holds):
-    holds(framing.content_arrives_over_time, *streams)
+def test_content_arrives_over_time(long_stream, holds):
+    holds(framing.content_arrives_over_time, long_stream)
 
 
 @pytest.mark.requirement("OC-099")

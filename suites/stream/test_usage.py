@@ -9,12 +9,21 @@ import pytest
 
 from harness.ask import Ask
 from harness.judge import chunks
-from harness.judge.chat import token_count
+from harness.judge.chat import stream_errors, token_count, usage
+from harness.model import NotObserved
 
 
 @pytest.mark.requirement("OC-092")
 def test_one_usage_chunk_at_the_end(usage_stream, cut_stream, holds):
     holds(chunks.one_usage_chunk_at_the_end, usage_stream, cut_stream)
+
+
+@pytest.mark.requirement("OC-092")
+def test_no_usage_after_an_error(failed_streams):
+    told = [usage(stream) for stream in failed_streams if stream_errors(stream)]
+    if not told:
+        raise NotObserved("no stream reported an error")
+    assert not any(told), f"a stream that failed ends with usage as though it were complete: {told}"
 
 
 @pytest.mark.requirement("OC-093")
