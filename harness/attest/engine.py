@@ -33,7 +33,7 @@ _TEXTS: tuple[tuple[tuple[str, ...], Code], ...] = (
     (("Failed to parse", "CRL"), Code.CRL_INVALID),
     (("Failed to verify certificate chain",), Code.CHAIN_INVALID),
     (("ertificate chain is too short",), Code.CHAIN_INVALID),
-    (("Failed to extract PCK certificates",), Code.CHAIN_INVALID),
+    (("Failed to parse certs",), Code.CHAIN_INVALID),
     (("Failed to parse PCK certificate",), Code.CHAIN_INVALID),
     (("Failed to parse TCB Info leaf",), Code.CHAIN_INVALID),
     (("Failed to parse QE Identity leaf",), Code.CHAIN_INVALID),

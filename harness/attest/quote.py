@@ -14,7 +14,9 @@ from harness.attest.verdict import Code, Problem, Rejected, Verdict
 
 
 def judge_quote(raw: bytes, trust: Trust, at: datetime, policy: Policy = DEFAULT) -> Verdict:
-    """`at` must be aware: whoever calls owns the clock. Never raises on bad evidence or bad collateral."""
+    """Never raises on bad evidence or bad collateral; raises ValueError when `at` has no time zone."""
+    if at.tzinfo is None:
+        raise ValueError("at: expected an aware datetime")
     try:
         layout = read(raw)
     except Rejected as rejected:

@@ -5,6 +5,7 @@ Every function returns all the problems it sees; none of them repeats a check of
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 from collections.abc import Iterator
@@ -13,12 +14,12 @@ from typing import Any
 
 import dcap_qvl
 from cryptography import x509
-from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from cryptography.x509.oid import NameOID
 
-from harness.attest.collateral import Trust
+from harness.attest.collateral import INTEL_ROOT_KEY_ID, Trust
 from harness.attest.layout import Layout
 from harness.attest.policy import Policy
 from harness.attest.verdict import Code, Problem
@@ -35,7 +36,7 @@ def examine(layout: Layout, trust: Trust, at: datetime, policy: Policy) -> list[
     chain = _chain(layout.certification.rstrip(b"\0").decode("ascii", "replace"))
     return [
         *_encoding(layout, chain, policy),
-        *_embedded_root(chain, trust),
+        *_roots(chain, trust),
         *_pck(chain, trust),
         *_signer_roles(trust),
         *_revocation_lists(trust, at),
@@ -71,18 +72,23 @@ def _encoding(layout: Layout, chain: list[x509.Certificate], policy: Policy) -> 
         yield Problem(Code.QUOTE_TRAILING_DATA, f"{len(layout.trailing)} bytes after the quote are not zero padding")
 
 
-def _embedded_root(chain: list[x509.Certificate], trust: Trust) -> Iterator[Problem]:
-    """The engine anchors at its own root and never looks at the one that comes with the quote."""
+def _roots(chain: list[x509.Certificate], trust: Trust) -> Iterator[Problem]:
+    """The engine anchors at its own root and never looks at the ones that come with the evidence."""
     if len(chain) != 3:
         yield Problem(Code.CHAIN_INVALID, f"{len(chain)} certificates in the quote, expected leaf, CA and root")
-        return
-    root = chain[2]
-    if trust.root_der is not None and root.public_bytes(Encoding.DER) != trust.root_der:
+    elif not _trusted(chain[2], trust):
         yield Problem(Code.ROOT_UNTRUSTED, "the root inside the quote is not the trusted root")
-    if trust.root_der is None and not _issued(root, root):
-        yield Problem(Code.CHAIN_INVALID, "the root inside the quote is not signed by itself")
-    if not _issued(chain[1], root):
-        yield Problem(Code.CHAIN_INVALID, "the root inside the quote did not sign the CA next to it")
+    for member in ("pck_crl_issuer_chain", "tcb_info_issuer_chain", "qe_identity_issuer_chain"):
+        issuers = _chain(trust.members[member])
+        if len(issuers) != 2 or not _trusted(issuers[1], trust) or not _issued(*issuers):
+            yield Problem(Code.CHAIN_INVALID, f"{member}: expected one issuer and the trusted root")
+
+
+def _trusted(root: x509.Certificate, trust: Trust) -> bool:
+    if trust.root_der is not None:
+        return root.public_bytes(Encoding.DER) == trust.root_der
+    point = root.public_key().public_bytes(Encoding.X962, PublicFormat.UncompressedPoint)
+    return hashlib.sha384(point).hexdigest() == INTEL_ROOT_KEY_ID and _issued(root, root)
 
 
 def _pck(chain: list[x509.Certificate], trust: Trust) -> Iterator[Problem]:
@@ -146,7 +152,7 @@ def _signed_by(crl: x509.CertificateRevocationList, issuer: x509.Certificate) ->
 def _issued(certificate: x509.Certificate, issuer: x509.Certificate) -> bool:
     try:
         certificate.verify_directly_issued_by(issuer)
-    except Exception:  # cryptography raises three unrelated kinds here, and all of them mean no
+    except (*UNREADABLE, TypeError, InvalidSignature):
         return False
     return True
 

@@ -86,7 +86,7 @@ MEMBERS = ("imr", "event_type", "digest", "event", "event_payload")
 BOOT = range(9)  # events whose digest is all that is measured
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80, deadline=None, derandomize=True)
 @given(st.integers(0, len(REPORT["event_log"]) - 1), st.sampled_from(MEMBERS), json_values)
 def test_no_other_value_of_a_measured_member_is_proven(n: int, member: str, value: Any) -> None:
     events = log()

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from harness.attest import Code, Policy, Trust, judge_quote
-from harness.attest.collateral import INTEL_ROOT_KEY_ID
+from harness.attest import Code, Policy, Trust, judge_quote, load_trust
+from harness.attest.collateral import INTEL_ROOT_KEY_ID, MAX_COLLATERAL_BYTES
+from harness.attest.policy import TEE_SGX
+from mockserver.tee import Platform
 from tests.attest.lab import HONEST, LATER, NOW, flipped, judged, platform, quote_of, resigned, trust_in
 
 QUOTE = quote_of(HONEST)
@@ -217,5 +220,30 @@ def test_a_chain_from_the_collateral_cannot_replace_the_one_in_the_quote() -> No
     assert judge_quote(QUOTE, Trust(json.dumps(members), HONEST.root_der()), NOW).accepted
 
 
-def platform_of_another_seed() -> Any:
-    return type(HONEST)(b"another seed", lambda: NOW)
+def test_trust_is_loaded_from_what_the_platform_exports(tmp_path: Path) -> None:
+    HONEST.export_trust(tmp_path)
+    assert judge_quote(QUOTE, load_trust(tmp_path), NOW).accepted
+    (tmp_path / "root.der").unlink()
+    assert judge_quote(QUOTE, load_trust(tmp_path), NOW).code is Code.ROOT_UNTRUSTED
+
+
+def test_trust_that_is_missing_or_too_large_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError):
+        load_trust(tmp_path)
+    (tmp_path / "collateral.json").write_bytes(b" " * (MAX_COLLATERAL_BYTES + 1))
+    with pytest.raises(ValueError, match="more than"):
+        load_trust(tmp_path)
+
+
+def test_a_moment_without_a_time_zone_is_a_mistake_of_the_caller() -> None:
+    with pytest.raises(ValueError, match="aware"):
+        judge_quote(QUOTE, TRUST, NOW.replace(tzinfo=None))
+
+
+def test_an_sgx_policy_does_not_take_a_tdx_quote() -> None:
+    verdict = judge_quote(QUOTE, TRUST, NOW, Policy(tees=frozenset({TEE_SGX})))
+    assert [problem.code for problem in verdict.problems] == [Code.QUOTE_WRONG_TEE]
+
+
+def platform_of_another_seed() -> Platform:
+    return Platform(b"another seed", lambda: NOW)

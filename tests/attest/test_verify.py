@@ -146,6 +146,13 @@ def test_bytes_that_are_no_report_are_malformed(raw: bytes) -> None:
     assert caught.value.problem.code is Code.EVIDENCE_MALFORMED
 
 
+def test_evidence_of_another_models_domain_is_consistent_in_itself() -> None:
+    """Nothing in the quote names the model asked for: only the compose text tells, and a policy has to read it."""
+    report = verified(hosted_as=lambda _: "another/model")
+    assert report.accepted
+    assert any("Which weights" in line for line in report.unknowable)
+
+
 def test_defects_do_not_leak_between_platforms() -> None:
     assert not verify(evidence_of(platform(nonce_used=lambda _: STALE)), trust_in(HONEST), NONCE, NOW).accepted
     assert verify(evidence_of(HONEST), trust_in(HONEST), NONCE, NOW).accepted
