@@ -29,6 +29,7 @@ class Parser:
     _lines: list[bytes] = field(default_factory=list)
     _last_ns: int = 0
     _started: bool = False
+    _searched: int = 0  # bytes at the head of _pending that hold no line end: a line without end is not read twice
 
     def feed(self, data: bytes, at_ns: int) -> list[Event]:
         """Events that `data` completed, in order."""
@@ -54,9 +55,11 @@ class Parser:
     def _complete(self, *, final: bool) -> list[Event | None]:
         events: list[Event | None] = []
         start = 0
-        for match in _LINE_END.finditer(self._pending):
+        searched = len(self._pending)
+        for match in _LINE_END.finditer(self._pending, self._searched):
             # A lone CR at the end of what has arrived may be the first half of CRLF: wait for the next byte.
             if match.end() == len(self._pending) and match.group() == b"\r" and not final:
+                searched = match.start()
                 break
             line = bytes(self._pending[start : match.start()])
             start = match.end()
@@ -66,6 +69,7 @@ class Parser:
                 events.append(parse_block(self._lines, self._last_ns))
                 self._lines.clear()
         del self._pending[:start]
+        self._searched = searched - start
         return events
 
 
