@@ -85,6 +85,10 @@ class Ledger:
             assert account is not None
             self._move(name, "top-up", "deposit", name, balance - account.available)
 
+    def forget_spending(self) -> None:
+        """Set what each account has spent back to nothing; the postings stay as they are."""
+        self._db.execute("UPDATE accounts SET spent = 0")
+
     def add_key(self, secret: str, key_id: str, account: str, requests_per_minute: int | None) -> Key:
         key = Key(digest(secret), key_id, account, requests_per_minute)
         self._db.execute(

@@ -65,6 +65,7 @@ class State:
         """Balances, flags, prices, faults, clock and limit windows back to the start-up state."""
         for account, balance, _ in STARTING_KEYS.values():
             self.ledger.set_balance(account, int(Decimal(balance) * NANO))
+        self.ledger.forget_spending()
         self.start_accounts()
         self.catalogue.reset()
         self.upstream.reset()

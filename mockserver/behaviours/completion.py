@@ -154,7 +154,7 @@ def tool_call(call: Call, call_id: str, name: str, arguments: str) -> dict[str, 
 
 def decode_pieces(call: Call, pieces: list[bytes]) -> str:
     decode = call.gateway.decoder()
-    return "".join([decode.decode(piece) for piece in pieces]) + decode.decode(b"", final=True)
+    return decode.decode(b"".join(pieces), final=True)
 
 
 def finish_reason(call: Call, finish: str) -> str:

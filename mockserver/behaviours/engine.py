@@ -24,10 +24,12 @@ def generate(job: Job) -> list[Piece]:
     """Every piece of every choice in the order of their steps, and the usage at the end."""
     gateway = job.gateway
     pieces: list[Piece] = []
-    for choice in range(gateway.choices_of(job.body)):
+    choices = gateway.choices_of(job.body)
+    for choice in range(choices):
         pieces += _choice(job, choice)
-    pieces.sort(key=lambda piece: piece.step)
-    completion = sum(piece.tokens for piece in pieces)
+    if choices > 1:
+        pieces.sort(key=lambda piece: piece.step)
+    completion = sum([piece.tokens for piece in pieces])
     usage = gateway.engine_usage(job, gateway.count_prompt(job.body), completion)
     return [*pieces, Piece(pieces[-1].step, 0, usage=usage)]
 

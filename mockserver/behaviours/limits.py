@@ -24,16 +24,16 @@ class Limiter:
     """Counts per bucket: when the window began and how many calls it has seen."""
 
     def __init__(self) -> None:
-        self._buckets: dict[str, tuple[float, int]] = {}
+        self._buckets: dict[str, tuple[int, int]] = {}
 
     def take(self, bucket: str, limit: int, now: float, window_s: int = WINDOW_S) -> Window:
-        began, used = self._buckets.get(bucket, (now, 0))
+        began, used = self._buckets.get(bucket, (0, 0))
         if not began <= now < began + window_s:
-            began, used = now, 0
+            began, used = math.floor(now), 0  # whole seconds, so that the reset header is the exact end
         exceeded = used >= limit
         used += not exceeded
         self._buckets[bucket] = (began, used)
-        return Window(limit, limit - used, math.ceil(began + window_s), exceeded)
+        return Window(limit, limit - used, began + window_s, exceeded)
 
     def reset(self) -> None:
         self._buckets.clear()
@@ -72,7 +72,7 @@ def limit_headers(call: Call) -> Headers:
     traits = call.state.traits
     if traits.limit is None:
         return []
-    window = call.window or Window(traits.limit, traits.limit, math.ceil(call.state.clock.now() + WINDOW_S), False)
+    window = call.window or Window(traits.limit, traits.limit, math.floor(call.state.clock.now()) + WINDOW_S, False)
     names = traits.limit_headers
     return [
         (names["limit"], str(window.limit)),
