@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import time
 
 from hypothesis import given
@@ -25,7 +26,7 @@ def parsed(pieces: list[bytes]) -> list[Event]:
 @given(body=st.binary(max_size=80) | st.lists(LINES).map(b"\n".join), cuts=st.lists(st.integers(0, 80)))
 def test_any_cut_gives_the_same_events(body: bytes, cuts: list[int]) -> None:
     edges = sorted({0, len(body), *(cut for cut in cuts if cut < len(body))})
-    pieces = [body[a:b] for a, b in zip(edges, edges[1:], strict=False)]
+    pieces = [body[a:b] for a, b in itertools.pairwise(edges)]
     assert parsed(pieces) == parsed([body])
     assert parsed([bytes([byte]) for byte in body]) == parsed([body])
 

@@ -115,7 +115,10 @@ def test_a_connection_is_used_again(connect: Connect) -> None:
 
 
 def test_a_slow_reader_cannot_hold_a_large_upload(connect: Connect) -> None:
-    with serving(lambda connection: threading.Event().wait(1) and None) as server:
+    def reads_nothing(_: socket.socket) -> None:
+        threading.Event().wait(0.6)
+
+    with serving(reads_nothing) as server:
         began = time.perf_counter()
         found = connect(server.url, cap="1000").send("POST", "/chat/completions", content=b"x" * 20_000_000)
         assert time.perf_counter() - began < 1.5

@@ -1,0 +1,103 @@
+"""The balance is exact or a fault; evidence is asked for with the nonce; neither is judged by the contract's rules."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from decimal import Decimal
+
+import httpx
+import pytest
+import respx
+
+from harness.ask import Ask
+from harness.exchange import TargetFault
+from harness.journal import judged
+from harness.model import NotObserved
+from harness.sources import pointed
+from harness.target import BalancePoint, EvidencePoint
+from tests.harness.conftest import KEY
+
+Connect = Callable[..., Ask]
+HOST = "http://api.test"
+
+
+def with_balance(connect: Connect, unit: str = "usd") -> Ask:
+    return connect(f"{HOST}/v1", balance=BalancePoint(f"{HOST}/balance", "/a/0", unit=unit, drain_s=0.08))
+
+
+@pytest.mark.parametrize(
+    ("unit", "body", "usd"),
+    [
+        ("usd", '{"a": [12.345678901]}', "12.345678901"),
+        ("usd", '{"a": ["0.10"]}', "0.10"),
+        ("usd_cents", '{"a": [1234]}', "12.34"),
+        ("nano_usd", '{"a": [1]}', "0.000000001"),
+        ("usd", '{"a": [12345678901.123456789]}', "12345678901.123456789"),
+    ],
+)
+@respx.mock
+def test_the_balance_is_exact(connect: Connect, unit: str, body: str, usd: str) -> None:
+    route = respx.get(f"{HOST}/balance").mock(httpx.Response(200, text=body))
+    ask = with_balance(connect, unit)
+    assert ask.balance.read() == Decimal(usd)
+    assert route.calls.last.request.headers["Authorization"] == f"Bearer {KEY}"
+    assert [judged(exchange) for exchange in ask.seen] == [False]
+
+
+@pytest.mark.parametrize("body", ["", "[]", '{"a": []}', '{"a": [null]}', '{"a": [true]}', '{"a": ["x"]}', '{"a": {}}'])
+@respx.mock
+def test_no_number_is_a_fault(connect: Connect, body: str) -> None:
+    respx.get(f"{HOST}/balance").mock(httpx.Response(200, text=body))
+    with pytest.raises(TargetFault, match="no number at /a/0"):
+        with_balance(connect).balance.read()
+
+
+@respx.mock
+def test_another_status_is_a_fault(connect: Connect) -> None:
+    respx.get(f"{HOST}/balance").mock(httpx.Response(503, text='{"a": [1]}'))
+    with pytest.raises(TargetFault, match="answered 503"):
+        with_balance(connect).balance.read()
+
+
+@respx.mock
+def test_settled_waits_until_two_reads_agree(connect: Connect) -> None:
+    answers = [httpx.Response(200, text=f'{{"a": [{value}]}}') for value in (5, 4, 3, 3, 2)]
+    route = respx.get(f"{HOST}/balance").mock(side_effect=answers)
+    assert with_balance(connect).balance.settled() == 3
+    assert route.call_count == 4
+
+
+@respx.mock
+def test_a_balance_that_never_rests_is_a_fault(connect: Connect) -> None:
+    answers = [httpx.Response(200, text=f'{{"a": [{value}]}}') for value in range(20)]
+    respx.get(f"{HOST}/balance").mock(side_effect=answers)
+    with pytest.raises(TargetFault, match="still moving"):
+        with_balance(connect).balance.settled()
+
+
+@respx.mock
+def test_evidence_is_asked_for_with_model_and_nonce(connect: Connect) -> None:
+    route = respx.get(f"{HOST}/report").mock(httpx.Response(200, text="{}"))
+    ask = connect(f"{HOST}/v1", evidence=EvidencePoint(f"{HOST}/report", "dstack"))
+    found = ask.evidence.fetch("a/b", bytes(32))
+    assert found.status == 200
+    assert not judged(found)
+    assert dict(route.calls.last.request.url.params) == {
+        "model": "a/b",
+        "nonce": "00" * 32,
+        "signing_algo": "ecdsa",
+    }
+
+
+@pytest.mark.parametrize("name", ["control", "balance", "evidence"])
+def test_what_the_target_does_not_offer_is_not_observed(connect: Connect, name: str) -> None:
+    with pytest.raises(NotObserved, match="the target"):
+        getattr(connect(f"{HOST}/v1"), name)
+
+
+def test_a_json_pointer_reads_escapes_and_misses_quietly() -> None:
+    document = {"a/b": {"m~n": [10, {"": 11}]}}
+    assert pointed(document, "/a~1b/m~0n/0") == 10
+    assert pointed(document, "/a~1b/m~0n/1/") == 11
+    assert pointed(document, "") == document
+    assert [pointed(document, p) for p in ("/x", "/a~1b/m~0n/7", "/a~1b/m~0n/-1", "/a~1b/m~0n/x")] == [None] * 4
