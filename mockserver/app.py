@@ -53,6 +53,7 @@ class App:
             state=self._state,
             method=scope["method"],
             path=scope["path"],
+            raw_path=scope.get("raw_path", b"").decode("latin-1"),
             query=scope["query_string"].decode("latin-1"),
             headers=headers,
             spelled=scope.get("spelled", []),

@@ -91,7 +91,7 @@ class Control:
         self._state.ledger.set_balance(name, _nano(body, "balance_usd"))
         return self._shown(name)
 
-    def _add_key(self, _: Call, __: str, body: dict[str, Any]) -> Any:
+    def _add_key(self, call: Call, _: str, body: dict[str, Any]) -> Any:
         self._keys_issued += 1
         key_id = f"key_{self._keys_issued:06d}"
         account = body.get("account") or f"acct_{self._keys_issued:06d}"
@@ -101,7 +101,8 @@ class Control:
         if body.get("balance_usd") is not None:
             self._state.ledger.set_balance(account, _nano(body, "balance_usd"))
         limit = _integer(body, "requests_per_minute", None, 1)
-        secret, key = self._state.issue_key(account, key_id, limit)
+        secret = call.gateway.new_secret(self._state.traits, self._state.seed, key_id)
+        key = self._state.ledger.add_key(secret, key_id, account, limit)
         return Created({"key": secret, "key_id": key.key_id, "account": account})
 
     def _revoke(self, _: Call, path: str, __: dict[str, Any]) -> Any:

@@ -35,6 +35,8 @@ from mockserver.call import Call, Headers, Price, Reply
 from mockserver.catalogue import Row
 from mockserver.ledger import Key
 from mockserver.refusal import Refusal
+from mockserver.state import secret_of
+from mockserver.traits import Traits
 from mockserver.upstream import Generation, Job, Piece
 
 Json = dict[str, Any]
@@ -63,6 +65,7 @@ class Gateway:
     needs_key: Callable[[Call], bool] = auth.needs_key  # whether this path wants a key at all
     credential: Callable[[Call], str | None] = auth.credential  # the key as found in the headers (names lower-case)
     find_key: Callable[[Call, str], Key | None] = auth.find_key  # live key of a secret; None = refused
+    new_secret: Callable[[Traits, int, str], str] = secret_of  # (traits, seed, key id) to a key that is issued
     account_of: Callable[[Call], str] = auth.account_of  # account that is billed and shown
 
     # -- rate limits
@@ -127,7 +130,7 @@ class Gateway:
     model_list: Callable[[Call, list[Json]], Json] = routes.model_list  # the list object around the rows
     model_row: Callable[[Call, Row], Json] = routes.model_row  # one row, as listed
     retrieved_row: Callable[[Call, Row], Json] = routes.retrieved_row  # one row, as retrieved
-    model_in_path: Callable[[Call], str] = routes.model_in_path  # id from the (already decoded) path
+    model_in_path: Callable[[Call], str] = routes.model_in_path  # id from the decoded path; call.raw_path has it as it was sent
 
     # -- towards the provider
     upstream_body: Callable[[Call], Json] = completion.upstream_body  # defaults and include_usage added

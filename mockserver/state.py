@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from mockserver.behaviours.limits import Limiter
 from mockserver.catalogue import Catalogue
 from mockserver.clock import Clock
-from mockserver.ledger import NANO, Key, Ledger
+from mockserver.ledger import NANO, Ledger
 from mockserver.traits import Contract, Traits, read_traits
 from mockserver.upstream import Pace, Upstream
 
@@ -71,11 +71,6 @@ class State:
         self.upstream.reset()
         self.clock.reset()
         self.limiter.reset()
-
-    def issue_key(self, account: str, key_id: str, requests_per_minute: int | None) -> tuple[str, Key]:
-        """A new key of an account: its secret, which is not kept, and its record."""
-        secret = secret_of(self.traits, self.seed, key_id)
-        return secret, self.ledger.add_key(secret, key_id, account, requests_per_minute)
 
 
 async def _watch(call: Call) -> None:
