@@ -74,7 +74,7 @@ async def gzipped(call: Call, frames: Frames) -> Frames:
 
 
 @defect("OC-081", seen=("C07",))
-def sends_errors_as_plain_text(gateway: Gateway) -> Gateway:
+def streams_errors_as_plain_text(gateway: Gateway) -> Gateway:
     """Reports a failure inside a stream as a sentence instead of JSON."""
     return replace(gateway, in_stream_error=lambda call, refusal: [b"data: error: Failed to read the upstream\n\n"])
 
