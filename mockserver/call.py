@@ -42,7 +42,8 @@ class Call:
     gateway: Gateway
     state: State
     method: str
-    path: str
+    path: str  # decoded
+    raw_path: str  # as it came, percent-encoding and all
     query: str
     headers: dict[str, str]  # names in lower case
     spelled: list[bytes]  # header names as the client spelled them
