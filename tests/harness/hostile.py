@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import gzip
+import re
 import socket
 import threading
 from collections.abc import Callable, Iterator
@@ -17,8 +18,8 @@ JSON, STREAM = b"application/json", b"text/event-stream"
 class Server:
     """Accepts connections and lets the behaviour answer each after its request head was read."""
 
-    def __init__(self, behaviour: Behaviour, *, requests: int = 1) -> None:
-        self._behaviour, self._requests = behaviour, requests
+    def __init__(self, behaviour: Behaviour, *, requests: int = 1, reads_body: bool = True) -> None:
+        self._behaviour, self._requests, self._reads_body = behaviour, requests, reads_body
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port: int = self._listener.getsockname()[1]
         self.url = f"http://127.0.0.1:{self.port}/v1"
@@ -57,22 +58,26 @@ class Server:
                 self.heads.append(head)
                 self._behaviour(connection)
 
-    @staticmethod
-    def _head(connection: socket.socket) -> bytes:
+    def _head(self, connection: socket.socket) -> bytes:
+        """The request; its body is read too, because closing over unread bytes resets the connection."""
         connection.settimeout(2)
-        received = b""
-        while b"\r\n\r\n" not in received:
+        received, wanted = b"", 0
+        while b"\r\n\r\n" not in received or len(received) < wanted:
             if not (data := connection.recv(65536)):
                 return b""
             received += data
+            head, ended, _ = received.partition(b"\r\n\r\n")
+            length = re.search(rb"(?i)content-length: (\d+)", head)
+            wanted = len(head) + 4 + int(length[1]) if ended and length and self._reads_body else 0
         return received
 
 
 @contextlib.contextmanager
-def serving(behaviour: Behaviour | bytes, *, requests: int = 1) -> Iterator[Server]:
+def serving(behaviour: Behaviour | bytes, *, requests: int = 1, reads_body: bool = True) -> Iterator[Server]:
     """A hostile server while the test runs; bytes are sent as they are."""
     fixed = behaviour
-    server = Server((lambda c: c.sendall(fixed)) if isinstance(fixed, bytes) else fixed, requests=requests)
+    behave: Behaviour = (lambda c: c.sendall(fixed)) if isinstance(fixed, bytes) else fixed
+    server = Server(behave, requests=requests, reads_body=reads_body)
     try:
         yield server
     finally:
