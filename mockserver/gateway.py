@@ -130,9 +130,7 @@ class Gateway:
     model_list: Callable[[Call, list[Json]], Json] = routes.model_list  # the list object around the rows
     model_row: Callable[[Call, Row], Json] = routes.model_row  # one row, as listed
     retrieved_row: Callable[[Call, Row], Json] = routes.retrieved_row  # one row, as retrieved
-    model_in_path: Callable[[Call], str] = (
-        routes.model_in_path
-    )  # id from the decoded path; call.raw_path has it as it was sent
+    model_in_path: Callable[[Call], str] = routes.model_in_path  # id from the decoded path; see call.raw_path
 
     # -- towards the provider
     upstream_body: Callable[[Call], Json] = completion.upstream_body  # defaults and include_usage added
