@@ -54,7 +54,6 @@ class App:
             method=scope["method"],
             path=scope["path"],
             raw_path=scope.get("raw_path", b"").decode("latin-1"),
-            raw_path=scope.get("raw_path", b"").decode("latin-1"),
             query=scope["query_string"].decode("latin-1"),
             headers=headers,
             spelled=scope.get("spelled", []),

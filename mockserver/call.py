@@ -49,7 +49,6 @@ class Call:
     spelled: list[bytes]  # header names as the client spelled them
     receive: Callable[[], Awaitable[Any]]
     request_id: str
-    raw_path: str = ""  # the path as it was sent, percent-encoding and all
     raw: bytes = b""
     body: Any = None  # an object once parsed; no wire type is trusted before it is validated
     key: Key | None = None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from decimal import ROUND_HALF_EVEN, Decimal
 from typing import Any
 
@@ -55,17 +56,20 @@ def test_fallback_charges_a_token_for_four_bytes(lab: Lab) -> None:
     assert before - balance(lab) == price_of(usage)
 
 
+def leave_early(lab: Lab, body: dict[str, Any]) -> None:
+    """Read a little of a stream, or wait a moment for an answer, and close the connection."""
+    with (
+        contextlib.suppress(httpx.ReadTimeout),
+        lab.api.stream("POST", "/chat/completions", json=body, timeout=0.06) as response,
+    ):
+        next(response.iter_lines())
+
+
 @pytest.mark.parametrize("stream", [False, True])
 def test_client_that_leaves_pays_for_what_was_generated(lab: Lab, stream: bool) -> None:
     before, mark = balance(lab), lab.mark
     body: dict[str, Any] = {"model": MODEL, "messages": COUNTING, "max_tokens": 990, "stream": stream}
-    with (
-        pytest.raises(httpx.TimeoutException),
-        lab.api.stream("POST", "/chat/completions", json=body, timeout=0.06) as r,
-    ):
-        if stream:
-            raise httpx.ReadTimeout("left")
-        r.read()
+    leave_early(lab, body)
     usage = ended(lab, mark)["usage"]
     assert 0 < usage["completion_tokens"] < 990
     assert before - balance(lab) == price_of(usage)
