@@ -15,7 +15,7 @@ from harness.ask import Ask
 from harness.budget import Budget
 from harness.curl import curl
 from harness.exchange import Exchange
-from harness.journal import Journal
+from harness.journal import Journal, judged
 from harness.judge import judge, rules_for
 from harness.model import CheckReport, Finding, Outcome
 from harness.redact import Redactor
@@ -113,7 +113,7 @@ class Session:
         ]
 
     def _judged(self) -> list[Exchange]:
-        return [exchange for exchange in self.journal.exchanges if exchange.head_status is not None]
+        return [x for x in self.journal.exchanges if x.head_status is not None and judged(x)]
 
     def to_controller(self) -> dict[str, Any]:
         """What a worker of a distributed run hands over when it is done."""
