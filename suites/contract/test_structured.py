@@ -11,6 +11,7 @@ from specs import Contract
 from suites.contract.conftest import CITY
 
 JSON_OBJECT = {"type": "json_object"}
+TAGS = {"json-mode", "structured"}
 
 
 @pytest.mark.requirement("OC-045", "VT-058")
@@ -26,10 +27,24 @@ def test_json_schema_output_validates(json_schema, holds):
 
 
 @pytest.mark.requirement("VT-058")
+@pytest.mark.cost(calls=3, prompt_tokens=120, completion_tokens=3 * 512)
+def test_json_works_with_each_tag(ask: Ask, contract: Contract, holds):
+    member = contract.trait("catalogue.tags")
+    tagged = {frozenset(TAGS & set(row.get(member) or ())): row["id"] for row in reversed(ask.catalogue)}
+    models = [model for tags, model in tagged.items() if tags]
+    answers = [
+        ask.chat(CITY, model=model, response_format=JSON_OBJECT, max_tokens=512, temperature=0) for model in models
+    ]
+    refused = [model for model, answer in zip(models, answers, strict=True) if answer.status != 200]
+    assert not refused, f"models with a tag for JSON refuse it: {', '.join(refused)}"
+    holds(structured.content_is_a_json_object, *answers)
+
+
+@pytest.mark.requirement("VT-058")
 @pytest.mark.cost(calls=1, prompt_tokens=40, completion_tokens=4)
 def test_response_format_is_refused_without_a_tag(ask: Ask, contract: Contract):
     member = contract.trait("catalogue.tags")
-    plain_models = [row["id"] for row in ask.catalogue if not {"json-mode", "structured"} & set(row.get(member) or ())]
+    plain_models = [row["id"] for row in ask.catalogue if not TAGS & set(row.get(member) or ())]
     if not plain_models:
         raise NotObserved("every model of the catalogue is tagged json-mode or structured")
     refusal = ask.chat(CITY, model=plain_models[0], response_format=JSON_OBJECT, max_tokens=4)
