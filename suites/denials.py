@@ -14,7 +14,7 @@ UNKNOWN_MODEL: Final = "assay/no-such-model-7f3a"
 UNKNOWN_PATH: Final = "/no-such-endpoint"
 PROMPT: Final = "The orchard behind the mill smells of quince and rain."
 WRONG_METHODS: Final = (("PUT", "/chat/completions"), ("DELETE", "/chat/completions"), ("PATCH", "/models"))
-NOT_BEARER: Final = ("Basic YXNzYXk6YXNzYXktYXNzYXk=", "Bearer", "Bearer ", "assay-is-not-a-scheme")
+NOT_BEARER: Final = ("Basic YXNzYXk6YXNzYXktYXNzYXk=", "Bearer", "assay-is-not-a-scheme")
 
 ODD_BODIES: Final[dict[str, bytes]] = {
     "empty": b"",

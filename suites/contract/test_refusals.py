@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from harness.ask import OMIT, Ask
+from harness.control import Key
 from harness.exchange import Exchange
 from harness.judge import catalogue as lists
 from harness.judge import errors
@@ -110,12 +111,16 @@ def test_a_malformed_credential_is_401(ask, holds, sent):
 @pytest.mark.requirement("VT-076")
 @pytest.mark.cost(calls=1)
 def test_a_revoked_key_is_401(ask, target):
-    key = "revoked"
-    if key not in target.capabilities():
-        key = ask.control.issue_key()
-        ask.control.revoke(key)
+    key = _revoked_after_use(ask) if "control" in target.capabilities() else "revoked"
     answer = ask.chat(key=key)
     assert answer.status == 401, f"a revoked key was answered with {answer.status}"
+
+
+def _revoked_after_use(ask: Ask) -> Key:
+    key = ask.control.issue_key()
+    ask.models(key=key)
+    ask.control.revoke(key)
+    return key
 
 
 @pytest.mark.requirement("VT-077")
