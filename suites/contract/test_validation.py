@@ -5,32 +5,70 @@ from __future__ import annotations
 import pytest
 
 from harness.ask import Ask
-from harness.judge import Rule, validation
+from harness.judge import validation
 from harness.model import Tolerated
 from specs import Contract
 from suites.denials import UNKNOWN_MODEL
 
-RULES = (
-    validation.unknown_role_is_refused,
-    validation.missing_model_is_refused,
-    validation.missing_messages_are_refused,
-    validation.empty_messages_are_refused,
-    validation.mistyped_messages_are_refused,
-    validation.malformed_json_is_refused,
-    validation.too_small_max_tokens_is_refused,
-    validation.temperature_out_of_range_is_refused,
-    validation.top_p_out_of_range_is_refused,
-    validation.unknown_response_format_is_refused,
-    validation.mistyped_scalar_is_refused,
-    validation.n_of_zero_is_refused,
-)
+
+@pytest.mark.requirement("OC-024")
+def test_unknown_role_is_refused(refusals, holds):
+    holds(validation.unknown_role_is_refused, *refusals)
 
 
-@pytest.mark.parametrize(
-    "rule", [pytest.param(made, id=made.name, marks=pytest.mark.requirement(made.requirement)) for made in RULES]
-)
-def test_an_invalid_request(refusals, rule: Rule, holds):
-    holds(rule, *refusals)
+@pytest.mark.requirement("OC-025")
+def test_missing_model_is_refused(refusals, holds):
+    holds(validation.missing_model_is_refused, *refusals)
+
+
+@pytest.mark.requirement("OC-026")
+def test_missing_messages_are_refused(refusals, holds):
+    holds(validation.missing_messages_are_refused, *refusals)
+
+
+@pytest.mark.requirement("OC-027")
+def test_empty_messages_are_refused(refusals, holds):
+    holds(validation.empty_messages_are_refused, *refusals)
+
+
+@pytest.mark.requirement("OC-028")
+def test_mistyped_messages_are_refused(refusals, holds):
+    holds(validation.mistyped_messages_are_refused, *refusals)
+
+
+@pytest.mark.requirement("OC-029")
+def test_malformed_json_is_refused(refusals, holds):
+    holds(validation.malformed_json_is_refused, *refusals)
+
+
+@pytest.mark.requirement("OC-033")
+def test_too_small_max_tokens_is_refused(refusals, holds):
+    holds(validation.too_small_max_tokens_is_refused, *refusals)
+
+
+@pytest.mark.requirement("OC-034")
+def test_temperature_out_of_range_is_refused(refusals, holds):
+    holds(validation.temperature_out_of_range_is_refused, *refusals)
+
+
+@pytest.mark.requirement("OC-035")
+def test_top_p_out_of_range_is_refused(refusals, holds):
+    holds(validation.top_p_out_of_range_is_refused, *refusals)
+
+
+@pytest.mark.requirement("OC-047")
+def test_unknown_response_format_is_refused(refusals, holds):
+    holds(validation.unknown_response_format_is_refused, *refusals)
+
+
+@pytest.mark.requirement("OC-051")
+def test_mistyped_scalar_is_refused(refusals, holds):
+    holds(validation.mistyped_scalar_is_refused, *refusals)
+
+
+@pytest.mark.requirement("OC-052")
+def test_n_of_zero_is_refused(refusals, holds):
+    holds(validation.n_of_zero_is_refused, *refusals)
 
 
 @pytest.mark.requirement("OC-030")
