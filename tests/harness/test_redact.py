@@ -18,7 +18,10 @@ from harness.exchange import Chunk, Exchange, Request
 from harness.recording import redacted
 from harness.redact import RedactionError, Redactor
 
-SECRETS = st.text(st.characters(min_codepoint=0x20, max_codepoint=0x2FF), min_size=8, max_size=40).filter(str.strip)
+PLAIN = st.text(string.ascii_letters + string.digits + "._-", min_size=8, max_size=40)
+SECRETS = PLAIN | st.text(st.characters(min_codepoint=0x20, max_codepoint=0x2FF), min_size=8, max_size=40).filter(
+    str.strip
+)
 FILL = st.binary(max_size=20)
 
 
@@ -127,3 +130,16 @@ def test_no_part_of_an_exchange_keeps_it(secret: str) -> None:
     clean = redacted(found, with_secret(secret))
     assert secret not in repr(clean)
     assert clean.json == {"echo": "${THE_SECRET}"}
+
+
+@given(secret=PLAIN, name=st.sampled_from(sorted(SPELLINGS)), around=st.binary(max_size=12), coded=st.booleans())
+def test_the_quick_look_misses_nothing_that_the_pattern_finds(
+    secret: str, name: str, around: bytes, coded: bool
+) -> None:
+    redactor = with_secret(secret)
+    spelled = quote(base64.b64encode(around + secret.encode()), safe="").encode() if coded else SPELLINGS[name](secret)
+    pattern = redactor._pattern
+    assert pattern is not None
+    assert redactor._needles is not None
+    for data in (spelled, around + spelled + around, around):
+        assert redactor._may_hold(data) or not pattern.search(data)
