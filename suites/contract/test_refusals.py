@@ -144,7 +144,7 @@ def test_every_path_needs_a_key(ask, method, path):
     assert answer.status == 401, f"{method} {path} without a key was answered with {answer.status}"
 
 
-@pytest.mark.requirement("VT-040")
+@pytest.mark.requirement("VT-040", "VT-076")
 @pytest.mark.cost(calls=1)
 def test_a_key_needs_the_bearer_scheme(ask):
     key = ask.control.issue_key(balance_usd="1")

@@ -57,9 +57,9 @@ def test_a_good_list_breaks_nothing() -> None:
     ("x", "broken"),
     [
         (listing(object="models"), {"OC-130"}),
-        (listing(data={}), {"OC-130", "VT-036"}),
-        (listing(data=None, first="a model"), {"OC-130", "VT-036"}),
-        (listing(row("a", id="")), {"OC-131", "VT-036"}),
+        (listing(data={}), {"OC-130"}),
+        (listing(data=None, first="a model"), {"OC-130"}),
+        (listing(row("a", id="")), {"OC-131"}),
         (listing(row(NAMES[1])), {"OC-131"}),
         (listing(row(NAMES[0], object="Model")), {"OC-131"}),
         (listing(row(NAMES[0], created="now")), {"OC-131"}),
@@ -70,11 +70,8 @@ def test_a_good_list_breaks_nothing() -> None:
         (listing(row(NAMES[0], pricing={"prompt": -1, "completion": 1})), {"VT-032"}),
         (listing(row(NAMES[0], confidential_compute=False)), {"VT-033"}),
         (listing(row(NAMES[0], confidential_compute="true")), {"VT-033"}),
-        (listing(row("deepseek-ai/DeepSeek-V3")), {"VT-033"}),
         (listing(row(NAMES[0], tags="tools,json-mode")), {"VT-038"}),
         (listing(data=[row(name, tags=["json-mode"]) for name in NAMES]), {"VT-038"}),
-        (listing(data=[row(name) for name in NAMES[:12]]), {"VT-036"}),
-        (listing(data=[row(name, context_length=131_072) for name in NAMES]), {"VT-036"}),
     ],
 )
 def test_faults_of_the_list(x: Exchange, broken: set[str]) -> None:
