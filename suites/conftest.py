@@ -103,3 +103,15 @@ def tool_stream(ask: Ask, tagged: Callable[..., str]) -> Exchange:
 def denied(ask: Ask) -> tuple[Exchange, ...]:
     """One answer to each kind of refusal that is not about parameters."""
     return denials.all_kinds(ask)
+
+
+# --- Models that are flipped, repriced or made to fail -----------------------------------------------------------
+
+
+@pytest.fixture(scope="session")
+def spare(ask: Ask) -> str:
+    """A listed model that no other check depends on."""
+    found = next((row["id"] for row in reversed(ask.catalogue) if row["id"] != ask.default_model), None)
+    if found is None:
+        raise NotObserved("the catalogue has one model only")
+    return str(found)

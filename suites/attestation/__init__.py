@@ -1,0 +1,1 @@
+"""Evidence: what a fresh quote proves of a listed model."""

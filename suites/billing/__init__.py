@@ -1,0 +1,1 @@
+"""The bill: what is listed, held, charged and released."""

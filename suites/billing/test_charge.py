@@ -1,0 +1,86 @@
+"""What a call costs: the listed price times the reported tokens, debited at once, to the account of the key."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from harness.judge.billing import NANO
+from suites.purse import READS, open_account
+
+LOW = "0.000000001"  # USD: less than any request costs
+
+
+@pytest.mark.requirement("VT-091")
+def test_an_answer_costs_what_is_listed(billed_plain):
+    assert billed_plain.is_right, f"an answer was {billed_plain}"
+
+
+@pytest.mark.requirement("VT-091")
+def test_a_stream_costs_what_is_listed(billed_stream):
+    assert billed_stream.is_right, f"a stream was {billed_stream}"
+
+
+@pytest.mark.requirement("VT-091")
+def test_a_tiny_call_is_not_rounded(billed_token):
+    assert billed_token.is_right, f"a call of few tokens was {billed_token}"
+
+
+@pytest.mark.requirement("VT-091")
+def test_every_choice_is_in_the_bill(billed_choices):
+    assert billed_choices.is_right, f"an answer with several choices was {billed_choices}"
+
+
+@pytest.mark.requirement("VT-091")
+def test_each_model_has_its_own_price(billed_dear):
+    assert billed_dear.is_right, f"a call of the dearest model was {billed_dear}"
+
+
+@pytest.mark.requirement("VT-100")
+def test_the_balance_falls_at_once(billed_plain, billed_stream):
+    fallen = [bill.charged for bill in (billed_plain, billed_stream)]
+    assert min(fallen) > 0, f"the balance fell by {[f'{usd:f}' for usd in fallen]} USD after a call and after a stream"
+
+
+@pytest.mark.requirement("VT-100")
+@pytest.mark.cost(calls=1, prompt_tokens=20, completion_tokens=16)
+def test_the_shown_balance_falls_by_the_cost(ask, target):
+    before, cost = ask.balance.read(), ask.price(ask.default_model)
+    usage = ask.chat().json["usage"]
+    due = (cost[0] * usage["prompt_tokens"] + cost[1] * usage["completion_tokens"]) / 1_000_000
+    for _ in range(READS):
+        fallen = before - ask.balance.read()
+        if fallen >= due - NANO:  # other calls of the run may have been charged meanwhile
+            break
+        time.sleep(target.balance.drain_s / READS)
+    assert fallen >= due - NANO, f"the balance endpoint fell by {fallen:f} USD after a call of {due:f} USD"
+
+
+@pytest.mark.requirement("VT-042")
+@pytest.mark.cost(calls=2, prompt_tokens=40, completion_tokens=32)
+def test_every_key_bills_its_account(ask):
+    first = open_account(ask)
+    second = ask.control.issue_key(account=first.key.account)
+    bills = [first.spend(), first.spend(key=second)]
+    assert all(bill.is_right for bill in bills), f"calls with two keys of one account: {bills[0]}; {bills[1]}"
+
+
+@pytest.mark.requirement("VT-042")
+@pytest.mark.cost(calls=1, prompt_tokens=20, completion_tokens=16)
+def test_no_other_account_is_billed(ask):
+    spender, bystander = open_account(ask), open_account(ask)
+    before = bystander.read()
+    spender.spend()
+    assert bystander.read() == before, "an account paid for a call that was made with a key of another one"
+
+
+@pytest.mark.requirement("VT-101")
+@pytest.mark.cost(calls=3)
+def test_no_money_no_upstream_call(ask):
+    empty, poor = open_account(ask, "0"), open_account(ask, LOW)
+    answers = [ask.chat(key=empty.key), ask.chat(key=empty.key, stream=True), ask.chat(key=poor.key)]
+    statuses = [answer.status for answer in answers]
+    sent = [*empty.upstream_calls(), *poor.upstream_calls()]
+    assert statuses == [402] * 3, f"accounts without enough money were answered with {statuses}"
+    assert not sent, f"three requests that nobody could pay caused {len(sent)} calls upstream"

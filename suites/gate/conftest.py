@@ -1,0 +1,42 @@
+"""The story of one flip: a model that loses its confidential flag and gets it back, told once for all checks."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from harness.ask import Ask
+from harness.exchange import Exchange
+from harness.probe import probe
+from suites.purse import open_account
+
+
+@dataclass(frozen=True)
+class Flip:
+    """Answers to the same request before, while and after the model is without its flag."""
+
+    model: str
+    before: Exchange
+    refused: Exchange
+    streamed: Exchange
+    restored: Exchange
+    refused_again: Exchange
+    upstream: tuple[dict[str, Any], ...]  # what the provider was asked while the flag was off
+
+
+@probe(calls=5, prompt_tokens=100, completion_tokens=2)
+def flip(ask: Ask, spare: str) -> Flip:
+    purse = open_account(ask)
+
+    def call(**members: Any) -> Exchange:
+        return ask.chat(model=spare, max_tokens=1, key=purse.key, **members)
+
+    before = call()
+    known = len(purse.upstream_calls())
+    with ask.control.flipped(spare):
+        refused, streamed = call(), call(stream=True)
+        upstream = purse.upstream_calls()[known:]
+    restored = call()
+    with ask.control.flipped(spare):
+        again = call()
+    return Flip(spare, before, refused, streamed, restored, again, tuple(upstream))

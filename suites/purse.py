@@ -1,0 +1,118 @@
+"""An account to spend from and to watch: what a call took from it, and what it caused upstream."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any, Final
+
+from harness.ask import Ask, Credential
+from harness.control import Key
+from harness.exchange import Exchange
+from harness.judge.billing import NANO, Price, cost_of, price_of
+from harness.judge.catalogue import row_of
+from harness.model import NotObserved
+
+PURSE_USD: Final = "5"
+READS: Final = 16  # of a balance while it drains
+
+
+@dataclass(frozen=True)
+class Bill:
+    """One call with the balance before and after it, and the price that was listed for it."""
+
+    exchange: Exchange
+    price: Price
+    before: Decimal
+    after: Decimal
+
+    @property
+    def charged(self) -> Decimal:
+        return self.before - self.after
+
+    @property
+    def due(self) -> Decimal:
+        """What the reported usage comes to. Raises NotObserved when none is reported."""
+        found = cost_of(self.exchange, self.price)
+        if found is None:
+            raise NotObserved("the answer reports no usage")
+        return found
+
+    @property
+    def is_right(self) -> bool:
+        return abs(self.charged - self.due) <= NANO
+
+    def __str__(self) -> str:
+        return f"charged {self.charged:f} USD, where the listed price and the reported usage make {self.due:f}"
+
+
+class Purse:
+    """One account. With control it is one that nobody else uses; without, it is the main one."""
+
+    def __init__(self, ask: Ask, key: Credential, read: Callable[[], Decimal], drain_s: float) -> None:
+        self._ask, self.key, self.read, self._drain_s = ask, key, read, drain_s
+        self._mark = ask.control.mark() if isinstance(key, Key) else None
+
+    def spend(self, prompt: str | None = None, **members: Any) -> Bill:
+        """One chat call, charged; `members` as for Ask.chat."""
+        model = members.get("model") or self._ask.default_model
+        price = self.listed(model)
+        before = self.read()
+        answer = self._ask.chat(prompt, **{"key": self.key, **members})
+        due = cost_of(answer, price)
+        after = self.settled() if due is None else self._drained_to(before - due)
+        return Bill(answer, price, before, after)
+
+    def listed(self, model: str) -> Price:
+        """The price as it is listed now. Raises NotObserved when the model is not listed with one."""
+        found = price_of(row_of(self._ask.models(), model), self._ask.contract)
+        if found is None:
+            raise NotObserved(f"{model} is not listed with a price")
+        return found
+
+    def settled(self) -> Decimal:
+        """The balance once two reads agree and nothing is held, or what it is when the time to drain is over."""
+        last, end = self.read(), time.monotonic() + self._drain_s
+        while time.monotonic() < end:
+            time.sleep(self._drain_s / READS)
+            now = self.read()
+            if now == last and self.held() == 0:
+                return now
+            last = now
+        return last
+
+    def held(self) -> Decimal:
+        """What is held back for calls in flight; zero where that cannot be seen."""
+        return self._ask.control.account(self.key.account).reserved_usd if isinstance(self.key, Key) else Decimal(0)
+
+    def upstream_calls(self) -> list[dict[str, Any]]:
+        """What the provider was asked on this account so far. Raises NotObserved without control."""
+        if not isinstance(self.key, Key) or self._mark is None:
+            raise NotObserved("the target offers no control API")
+        return [call for call in self._ask.control.calls_since(self._mark) if call.get("account") == self.key.account]
+
+    def _drained_to(self, expected: Decimal) -> Decimal:
+        """The balance as soon as it is what is expected, or what it is when the time to drain is over."""
+        end = time.monotonic() + self._drain_s
+        while abs((now := self.read()) - expected) > NANO and time.monotonic() < end:
+            time.sleep(self._drain_s / READS)
+        return now
+
+
+def open_account(ask: Ask, usd: Decimal | str = PURSE_USD) -> Purse:
+    """A new account with so much money and a key of it. Raises NotObserved without control."""
+    key = ask.control.issue_key(balance_usd=usd)
+    return Purse(ask, key, lambda: ask.control.account(key.account).balance_usd, _drain_s(ask))
+
+
+def open_purse(ask: Ask) -> Purse:
+    """A new account; the main one where there is no control. Raises NotObserved without either."""
+    if "control" in ask.target.capabilities():
+        return open_account(ask)
+    return Purse(ask, "main", ask.balance.read, _drain_s(ask))
+
+
+def _drain_s(ask: Ask) -> float:
+    return ask.target.balance.drain_s if ask.target.balance is not None else 2.0
