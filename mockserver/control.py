@@ -97,7 +97,9 @@ class Control:
         account = body.get("account") or f"acct_{self._keys_issued:06d}"
         if not isinstance(account, str):
             raise Refusal(400, "invalid", "account: expected a string or null.")
-        self._state.ledger.open_account(account, 0)
+        if body.get("account") is None:
+            self._state.ledger.open_account(account, 0)
+        self._shown(account)
         if body.get("balance_usd") is not None:
             self._state.ledger.set_balance(account, _nano(body, "balance_usd"))
         limit = _integer(body, "requests_per_minute", None, 1)

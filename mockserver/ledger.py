@@ -57,6 +57,7 @@ class Ledger:
             self._db.execute("PRAGMA journal_mode=WAL")
             self._db.execute("PRAGMA synchronous=NORMAL")
         self._db.executescript(_SCHEMA)
+        self._release_stale()
         rows = self._db.execute("SELECT digest, key_id, account, rpm FROM keys WHERE NOT revoked")
         self._keys = {row[0]: Key(*row) for row in rows}
 
@@ -103,6 +104,11 @@ class Ledger:
         self._keys = {d: key for d, key in self._keys.items() if key.key_id != key_id}
         return bool(revoked)
 
+    def revoke_all(self) -> None:
+        """End every key; those of the start are added again by whoever calls this."""
+        self._db.execute("UPDATE keys SET revoked = 1")
+        self._keys.clear()
+
     def key(self, secret: str) -> Key | None:
         return self._keys.get(digest(secret))
 
@@ -142,18 +148,20 @@ class Ledger:
 
     def void(self, request_id: str) -> bool:
         """Release a hold without charging."""
-        return self.settle_as(request_id, "voided")
-
-    def settle_as(self, request_id: str, state: str) -> bool:
         with self._transaction():
-            held = self._close(request_id, state)
+            held = self._close(request_id, "voided")
             if held is None:
                 return False
             account, amount = held
             query = "UPDATE accounts SET reserved = reserved - ?1, available = available + ?1 WHERE name = ?2"
             self._db.execute(query, (amount, account))
-            self._post(request_id, state, (account, "reserved", -amount), (account, "available", amount))
+            self._post(request_id, "void", (account, "reserved", -amount), (account, "available", amount))
         return True
+
+    def _release_stale(self) -> None:
+        """Holds of a process that ended before it could settle them: nobody knows what they cost."""
+        for (request_id,) in self._db.execute("SELECT request_id FROM holds WHERE state = 'held'").fetchall():
+            self.void(request_id)
 
     # inspection
 

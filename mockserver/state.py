@@ -62,10 +62,11 @@ class State:
                 self.ledger.revoke(f"key_{name}")
 
     def reset(self) -> None:
-        """Balances, flags, prices, faults, clock and limit windows back to the start-up state."""
+        """Balances, flags, prices, faults, clock and limit windows back to the start; issued keys end."""
         for account, balance, _ in STARTING_KEYS.values():
             self.ledger.set_balance(account, int(Decimal(balance) * NANO))
         self.ledger.forget_spending()
+        self.ledger.revoke_all()
         self.start_accounts()
         self.catalogue.reset()
         self.upstream.reset()

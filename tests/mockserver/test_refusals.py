@@ -141,5 +141,21 @@ def test_rate_limit_of_a_key(lab: Lab) -> None:
     assert again.status_code == 200
 
 
+def test_issued_keys_end_with_a_reset_and_revoked_ones_at_once(lab: Lab) -> None:
+    def status(key: str) -> int:
+        return lab.api.get("/models", headers={"Authorization": f"Bearer {key}"}).status_code
+
+    one, two = (lab.control.post("/keys", json={}).json() for _ in range(2))
+    assert (status(one["key"]), status(two["key"])) == (200, 200)
+    assert lab.control.delete(f"/keys/{one['key_id']}").status_code == 204
+    assert (status(one["key"]), status(two["key"])) == (401, 200)
+    lab.control.post("/reset")
+    assert (status(two["key"]), status(lab.server.main_key)) == (401, 200)
+
+
+def test_keys_of_unknown_accounts_are_not_issued(lab: Lab) -> None:
+    assert lab.control.post("/keys", json={"account": "nobody"}).status_code == 404
+
+
 def test_control_needs_its_token(lab: Lab) -> None:
     assert httpx.post(lab.server.origin + "/control/v1/reset").status_code == 401
