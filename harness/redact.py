@@ -13,6 +13,7 @@ Bytes = bytes  # the redactor has a method of that name
 MIN_LENGTH = 8
 _PLAIN = re.compile(r"[A-Za-z0-9._\-]+")
 _ESCAPE = re.compile(rb"%([0-9A-Fa-f]{2})|\\u00([0-9A-Fa-f]{2})")
+_SWALLOWED = 5  # a stray `%` or `\\` before a secret can look like an escape that takes so many of its characters
 _ONE_ALPHABET = bytes.maketrans(b"-_", b"+/")
 _SHORT_ESCAPES = {'"': rb"\"", "\\": rb"\\", "/": rb"\/", "\n": rb"\n", "\r": rb"\r", "\t": rb"\t"}
 
@@ -104,7 +105,8 @@ def _needles(values: list[str]) -> tuple[tuple[bytes, ...], ...] | None:
         return None
     raw = [value.encode() for value in values]
     coded = (_stable_base64(secret, shift).translate(_ONE_ALPHABET) for secret in raw for shift in range(3))
-    return tuple(raw), tuple(secret.hex().encode() for secret in raw), tuple(coded)
+    forms = (raw, [secret.hex().encode() for secret in raw], coded)
+    return tuple(tuple(form[_SWALLOWED:] for form in kind) for kind in forms)
 
 
 def _within(joined: bytes, start: int, end: int, spans: list[tuple[int, int, bytes]]) -> bytes:

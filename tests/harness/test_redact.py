@@ -132,6 +132,14 @@ def test_no_part_of_an_exchange_keeps_it(secret: str) -> None:
     assert clean.json == {"echo": "${THE_SECRET}"}
 
 
+@pytest.mark.parametrize("stray", ["%", "%0", "\\", "\\u", "\\u0", "\\u00", "\\u000", "\\/"])
+@pytest.mark.parametrize("secret", ["00000000", "u0000000", "0aaaaaaa"])
+def test_a_stray_escape_does_not_hide_a_secret(stray: str, secret: str) -> None:
+    redactor = with_secret(secret)
+    for spelled in (secret, secret[:3] + quote(secret[3:]).replace(secret[3], f"%{ord(secret[3]):02x}")):
+        assert redactor.text(stray + spelled).endswith("${THE_SECRET}")
+
+
 @given(secret=PLAIN, name=st.sampled_from(sorted(SPELLINGS)), around=st.binary(max_size=12), coded=st.booleans())
 def test_the_quick_look_misses_nothing_that_the_pattern_finds(
     secret: str, name: str, around: bytes, coded: bool
