@@ -10,8 +10,9 @@ import functools
 import random
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from decimal import Decimal
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mockserver.behaviours import (
     admission,
@@ -31,6 +32,7 @@ from mockserver.behaviours import (
     tokens,
     tools,
 )
+from mockserver.behaviours import evidence as evidence_of
 from mockserver.call import Call, Headers, Price, Reply
 from mockserver.catalogue import Row
 from mockserver.ledger import Key
@@ -38,6 +40,9 @@ from mockserver.refusal import Refusal
 from mockserver.state import secret_of
 from mockserver.traits import Traits
 from mockserver.upstream import Generation, Job, Piece
+
+if TYPE_CHECKING:
+    from mockserver.tee import Platform
 
 Json = dict[str, Any]
 Usage = dict[str, int]
@@ -257,9 +262,10 @@ class Gateway:
     balance_body: Callable[[Call, Decimal], Json] = routes.balance_body
 
     # -- evidence
-    serve_evidence: Handler = routes.serve_evidence  # GET /attestation/report
-    nonce_of: Callable[[Call, str], bytes] = routes.nonce_of  # 32 bytes or a refusal
-    evidence: Callable[[Call, str, bytes, str], Json] = routes.evidence  # (call, model, nonce, algo) to report
+    new_platform: Callable[[bytes, Callable[[], datetime]], Platform] = evidence_of.new_platform  # (seed, now)
+    serve_evidence: Handler = evidence_of.serve_evidence  # GET /attestation/report
+    nonce_of: Callable[[Call, str], bytes] = evidence_of.nonce_of  # 32 bytes or a refusal
+    evidence: Callable[[Call, str, bytes, str], Json] = evidence_of.evidence  # (call, model, nonce, algo) to report
 
     # -- every response
     reply: Callable[[Call, Reply], Reply] | None = None  # any reply, before headers are completed

@@ -114,9 +114,7 @@ class Server:
             state_file=options.state,
         )
         if self.contract.trait("attestation.model_claim", None):
-            from mockserver.tee import Platform  # its certificates cost time that other contracts need not pay
-
-            state.platform = Platform(options.seed.to_bytes(8, "big"), state.clock.instant)
+            state.platform = self.gateway.new_platform(options.seed.to_bytes(8, "big"), state.clock.instant)
         return state
 
 

@@ -1,11 +1,10 @@
-"""Which path and method lead where, and the small answers: the model list, the balance, the evidence."""
+"""Which path and method lead where, and the small answers: the model list, the balance."""
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
-from urllib.parse import parse_qs
 
 from mockserver.call import Reply
 from mockserver.ledger import NANO
@@ -68,7 +67,7 @@ async def list_models(call: Call) -> Reply:
     """GET /models: exactly what the gate accepts right now."""
     gateway = call.gateway
     data = [gateway.model_row(call, row) for row in gateway.listed_models(call)]
-    return _json(call, gateway.model_list(call, data))
+    return json_reply(call, gateway.model_list(call, data))
 
 
 def listed_models(call: Call) -> list[Row]:
@@ -86,7 +85,7 @@ async def retrieve_model(call: Call) -> Reply:
     row = gateway.find_model(call, model)
     if row is None or row not in gateway.listed_models(call):
         raise gateway.refuse_model_not_found(call, model)
-    return _json(call, gateway.retrieved_row(call, row))
+    return json_reply(call, gateway.retrieved_row(call, row))
 
 
 def model_in_path(call: Call) -> str:
@@ -115,7 +114,7 @@ def model_row(call: Call, row: Row) -> dict[str, Any]:
 async def serve_balance(call: Call) -> Reply:
     """GET /api/volt/balance: what the account can still spend."""
     balance = Decimal(call.gateway.balance_of(call)) / NANO
-    return _json(call, call.gateway.balance_body(call, balance))
+    return json_reply(call, call.gateway.balance_body(call, balance))
 
 
 def balance_of(call: Call) -> int:
@@ -129,35 +128,5 @@ def balance_body(call: Call, balance: Decimal) -> dict[str, Any]:
     return {"balance": number(balance, 9), "currency": "USD", "active_pods": 0, "top_up_url": top_up}
 
 
-async def serve_evidence(call: Call) -> Reply:
-    """GET /attestation/report: a fresh quote over the caller's nonce, for a model that the gate admits."""
-    gateway = call.gateway
-    query = {name: values[-1] for name, values in parse_qs(call.query).items()}
-    nonce = gateway.nonce_of(call, query.get("nonce", ""))
-    row = gateway.find_model(call, query.get("model", ""))
-    if row is None or not gateway.admits(call, row):
-        raise gateway.refuse_unknown_model(call, query.get("model", ""))
-    algo = query.get("signing_algo", "ecdsa")
-    if algo not in ("ecdsa", "ed25519"):
-        raise gateway.refuse_parameter(call, "signing_algo", "Invalid value for 'signing_algo': ecdsa or ed25519.")
-    return _json(call, gateway.evidence(call, row.id, nonce, algo))
-
-
-def nonce_of(call: Call, text: str) -> bytes:
-    try:
-        nonce = bytes.fromhex(text) if len(text) == 64 else b""
-    except ValueError:
-        nonce = b""
-    if len(nonce) != 32:
-        raise call.gateway.refuse_bad_nonce(call)
-    return nonce
-
-
-def evidence(call: Call, model: str, nonce: bytes, algo: str) -> dict[str, Any]:
-    """The platform's report for this model and nonce."""
-    assert call.state.platform is not None
-    return dict(call.state.platform.report(model, nonce, algo))
-
-
-def _json(call: Call, value: Any) -> Reply:
+def json_reply(call: Call, value: Any) -> Reply:
     return Reply(200, encode(value), [("Content-Type", call.gateway.json_content_type)])
