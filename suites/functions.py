@@ -15,7 +15,7 @@ WEATHER: Final = offer("get_weather", "Current weather of a city", city={"type":
 ORDERS: Final = offer(
     "find_orders",
     "Find the orders of a customer",
-    postcode={"type": "string", "description": "Postal code, five digits"},
+    postcode={"type": "string", "description": "Postal code", "pattern": "^[0-9]{5}$"},
     limit={"type": "integer", "description": "Most orders to return"},
 )
 IN_OSLO: Final = "What is the weather in Oslo?"
