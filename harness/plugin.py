@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shlex
+import sys
 from collections.abc import Callable, Generator
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
@@ -82,8 +83,15 @@ def _options(config: pytest.Config, contract: Contract) -> Options:
         out=Path(out) if out else None,
         cap_usd=_usd(cap) if cap else None,
         fuzz_seconds=config.getoption("--fuzz-seconds"),
-        command=shlex.join(["pytest", *config.invocation_params.args]),
+        command=_command(config),
     )
+
+
+def _command(config: pytest.Config) -> str:
+    """What the user typed: our own command line when the run was started by it, pytest's otherwise."""
+    if Path(sys.argv[0]).name == "assay":
+        return shlex.join(["assay", *sys.argv[1:]])
+    return shlex.join(["pytest", *config.invocation_params.args])
 
 
 def _usd(text: str) -> Decimal:

@@ -51,7 +51,7 @@ class Reporter:
             return
         check = CheckReport.from_json(made)
         self.counts[check.outcome] += 1
-        suite = report.nodeid.split("/")[-2] if "/" in report.nodeid else report.nodeid
+        suite = report.nodeid.split("::")[0].split("/")[-2]
         if self.bar is not None:
             self.bar.update(self.task, advance=1, description=f"{self.title} · {suite}")
         elif suite != self.suite:

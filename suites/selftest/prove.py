@@ -51,7 +51,7 @@ def provable(contract: Contract) -> dict[str, specs.Requirement]:
 def defects_of(contract: Contract) -> list[Defect]:
     """The defects that break a promise of this contract."""
     promised = provable(contract).keys()
-    return [d for d in all_defects() if promised & set(d.breaks) and d.concerns(contract.name)]
+    return [d for d in all_defects() if promised & set(d.breaks) and (not d.contracts or contract.name in d.contracts)]
 
 
 def jobs(contract: Contract, chosen: Iterable[Defect], *, wide: bool) -> list[Job]:
@@ -269,9 +269,8 @@ def _progress(console: Console, title: str) -> Callable[[Iterator[Any], int], It
 
 
 def _plain(found: Iterator[Any], total: int, title: str, console: Console) -> Iterator[Any]:
-    started, done = time.monotonic(), 0
-    for item in found:
-        done += 1
+    started = time.monotonic()
+    for done, item in enumerate(found, start=1):
         if done % 25 == 0 or done == total:
             console.print(f"proving {title}: {done} of {total} trials, {time.monotonic() - started:.0f} s")
         yield item

@@ -1,0 +1,33 @@
+"""One exploration of all operations serves every fuzz check."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from harness.fuzz import EFFORTS, Exploration, Explorer
+from harness.model import Nonconformity
+from harness.probe import probe
+from harness.session import Session
+
+
+@probe(calls=400, prompt_tokens=12_000, completion_tokens=200)
+def explored(ask, assay_session: Session) -> Exploration:
+    options = assay_session.options
+    effort = EFFORTS[options.profile]
+    if options.fuzz_seconds is not None:
+        effort = replace(effort, seconds=options.fuzz_seconds)
+    found = Explorer(ask, effort, options.seed).explore()
+    assay_session.figures["fuzz"] = found.figures()
+    return found
+
+
+@pytest.fixture(scope="session")
+def nothing_found(explored: Exploration):
+    """Whether the exploration found nothing against a requirement."""
+    def check(requirement: str) -> None:
+        if findings := explored.findings.get(requirement):
+            raise Nonconformity(findings)
+
+    return check
