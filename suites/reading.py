@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
-from harness.exchange import Exchange
+from harness.exchange import Exchange, TargetFault
 from harness.judge import chat
 from harness.model import NotObserved
 
 
+def accepted(x: Exchange, what: str = "the request") -> Exchange:
+    """An answer with 200. A target that is busy has said nothing about what was asked: that is no breach, but a gap."""
+    if x.status == 429 or (x.status == 503 and x.header("retry-after") is not None):
+        raise TargetFault(f"the target is busy: {what} was answered with {x.status}", x.id)
+    assert x.status == 200, f"{what} was answered with {x.status}"
+    return x
+
+
 def said(x: Exchange, index: int = 0) -> str:
     """The text of a choice of a successful answer."""
-    assert x.status == 200, f"the request was answered with {x.status}"
-    text = chat.content(x, index)
+    text = chat.content(accepted(x), index)
     if not text and chat.finish_reason(x, index) == "length" and _thought(x, index):
         raise NotObserved("the model used up its tokens on reasoning before it said anything")
     return text
@@ -18,8 +25,7 @@ def said(x: Exchange, index: int = 0) -> str:
 
 def tokens(x: Exchange, name: str = "completion_tokens") -> int:
     """A count of the answer's usage."""
-    assert x.status == 200, f"the request was answered with {x.status}"
-    count = chat.token_count(x, name)
+    count = chat.token_count(accepted(x), name)
     assert count is not None, f"the answer has no integer {name}"
     return count
 

@@ -153,6 +153,36 @@ def cuts_a_long_prompt_without_a_word(gateway: Gateway) -> Gateway:
     return replace(gateway, context_of=lambda call, row: 10**9)
 
 
+# --- The operation itself --------------------------------------------------------------------------------------
+
+
+@defect(breaks="VT-050", also=("OC-112",), contracts=VOLTAGE)
+def lends_its_own_key(gateway: Gateway) -> Gateway:
+    """Serves a request without a key on the first account."""
+
+    def credential(call: Call) -> str | None:
+        return auth.credential(call) or call.state.secrets["main"]
+
+    return replace(gateway, credential=credential)
+
+
+@defect(breaks="VT-050", contracts=VOLTAGE)
+def answers_no_key_with_403(gateway: Gateway) -> Gateway:
+    """Refuses a request without a key with 403."""
+    return replace(gateway, refuse_no_key=lambda call: replace(errors.no_key(call), status=403))
+
+
+@defect(breaks="VT-051", also=("OC-136", "VT-031", "VT-057", "VT-058"), contracts=VOLTAGE)
+def serves_half_of_what_it_lists(gateway: Gateway) -> Gateway:
+    """Refuses chat on every listed model but those of two vendors."""
+
+    def find(call: Call, model: str) -> Row | None:
+        listed_only = call.method == "POST" and not model.startswith(("Qwen/", "deepseek-ai/"))
+        return None if listed_only else admission.find_model(call, model)
+
+    return replace(gateway, find_model=find)
+
+
 # --- What must be refused --------------------------------------------------------------------------------------
 
 

@@ -86,7 +86,7 @@ def logged(ask: Ask) -> tuple[Exchange, ...]:
 
 @probe(calls=1, prompt_tokens=40, completion_tokens=512)
 def json_object(ask: Ask, tagged: Callable[..., str]) -> Exchange:
-    model = tagged("json-mode")
+    model = tagged("json-mode", "structured")
     return ask.chat(CITY, model=model, response_format={"type": "json_object"}, max_tokens=512, temperature=0)
 
 

@@ -13,7 +13,7 @@ from harness.judge import chat
 from harness.model import NotObserved
 from harness.probe import probe
 from specs import Contract
-from suites.reading import tokens
+from suites.reading import accepted, tokens
 
 MARKER = "Say hello to the baker of Vik."
 
@@ -23,7 +23,7 @@ def bare(ask: Ask) -> dict[str, Any]:
     """What the provider was asked when the client gave neither bound nor temperature nor top_p (max_tokens apart)."""
     mark = ask.control.mark()
     answer = ask.chat(MARKER, max_tokens=4)
-    assert answer.status == 200, f"a plain request was answered with {answer.status}"
+    accepted(answer, "a plain request")
     bodies = [call["body"] for call in ask.control.calls_since(mark)]
     mine = [body for body in bodies if MARKER in str(body.get("messages"))]
     assert mine, "the provider was never asked"
@@ -39,7 +39,7 @@ def unbounded(ask: Ask) -> Exchange:
 @pytest.mark.requirement("VT-050")
 @pytest.mark.cost(calls=1)
 def test_chat_is_served_with_a_key(plain, ask: Ask):
-    assert plain.status == 200, f"a chat request with a key was answered with {plain.status}"
+    accepted(plain, "a chat request with a key")
     without = ask.chat(key=None)
     assert without.status == 401, f"a chat request without a key was answered with {without.status}"
 
@@ -48,7 +48,7 @@ def test_chat_is_served_with_a_key(plain, ask: Ask):
 @pytest.mark.cost(calls=3, completion_tokens=4)
 def test_model_takes_the_ids_of_the_catalogue(ask: Ask, contract: Contract):
     listed = ask.chat(model=ask.catalogue[-1]["id"], max_tokens=4)
-    assert listed.status == 200, f"a listed model was answered with {listed.status}"
+    accepted(listed, "a listed model")
     other = ask.chat(model=contract.trait("catalogue.non_confidential_example"), max_tokens=4)
     seen = (other.status, chat.member(chat.member(other.json, "error"), "code"))
     assert seen == (400, "model_not_confidential"), f"a model without the flag was answered with {seen}"
@@ -59,7 +59,7 @@ def test_model_takes_the_ids_of_the_catalogue(ask: Ask, contract: Contract):
 @pytest.mark.requirement("VT-052")
 @pytest.mark.cost(calls=1)
 def test_messages_are_required(plain, ask: Ask):
-    assert plain.status == 200, f"an array of messages was answered with {plain.status}"
+    accepted(plain, "an array of messages")
     body = {"model": ask.default_model, "max_tokens": 4}
     absent = ask.send("POST", "/chat/completions", json=body)
     assert absent.status == 400, f"a request without messages was answered with {absent.status}"
@@ -84,7 +84,7 @@ def test_temperature_has_its_default(bare, contract: Contract):
 @pytest.mark.parametrize("temperature", [0, 2])
 def test_the_bounds_of_temperature_are_accepted(ask: Ask, temperature: int):
     answer = ask.chat(temperature=temperature, max_tokens=4)
-    assert answer.status == 200, f"a temperature of {temperature} was answered with {answer.status}"
+    accepted(answer, f"a temperature of {temperature}")
 
 
 @pytest.mark.requirement("VT-056")

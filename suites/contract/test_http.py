@@ -7,7 +7,7 @@ import pytest
 from harness.ask import Ask
 from harness.judge import completion
 from harness.probe import probe
-from suites.reading import said
+from suites.reading import accepted, said
 
 SDK = {
     "User-Agent": "OpenAI/Python 2.8.1",
@@ -38,12 +38,12 @@ def sdk(ask: Ask):
 @pytest.mark.cost(calls=1, completion_tokens=4)
 def test_a_charset_is_accepted(ask: Ask):
     answer = ask.chat(max_tokens=4, headers={"Content-Type": "application/json; charset=utf-8"})
-    assert answer.status == 200, f"a request with a charset was answered with {answer.status}"
+    accepted(answer, "a request with a charset")
 
 
 @pytest.mark.requirement("OC-151", "VT-043")
 def test_sdk_headers_change_nothing(sdk, holds):
-    assert sdk.status == 200, f"a request with the headers of the OpenAI SDK was answered with {sdk.status}"
+    accepted(sdk, "a request with the headers of the OpenAI SDK")
     holds(completion.answer_is_one_json_object, sdk)
     holds(completion.choices_are_filled_and_indexed, sdk)
 
@@ -68,9 +68,9 @@ def test_an_sdk_can_read_the_answer(sdk, rule, holds):
 @pytest.mark.requirement("OC-152")
 @pytest.mark.cost(calls=3, completion_tokens=3)
 @pytest.mark.parametrize("name", ["authorization", "AUTHORIZATION", "aUTHoriZATION"])
-def test_header_names_are_case_insensitive(ask: Ask, name: str):
+def test_header_names_are_case_insensitive(plain, ask: Ask, name: str):
     answer = ask.chat(max_tokens=1, headers={name: f"Bearer {ask.target.keys['main'].reveal()}"})
-    assert answer.status == 200, f"the key in the header {name} was answered with {answer.status}"
+    accepted(answer, f"the key in the header {name}")
 
 
 @pytest.mark.requirement("OC-153")
