@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from pathlib import Path
@@ -37,9 +38,7 @@ class Catalogue:
     """The live rows by id. `reset` brings back the start-up state."""
 
     def __init__(self) -> None:
-        loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-        rows = yaml.load(DATA.read_text(), Loader=loader)  # noqa: S506
-        self._initial = {row["id"]: _row(row) for row in rows}
+        self._initial = _rows_of_data()
         self.rows: dict[str, Row] = {}
         self.reset()
 
@@ -58,6 +57,13 @@ class Catalogue:
             row = replace(row, upstream=price)
         self.rows[model] = row
         return row
+
+
+@functools.cache
+def _rows_of_data() -> dict[str, Row]:
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    rows = yaml.load(DATA.read_text(), Loader=loader)  # noqa: S506
+    return {row["id"]: _row(row) for row in rows}
 
 
 def _row(data: dict[str, Any]) -> Row:
