@@ -59,7 +59,7 @@ def leaves_out_the_owner(gateway: Gateway) -> Gateway:
     return showing(gateway, lambda call, row, shown: without(shown, "owned_by"))
 
 
-@defect(breaks="OC-131", seen=("K26",))
+@defect(breaks="OC-131")
 def sends_created_as_text(gateway: Gateway) -> Gateway:
     """Lists created as a string."""
     return showing(gateway, lambda call, row, shown: {**shown, "created": str(row.created)})
@@ -116,14 +116,14 @@ def retrieves_nothing(gateway: Gateway) -> Gateway:
     return replace(gateway, model_in_path=lambda call: "")
 
 
-@defect(breaks=("OC-137", "VT-035"), seen=("G01",))
+@defect(breaks=("OC-137", "VT-035"))
 def knows_no_encoded_slash(gateway: Gateway) -> Gateway:
     """Does not find a model whose slash is percent-encoded in the path."""
     honest = gateway.model_in_path
     return replace(gateway, model_in_path=lambda call: "" if "%2f" in call.raw_path.lower() else honest(call))
 
 
-@defect(breaks=("OC-137", "VT-035"), also=("OC-132",), seen=("G01",))
+@defect(breaks=("OC-137", "VT-035"), also=("OC-132",))
 def knows_no_raw_slash(gateway: Gateway) -> Gateway:
     """Routes one path segment, so that only an encoded slash is found."""
     honest = gateway.model_in_path
@@ -183,13 +183,13 @@ def admits_models_it_does_not_list(gateway: Gateway) -> Gateway:
     return replace(gated, listed_models=lambda call: [row for row in _all(call) if admits(call, row)])
 
 
-@defect(breaks="VT-032", seen=("G17",))
+@defect(breaks="VT-032")
 def lists_no_prices(gateway: Gateway) -> Gateway:
     """Lists models without their prices."""
     return showing(gateway, lambda call, row, shown: without(shown, "pricing"))
 
 
-@defect(breaks="VT-032", seen=("G17",))
+@defect(breaks="VT-032")
 def lists_prices_as_text(gateway: Gateway) -> Gateway:
     """Lists prices as strings."""
     return showing(
@@ -233,13 +233,13 @@ def lists_no_model_of_the_samples(gateway: Gateway) -> Gateway:
     return listing(gateway, lambda call, rows: [row for row in rows if "0528" not in row.id and "0324" not in row.id])
 
 
-@defect(breaks="VT-038", seen=("K36",))
+@defect(breaks="VT-038")
 def joins_the_tags(gateway: Gateway) -> Gateway:
     """Sends the tags of a model as one string."""
     return showing(gateway, lambda call, row, shown: {**shown, "tags": ",".join(row.tags)})
 
 
-@defect(breaks="VT-038", seen=("K36",))
+@defect(breaks="VT-038")
 def invents_its_own_tags(gateway: Gateway) -> Gateway:
     """Tags models with function_calling where the page says tools."""
     return showing(gateway, lambda call, row, shown: {**shown, "tags": ["function_calling", "json"]})

@@ -37,7 +37,7 @@ def sends_flat_errors(gateway: Gateway) -> Gateway:
     return reshaped(gateway, lambda call, document: {"object": "error", **document["error"]})
 
 
-@defect(breaks="OC-110", also=("VT-070",), seen=("K04",))
+@defect(breaks="OC-110", also=("VT-070",))
 def sends_errors_as_strings(gateway: Gateway) -> Gateway:
     """Sends the message alone as the value of error."""
     return reshaped(gateway, lambda call, document: {"error": document["error"]["message"]})

@@ -30,14 +30,14 @@ def serving(gateway: Gateway, path: str, document: object) -> Gateway:
     return replace(known, methods_of=lambda call, at: {"POST": serve} if at == below else honest(call, at))
 
 
-@defect(breaks="VT-020", also=("VT-079",), seen=("K08",))
+@defect(breaks="VT-020", also=("VT-079",))
 def serves_embeddings(gateway: Gateway) -> Gateway:
     """Serves embeddings, which no enclave computes, as the older page promised."""
     row = {"object": "embedding", "index": 0, "embedding": [0.6, 0.8]}
     return serving(gateway, "/v1/embeddings", {"object": "list", "data": [row]})
 
 
-@defect(breaks="VT-021", also=("VT-079",), seen=("K09",))
+@defect(breaks="VT-021", also=("VT-079",))
 def serves_images(gateway: Gateway) -> Gateway:
     """Serves image generation, which no enclave computes."""
     return serving(gateway, "/v1/images/generations", {"created": 1700000000, "data": [{"b64_json": "aQ=="}]})
@@ -49,13 +49,13 @@ def forgets_image_edits(gateway: Gateway) -> Gateway:
     return knows_only(gateway, lambda call: not call.path.endswith(("/edits", "/variations")))
 
 
-@defect(breaks="VT-022", also=("VT-079",), seen=("G25",))
+@defect(breaks="VT-022", also=("VT-079",))
 def forgets_the_paths_below_audio(gateway: Gateway) -> Gateway:
     """Refuses /v1/audio alone, which no SDK calls."""
     return knows_only(gateway, lambda call: not call.path.startswith("/v1/audio/"))
 
 
-@defect(breaks="VT-023", also=("VT-079",), seen=("G25",))
+@defect(breaks="VT-023", also=("VT-079",))
 def forgets_the_plural_of_video(gateway: Gateway) -> Gateway:
     """Answers /v1/videos as an unknown path."""
     return knows_only(gateway, lambda call: not call.path.startswith("/v1/videos"))
@@ -67,7 +67,7 @@ def serves_moderations(gateway: Gateway) -> Gateway:
     return serving(gateway, "/v1/moderations", {"id": "modr-1", "model": "any", "results": [{"flagged": False}]})
 
 
-@defect(breaks="VT-025", also=("VT-079",), seen=("G25",))
+@defect(breaks="VT-025", also=("VT-079",))
 def forgets_the_underscore_of_fine_tuning(gateway: Gateway) -> Gateway:
     """Answers /v1/fine_tuning/jobs, which SDKs call, as an unknown path."""
     return knows_only(gateway, lambda call: not call.path.startswith("/v1/fine_tuning"))

@@ -68,19 +68,19 @@ def states_no_limit(gateway: Gateway) -> Gateway:
     return stating(gateway, lambda call, stated: {k: v for k, v in stated.items() if k != LIMIT})
 
 
-@defect(breaks="VT-111", seen=("C107", "G02"))
+@defect(breaks="VT-111", seen=("C107",))
 def states_the_reset_as_a_duration(gateway: Gateway) -> Gateway:
     """States the reset in the words of another vendor, as 6m0s."""
     return stating(gateway, lambda call, stated: {**stated, RESET: "6m0s"})
 
 
-@defect(breaks="VT-111", seen=("C107", "G02"))
+@defect(breaks="VT-111", seen=("C107",))
 def states_the_seconds_left(gateway: Gateway) -> Gateway:
     """States the seconds until the reset instead of its time."""
     return stating(gateway, lambda call, stated: {**stated, RESET: "60"})
 
 
-@defect(breaks="VT-111", seen=("G02",))
+@defect(breaks="VT-111")
 def states_the_reset_in_milliseconds(gateway: Gateway) -> Gateway:
     """States the reset in milliseconds."""
     return stating(gateway, lambda call, stated: {**stated, RESET: stated[RESET] + "000"})
@@ -104,13 +104,13 @@ def lets_the_remainder_stand(gateway: Gateway) -> Gateway:
     return stating(gateway, lambda call, stated: {**stated, REMAINING: stated[LIMIT]})
 
 
-@defect(breaks="VT-111", seen=("G03",))
+@defect(breaks="VT-111")
 def counts_all_keys_together(gateway: Gateway) -> Gateway:
     """Counts the requests of all keys in one window."""
     return replace(gateway, bucket_of=lambda call: "everybody")
 
 
-@defect(breaks="VT-111", seen=("G03",))
+@defect(breaks="VT-111")
 def counts_refused_keys(gateway: Gateway) -> Gateway:
     """Counts requests without a valid key against the limit it states."""
 
@@ -147,7 +147,7 @@ def states_a_remainder_above_the_limit(gateway: Gateway) -> Gateway:
     return counting(gateway, lambda call, window: window._replace(remaining=max(1, window.remaining)))
 
 
-@defect(breaks="VT-110", seen=("K34",))
+@defect(breaks="VT-110")
 def limits_to_60_requests(gateway: Gateway) -> Gateway:
     """Allows a key 60 requests a minute where 1000 are promised."""
     honest = gateway.limit_of
@@ -159,7 +159,7 @@ def limits_to_60_requests(gateway: Gateway) -> Gateway:
     return replace(gateway, limit_of=limit_of)
 
 
-@defect(breaks="VT-110", also=("VT-111",), seen=("K34",))
+@defect(breaks="VT-110", also=("VT-111",))
 def counts_by_the_hour(gateway: Gateway) -> Gateway:
     """Opens a new window once an hour instead of once a minute."""
     return replace(gateway, window_s=3600)

@@ -26,7 +26,7 @@ def serves_strangers(gateway: Gateway) -> Gateway:
     return replace(gateway, credential=lambda call: honest(call) or call.state.secrets["main"])
 
 
-@defect(breaks=("OC-113", "VT-076"), also=("VT-034", "VT-035", "VT-041"), seen=("K03",))
+@defect(breaks=("OC-113", "VT-076"), also=("VT-034", "VT-035", "VT-041"))
 def answers_403_to_a_wrong_key(gateway: Gateway) -> Gateway:
     """Refuses a key that it never issued with 403."""
     return replace(gateway, refuse_bad_key=retold(gateway.refuse_bad_key, status=403))
@@ -69,7 +69,7 @@ def issues_keys_without_the_prefix(gateway: Gateway) -> Gateway:
     return replace(gateway, new_secret=lambda traits, seed, name: "sk-" + honest(traits, seed, name)[-32:])
 
 
-@defect(breaks="VT-077", seen=("K03",))
+@defect(breaks="VT-077")
 def answers_403_to_an_empty_account(gateway: Gateway) -> Gateway:
     """Refuses an account without balance with 403, as the older page said."""
     return replace(gateway, refuse_insufficient=retold(gateway.refuse_insufficient, status=403))

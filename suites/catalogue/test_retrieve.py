@@ -51,7 +51,7 @@ def test_an_unknown_id_is_404(ask):
 
 
 @pytest.mark.requirement("OC-137", "VT-035")
-@pytest.mark.cost(calls=2)
+@pytest.mark.cost(calls=1)
 @pytest.mark.parametrize("encoded", [False, True])
 def test_an_id_with_a_slash_can_be_retrieved(ask, slashed, encoded):
     answer = ask.model(slashed, encoded=encoded)
@@ -69,7 +69,7 @@ def test_retrieve_returns_the_full_row(catalogue, retrieved):
 
 
 @pytest.mark.requirement("VT-035")
-@pytest.mark.cost(calls=2)
+@pytest.mark.cost(calls=1)
 @pytest.mark.parametrize("key", [None, "wrong"])
 def test_retrieve_needs_a_key(ask, slashed, key):
     answer = ask.model(slashed, key=key)

@@ -78,6 +78,7 @@ def test_a_used_up_key_is_refused(used_up, holds):
 
 @pytest.mark.requirement("VT-078")
 @pytest.mark.profile("full")
+@pytest.mark.cost(calls=1010)
 def test_a_burst_is_refused(ask, contract, target):
     if "control" in target.capabilities():
         raise NotObserved("a key of a small limit shows the same for less")
