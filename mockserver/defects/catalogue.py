@@ -204,7 +204,7 @@ def lists_the_prompt_price_alone(gateway: Gateway) -> Gateway:
 
 
 @defect(breaks="VT-033", also=("VT-016",))
-def lists_models_without_the_flag(gateway: Gateway) -> Gateway:
+def lists_whatever_the_provider_has(gateway: Gateway) -> Gateway:
     """Lists what the provider has, confidential or not."""
     return replace(gateway, listed_models=_all)
 
