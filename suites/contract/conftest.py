@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 from harness.ask import OMIT, Ask
 from harness.exchange import Exchange
@@ -78,7 +79,7 @@ def stopped_by_phrase(ask: Ask) -> Exchange:
 def logged(ask: Ask) -> tuple[Exchange, ...]:
     """Log-probabilities with no, with zero and with two alternatives asked for."""
     prompt = "Count from 1 to 5, separated by spaces."
-    wanted = ({}, {"top_logprobs": 0}, {"top_logprobs": 2})
+    wanted: tuple[dict[str, Any], ...] = ({}, {"top_logprobs": 0}, {"top_logprobs": 2})
     return tuple(
         ask.chat(prompt, logprobs=True, max_tokens=64, temperature=0, **alternatives) for alternatives in wanted
     )

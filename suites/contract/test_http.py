@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from harness.ask import Ask
-from harness.judge import completion
+from harness.judge import completion, framing
 from harness.probe import probe
 from suites.reading import accepted, said
 
@@ -63,6 +63,16 @@ def test_sdk_headers_change_nothing(sdk, holds):
 )
 def test_an_sdk_can_read_the_answer(sdk, rule, holds):
     holds(rule, sdk)
+
+
+@pytest.mark.requirement("VT-043")
+@pytest.mark.cost(calls=1, prompt_tokens=40, completion_tokens=16)
+def test_an_sdk_can_read_the_stream(ask: Ask, holds):
+    answer = ask.chat(messages=TURNS, max_tokens=16, stream=True, headers=SDK)
+    accepted(answer, "a streamed request with the headers of the OpenAI SDK")
+    holds(framing.stream_is_event_stream, answer)
+    holds(framing.events_are_json_or_done, answer)
+    holds(framing.done_is_last_and_once, answer)
 
 
 @pytest.mark.requirement("OC-152")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from harness.ask import Ask
@@ -33,7 +35,7 @@ def test_json_works_with_each_tag(ask: Ask, contract: Contract, holds):
     member = contract.trait("catalogue.tags")
     tagged = {frozenset(TAGS & set(row.get(member) or ())): row["id"] for row in reversed(ask.catalogue)}
     models = [model for tags, model in tagged.items() if tags]
-    wanted = {"response_format": JSON_OBJECT, "max_tokens": 512, "temperature": 0}
+    wanted: dict[str, Any] = {"response_format": JSON_OBJECT, "max_tokens": 512, "temperature": 0}
     answers = [accepted(ask.chat(CITY, model=model, **wanted), f"json_object on {model}") for model in models]
     holds(structured.content_is_a_json_object, *answers)
 

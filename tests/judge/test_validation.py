@@ -6,10 +6,12 @@ from typing import Any
 
 import pytest
 
+from harness.ask import OMIT
 from harness.exchange import Exchange
 from harness.judge import Rule, judge
 from harness.judge import validation as rules
 from specs import Contract, load
+from suites import invalid
 from tests.judge.builders import asked, completion, good_completion
 
 ALL = [value for value in vars(rules).values() if isinstance(value, Rule)]
@@ -95,3 +97,14 @@ def test_an_unknown_model_may_be_told_first_but_a_missing_one_is_no_unknown_one(
 )
 def test_what_a_server_may_accept_is_not_called_refusable(request_: Any, contract: Contract) -> None:
     assert failed(completion(good_completion(), request=request_), contract) <= {"OC-027"}
+
+
+@pytest.mark.parametrize("name", invalid.MEMBERS)
+def test_every_invalid_request_of_the_suites_is_the_subject_of_one_rule(name: str, contract: Contract) -> None:
+    body = {**asked(), **invalid.RIGHT, **invalid.MEMBERS[name]}
+    sent = {member: value for member, value in body.items() if value is not OMIT}
+    assert len(subjects(completion(ERROR, request=sent, status=400), contract)) == 1
+
+
+def test_the_broken_body_of_the_suites_is_no_json(contract: Contract) -> None:
+    assert subjects(completion(ERROR, request=invalid.BROKEN_JSON, status=400), contract) == {"OC-029"}
