@@ -182,6 +182,12 @@ def finish_reason(x: Exchange, index: int = 0) -> Any:
     return (finish_reasons(x).get(index) or [None])[-1]
 
 
+def is_cut(x: Exchange, index: int = 0) -> bool:
+    """Whether a choice ended before it was complete: what a reasoning model had to say may all be missing."""
+    reason = finish_reason(x, index)
+    return isinstance(reason, str) and reason in CUT_SHORT
+
+
 def usage(x: Exchange) -> dict[str, Any] | None:
     """The usage of an answer: the member of a whole one, the last usage object of a stream."""
     documents = chunks(x) if is_chunked(x) else [x.json]

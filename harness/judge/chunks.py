@@ -20,6 +20,7 @@ from harness.judge.chat import (
     finish_reasons,
     indices,
     is_chunked,
+    is_cut,
     is_filled,
     is_finished,
     is_integer,
@@ -187,7 +188,7 @@ def each_of_n_choices_streams(x: Exchange, contract: Contract) -> Problems:
     due, seen = list(range(asked_choices(x))), sorted(indices(x))
     if seen != due:
         yield Problem(f"n is {len(due)} and choices {seen} arrived", expected=f"indices {due}", observed=shown(seen))
-    silent = [index for index in seen if not content(x, index) and not _calls(x, index)]
+    silent = [index for index in seen if not (content(x, index) or _calls(x, index) or is_cut(x, index))]
     yield from (Problem(f"choice {index} delivered nothing", expected="content of its own") for index in silent)
     endless = [index for index, given in finish_reasons(x).items() if not given]
     yield from (Problem(f"choice {index} has no finish_reason", expected="one for each choice") for index in endless)

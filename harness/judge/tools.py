@@ -21,6 +21,7 @@ from harness.judge.chat import (
     is_chat,
     is_chunked,
     is_completion,
+    is_cut,
     is_filled,
     is_finished,
     is_integer,
@@ -33,7 +34,7 @@ from harness.judge.chat import (
 from specs import Contract
 
 NEVER_NESTED_DEEPER = 8  # levels of declared types that are compared with the arguments
-EARLIER_REFUSALS = frozenset({401, 402, 403, 404, 413, 429, 503})  # what may be said before the tools are looked at
+OVERLOADED = frozenset({502, 503, 504, 529})  # what may be said whatever the tools are
 
 _TYPES: dict[str, type | tuple[type, ...]] = {
     "string": str,
@@ -94,20 +95,15 @@ def _arguments(x: Exchange) -> Iterator[tuple[Any, Any]]:
     """Name and arguments of each call whose choice was not cut short."""
     if is_chunked(x):
         for index in indices(x):
-            if not _cut(x, index):
+            if not is_cut(x, index):
                 yield from (
                     (next(iter(call.pieces("name")), None), call.arguments) for call in streamed_calls(x, index)
                 )
     else:
         for choice in choices(x.json):
-            if not _cut(x, index_of(choice)):
+            if not is_cut(x, index_of(choice)):
                 functions = [member(call, "function") for call in whole_calls(choice)]
                 yield from ((member(function, "name"), member(function, "arguments")) for function in functions)
-
-
-def _cut(x: Exchange, index: int) -> bool:
-    reason = finish_reason(x, index)
-    return isinstance(reason, str) and reason in CUT_SHORT
 
 
 def _decoded(text: object) -> Any:
@@ -136,17 +132,22 @@ def requires_call(x: Exchange) -> bool:
     return asked(x).get("tool_choice") == "required" and bool(offered(x))
 
 
+def is_cut_throughout(x: Exchange) -> bool:
+    """An answer none of whose choices was complete: max_tokens ran out before the call."""
+    return bool(indices(x)) and all(is_cut(x, index) for index in indices(x))
+
+
 def is_answer(x: Exchange) -> bool:
     """A whole answer, or a stream read to its end."""
     return is_completion(x) or is_finished(x)
 
 
 def required_whole(x: Exchange) -> bool:
-    return is_completion(x) and requires_call(x)
+    return is_completion(x) and requires_call(x) and not is_cut_throughout(x)
 
 
 def required_streamed(x: Exchange) -> bool:
-    return is_finished(x) and requires_call(x)
+    return is_finished(x) and requires_call(x) and not is_cut_throughout(x)
 
 
 def forbids_calls(x: Exchange) -> bool:
@@ -154,12 +155,12 @@ def forbids_calls(x: Exchange) -> bool:
 
 
 def names_function(x: Exchange) -> bool:
-    return is_answer(x) and named_choice(x) in offered(x)
+    return is_answer(x) and named_choice(x) in offered(x) and not is_cut_throughout(x)
 
 
 def names_unknown_function(x: Exchange) -> bool:
     named = named_choice(x)
-    decided = x.head_status is not None and x.head_status not in EARLIER_REFUSALS
+    decided = x.head_status is not None and x.head_status not in OVERLOADED
     return is_chat(x) and decided and bool(offered(x)) and named is not None and named not in offered(x)
 
 
@@ -286,7 +287,7 @@ def named_function_is_called(x: Exchange, contract: Contract) -> Problems:
     due = named_choice(x)
     names = [name for name, _ in _arguments(x)]
     reasons = [reason for given in finish_reasons(x).values() for reason in given]
-    if any(_cut(x, index) for index in indices(x)):
+    if any(is_cut(x, index) for index in indices(x)):
         return
     if not names or any(name != due for name in names):
         yield Problem("another function was called than tool_choice names", expected=due, observed=shown(names))
@@ -313,10 +314,9 @@ def parallel_calls_can_be_refused(x: Exchange, contract: Contract) -> Problems:
 
 @rule("OC-074", on=names_unknown_function)
 def unknown_function_is_refused(x: Exchange, contract: Contract) -> Problems:
-    """A tool_choice that names no offered function is an invalid request."""
-    due = contract.trait("errors.invalid_status")
-    if x.head_status not in due:
-        expected = " or ".join(map(str, due))
+    """A tool_choice that names no offered function is refused. Which refusal comes first is not judged here."""
+    if not 400 <= (x.head_status or 0) < 500:
+        expected = " or ".join(map(str, contract.trait("errors.invalid_status")))
         yield Problem("a tool_choice for an unknown function is not refused", expected, str(x.head_status))
 
 

@@ -61,7 +61,7 @@ def test_legitimate_answers_pass(exchange: Exchange) -> None:
         (framing.chunks_are_sent_once, stream([{"error": {"message": "no"}}] * 9), "9 times"),
         (
             framing.content_arrives_over_time,
-            stream([*LONG, "[DONE]"], at_ms=[100 + n / 99 for n in range(41)]),
+            stream([*LONG, "[DONE]"], at_ms=[2500 + n / 99 for n in range(41)]),
             "burst",
         ),
         (framing.no_stream_unless_asked, stream(good_stream(), request=asked()), "asked for none"),
@@ -88,6 +88,13 @@ def test_breaches_are_named(rule: Rule, exchange: Exchange, words: str) -> None:
 )
 def test_what_is_no_subject(rule: Rule, exchange: Exchange) -> None:
     assert judge(rule, [exchange], CONTRACT).subjects == 0
+
+
+@pytest.mark.parametrize(("first_ms", "gap_ms", "burst"), [(100, 0.01, True), (100, 1, False), (5, 5, False)])
+def test_a_burst_is_content_that_comes_at_once_after_a_wait(first_ms: float, gap_ms: float, burst: bool) -> None:
+    x = stream([*LONG, "[DONE]"], at_ms=[first_ms + gap_ms * n for n in range(41)])
+    assert framing.is_measurable(x)
+    assert bool(framing.burst(x)) is burst
 
 
 def test_findings_are_capped() -> None:

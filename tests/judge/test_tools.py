@@ -80,6 +80,7 @@ ONLY_ONE = wanted(parallel_tool_calls=False)
         whole(request=wanted("auto"), finish="stop", content="It rains."),
         whole(request=wanted(named("other")), status=400),
         whole(request=wanted(named("other")), status=401),
+        whole(request=wanted(), finish="length", content="<think>"),
         whole(call(), request=ONLY_ONE),
         streamed(head(), *HALVES),
         streamed(head(), *HALVES, head(1), piece("{}", 1)),
