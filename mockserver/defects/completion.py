@@ -14,6 +14,7 @@ from mockserver.gateway import Gateway
 from mockserver.upstream import Job, Piece
 
 Json = dict[str, Any]
+TEXT = ("OC-023", "OC-037", "OC-038", "OC-039", "OC-048", "OC-071", "OC-090", "OC-153")  # checks that read the text
 SDK = "VT-043"  # an SDK that reads the answer stumbles over the same thing
 
 
@@ -39,7 +40,7 @@ def answers_as_plain_text(gateway: Gateway) -> Gateway:
     return replace(gateway, json_content_type="text/plain; charset=utf-8")
 
 
-@defect(breaks="OC-001", also=("OC-151", SDK))
+@defect(breaks="OC-001", also=("OC-003", "OC-086", "OC-095", "OC-099", "OC-140", "OC-141", "OC-151", SDK, *TEXT))
 def wraps_the_answer_in_a_list(gateway: Gateway) -> Gateway:
     """Sends an array with one completion where one object is due."""
     return replace(gateway, completed=lambda call, document: [document])
@@ -109,13 +110,13 @@ def drops_the_vendor_of_the_model(gateway: Gateway) -> Gateway:
     return replace(gateway, model_echo=bare, stream_model_echo=bare)
 
 
-@defect(breaks="OC-007", also=("OC-151", SDK), seen=("C34",))
+@defect(breaks="OC-007", also=("OC-031", "OC-032", "OC-040", "OC-065", "OC-151", SDK, *TEXT), seen=("C34",))
 def sends_null_choices(gateway: Gateway) -> Gateway:
     """Sends null as choices."""
     return replace(gateway, completed=with_members(choices=None))
 
 
-@defect(breaks="OC-007", also=("OC-151", SDK))
+@defect(breaks="OC-007", also=("OC-031", "OC-032", "OC-151", SDK, *TEXT))
 def counts_choices_from_one(gateway: Gateway) -> Gateway:
     """Gives the first choice the index 1."""
     return replace(gateway, completed=each_choice(lambda choice: {**choice, "index": choice["index"] + 1}))
@@ -133,13 +134,13 @@ def answers_as_the_bot(gateway: Gateway) -> Gateway:
     return replace(gateway, completed=each_message(role="bot"))
 
 
-@defect(breaks="OC-009", also=(SDK,))
+@defect(breaks="OC-009", also=("OC-045", "OC-046", "OC-142", SDK, "VT-058", *TEXT))
 def sends_null_for_text(gateway: Gateway) -> Gateway:
     """Sends the text in a member of its own and null as content."""
     return replace(gateway, completed=each_message(content=None))
 
 
-@defect(breaks="OC-009", also=(SDK,))
+@defect(breaks="OC-009", also=("OC-045", "OC-046", "OC-142", SDK, "VT-058", *TEXT))
 def sends_content_in_parts(gateway: Gateway) -> Gateway:
     """Sends the content as an array of parts, as requests may hold it."""
 
@@ -150,19 +151,19 @@ def sends_content_in_parts(gateway: Gateway) -> Gateway:
     return replace(gateway, completed=each_choice(parted))
 
 
-@defect(breaks="OC-010", also=("OC-037", "OC-038", "OC-039", SDK), seen=("C52",))
+@defect(breaks="OC-010", also=("OC-037", "OC-038", "OC-039", "OC-071", SDK), seen=("C52",))
 def says_end_turn(gateway: Gateway) -> Gateway:
     """Passes on the finish_reason of another vendor's API."""
     return replace(gateway, finish_reason=lambda call, finish: "end_turn" if finish == "stop" else finish)
 
 
-@defect(breaks="OC-010", also=("OC-031", "OC-032", "OC-037", "OC-038", "OC-039", SDK, "VT-053"))
+@defect(breaks="OC-010", also=("OC-031", "OC-032", "OC-037", "OC-038", "OC-039", "OC-060", "OC-071", SDK, "VT-053"))
 def leaves_finish_reason_null(gateway: Gateway) -> Gateway:
     """Sends null as the finish_reason of a whole answer."""
     return replace(gateway, finish_reason=lambda call, finish: None)
 
 
-@defect(breaks="OC-013", seen=("C74",))
+@defect(breaks="OC-013", also=("OC-041", "OC-045", "OC-046", "OC-072", "OC-090", "VT-058"), seen=("C74",))
 def leaks_its_thinking(gateway: Gateway) -> Gateway:
     """Puts the model's private reasoning in front of the content, in think tags."""
 
@@ -195,13 +196,13 @@ def counting(prompt: int | None = None, completion_: int | None = None, **more: 
     return report
 
 
-@defect(breaks="OC-011", also=("OC-023", "OC-140", "OC-141", SDK, "VT-053"), seen=("C50",))
+@defect(breaks="OC-011", also=("OC-023", "OC-095", "OC-140", "OC-141", SDK, "VT-053"), seen=("C50",))
 def leaves_out_usage(gateway: Gateway) -> Gateway:
     """Sends whole answers without usage."""
     return replace(gateway, reported_usage=lambda call, usage: None)
 
 
-@defect(breaks="OC-011", also=("OC-023", "OC-140", "OC-141", SDK, "VT-053"))
+@defect(breaks="OC-011", also=("OC-023", "OC-095", "OC-140", "OC-141", SDK, "VT-053"))
 def counts_in_text(gateway: Gateway) -> Gateway:
     """Sends the counts of usage as strings."""
     return replace(gateway, reported_usage=lambda call, usage: {name: str(count) for name, count in usage.items()})
@@ -213,7 +214,7 @@ def totals_the_completion_alone(gateway: Gateway) -> Gateway:
     return replace(gateway, reported_usage=lambda call, usage: {**usage, "total_tokens": usage["completion_tokens"]})
 
 
-@defect(breaks="OC-140")
+@defect(breaks="OC-140", also=("OC-095",))
 def counts_a_prompt_differently_each_time(gateway: Gateway) -> Gateway:
     """Adds prompt tokens that depend on the call and not on the prompt."""
     calls = itertools.count()

@@ -29,7 +29,7 @@ def ignores_max_tokens(gateway: Gateway) -> Gateway:
     return replace(gateway, token_limits=("max_completion_tokens",))
 
 
-@defect(breaks=BOUND, also=("OC-142",))
+@defect(breaks=BOUND, also=("OC-102",))
 def hides_tokens_over_the_bound(gateway: Gateway) -> Gateway:
     """Generates without a bound and reports no more tokens than were allowed."""
 
