@@ -7,12 +7,10 @@ from pathlib import Path
 
 import pytest
 
-import suites
+from harness.checks import SUITES
 from harness.exchange import TargetFault
 from harness.model import CheckReport, Finding, Nonconformity, NotObserved, Outcome, Tolerated
 from harness.session import Session
-
-SUITES = Path(suites.__file__).parent
 
 # A check reads an answer as the contract describes it. When the answer has another shape, reading it raises one
 # of these in the check's own frame: that is the target's fault. Anywhere deeper it is a bug of the harness.

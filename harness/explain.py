@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import ast
 import json
-from collections.abc import Iterator, Mapping
-from pathlib import Path
+from collections.abc import Mapping
 from typing import Any
 
 from rich.console import Group, RenderableType
@@ -14,11 +12,9 @@ from rich.table import Table
 from rich.text import Text
 
 import specs
-import suites
 from harness import mock
+from harness.checks import checks_by_requirement
 from specs import Contract, Requirement, SpecError
-
-SUITES = Path(suites.__file__).parent
 
 
 def contract_row(contract: Contract) -> dict[str, Any]:
@@ -42,31 +38,6 @@ def contract_table(rows: list[dict[str, Any]]) -> Table:
         figures = (str(row[key]) for key in ("requirements", "must", "excluded"))
         table.add_row(row["name"], row["version"], row["title"], ", ".join(row["extends"]) or "-", *figures)
     return table
-
-
-def checks_by_requirement() -> dict[str, list[str]]:
-    """Which checks carry which ids, read from the source of the suites (fast; nothing is imported)."""
-    found: dict[str, list[str]] = {}
-    for path in sorted(SUITES.rglob("test_*.py")):
-        if "selftest" in path.parts:
-            continue
-        for function, ids in _marked_functions(ast.parse(path.read_text(encoding="utf-8"))):
-            for requirement in ids:
-                found.setdefault(requirement, []).append(f"{path.relative_to(SUITES.parent)}::{function}")
-    return found
-
-
-def _marked_functions(tree: ast.Module) -> Iterator[tuple[str, list[str]]]:
-    for node in tree.body:
-        if isinstance(node, ast.FunctionDef) and node.name.startswith("test_"):
-            yield node.name, [i for decorator in node.decorator_list for i in _ids_within(decorator)]
-
-
-def _ids_within(decorator: ast.expr) -> Iterator[str]:
-    """Ids in `mark.requirement("X")`, also where it stands inside `parametrize(..., marks=...)`."""
-    for node in ast.walk(decorator):
-        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "requirement":
-            yield from (a.value for a in node.args if isinstance(a, ast.Constant) and isinstance(a.value, str))
 
 
 def defects() -> list[dict[str, Any]]:

@@ -12,9 +12,9 @@ from typing import Any
 
 import pytest
 
-import suites
 from harness import classify, results, selection
 from harness.ask import Ask
+from harness.checks import SUITES
 from harness.exchange import Exchange
 from harness.judge import Rule, judge
 from harness.model import Nonconformity, NotObserved
@@ -26,7 +26,6 @@ from specs import load as load_contract
 
 SESSION = pytest.StashKey[Session]()
 SELECTION = pytest.StashKey[selection.Selection]()
-SUITES = Path(suites.__file__).parent
 PROPERTY = "assay"
 
 

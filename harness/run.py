@@ -14,16 +14,15 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-import suites
 from harness import plan as planning
 from harness import results
+from harness.checks import SUITES
 from harness.model import Exit
 from harness.plugin import SELECTION, SESSION
 from harness.progress import Reporter
 
 # Only these plugins take part, whatever else is installed beside us: a run must not depend on the machine.
 PLUGINS = ("assay", "xdist", "hypothesispytest", "schemathesis")
-SUITES = Path(suites.__file__).parent
 
 
 @dataclass(frozen=True)
@@ -106,7 +105,7 @@ class _Estimate:
 
 def execute(line: Sequence[str], request: Request, plugins: list[object]) -> int:
     """Run pytest over the suites with a fixed configuration; returns pytest's exit code."""
-    fixed = ["-p", "no:cacheprovider", f"-c{SUITES / 'pytest.ini'}", f"--rootdir={SUITES.parent}"]
+    fixed = ["-p", "no:cacheprovider", f"-c{SUITES / 'run.ini'}", f"--rootdir={SUITES.parent}"]
     chosen = [word for name in PLUGINS for word in ("-p", name)]
     paths = [str(path) for path in request.paths] or [str(SUITES)]
     with _environment(PYTEST_DISABLE_PLUGIN_AUTOLOAD="1", PYTEST_ADDOPTS=""), _no_bytecode():

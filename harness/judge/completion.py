@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from harness.exchange import Exchange
+from harness.exchange import Exchange, TargetFault
 from harness.judge import Problem, Problems, rule
 from harness.judge.chat import (
     FINISH_REASONS,
@@ -49,8 +49,11 @@ def answer_is_one_json_object(x: Exchange, contract: Contract) -> Problems:
     kind = (x.header("content-type") or "absent").split(";")[0].strip().lower()
     if kind != "application/json":
         yield Problem("the answer is not application/json", expected="application/json", observed=kind)
-    if not isinstance(x.json, dict):
-        yield Problem("the body is not one JSON object", expected="one JSON object", observed=shown(x.text[:60]))
+    try:
+        if not isinstance(x.json, dict):
+            yield Problem("the body is not one JSON object", expected="one JSON object", observed=shown(x.text[:60]))
+    except TargetFault as fault:
+        yield Problem("the body cannot be decoded", expected="one JSON object", observed=str(fault))
 
 
 @rule("OC-002", on=is_completion)

@@ -21,7 +21,7 @@ from rich.progress import track
 
 import specs
 from harness import __version__
-from harness.explain import checks_by_requirement
+from harness.checks import checks_by_requirement
 from harness.model import Exit, Outcome
 from mockserver.defects import Defect, all_defects
 from reports import proof as proof_report

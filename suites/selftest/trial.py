@@ -11,7 +11,7 @@ import pytest
 from rich.console import Console
 
 from harness import run as running
-from harness.explain import SUITES
+from harness.checks import SUITES
 from harness.model import CheckReport, Outcome
 from harness.plugin import SESSION
 from harness.progress import Reporter

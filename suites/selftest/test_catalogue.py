@@ -1,0 +1,61 @@
+"""The requirement catalogue is whole: nothing is stated and unchecked, nothing is checked and unstated."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import jsonschema
+import pytest
+import yaml
+
+import specs
+from harness.checks import checks_by_requirement
+from harness.explain import defects
+from harness.judge import all_rules
+from mockserver.defects import Defect, all_defects
+from suites.selftest.table import page
+
+ROOT = Path(specs.HERE).parent
+STATED = {r.id: r for name in specs.names() for r in specs.load(name).requirements.values()}
+
+
+@pytest.mark.parametrize("name", specs.names())
+def test_every_requirement_has_a_check_or_a_reason(name: str) -> None:
+    rows = specs.load(name).requirements.values()
+    unchecked = [r.id for r in rows if not r.excluded and r.id not in checks_by_requirement()]
+    assert not unchecked
+
+
+def test_every_check_names_a_requirement_that_exists() -> None:
+    assert not checks_by_requirement().keys() - STATED.keys()
+
+
+def test_every_rule_decides_a_requirement_that_exists() -> None:
+    assert not {rule.requirement for rule in all_rules()} - STATED.keys()
+
+
+@pytest.mark.parametrize("defect", all_defects(), ids=lambda defect: defect.name)
+def test_every_defect_names_requirements_that_exist(defect: Defect) -> None:
+    assert not {*defect.breaks, *defect.also} - STATED.keys()
+    assert not set(defect.breaks) & set(defect.also)
+
+
+def test_the_mock_lists_its_defects() -> None:
+    assert [row["name"] for row in defects()] == [defect.name for defect in all_defects()]
+
+
+@pytest.mark.parametrize("name", specs.names())
+def test_openapi_documents_are_31_and_load(name: str) -> None:
+    assert specs.load(name).openapi["openapi"].startswith("3.1")
+
+
+@pytest.mark.parametrize("path", sorted((specs.HERE / "schema").glob("*.json")), ids=lambda path: path.name)
+def test_schemas_are_schemas(path: Path) -> None:
+    jsonschema.Draft202012Validator.check_schema(yaml.safe_load(path.read_text()))
+
+
+def test_the_table_in_the_docs_is_current() -> None:
+    committed = ROOT / "docs" / "requirements.md"
+    if not committed.exists():
+        pytest.skip("docs/ is not part of an installed package; a checkout has it")
+    assert committed.read_text() == page(), "run `nox -s docs`"
