@@ -25,7 +25,7 @@ def test_a_lost_flag_has_its_own_code(flip):
 
 @pytest.mark.requirement("VT-007")
 def test_the_gate_follows_the_flag_both_ways(flip):
-    if flip.before.status != 200:
+    if flip.before.status >= 429:
         raise NotObserved(f"{flip.model} was answered with {flip.before.status} while it had its flag")
     seen = [answer.status < 400 for answer in (flip.before, flip.refused, flip.restored, flip.refused_again)]
     assert seen == [True, False, True, False], f"flag on, off, on, off; served: {seen}"
