@@ -97,6 +97,8 @@ def test_each_fault_is_found_by_its_own_rule_alone(document: Any, broken: str, c
 def test_an_answer_that_is_no_json_object_breaks_the_first_rule_alone(contract: Contract) -> None:
     assert failed(completion([good_completion()]), contract) == {"OC-001"}
     assert failed(completion(b"<html>", headers={"Content-Type": "text/html"}), contract) == {"OC-001"}
+    assert failed(completion(good_completion(), headers={"Content-Encoding": "br"}), contract) == {"OC-001"}
+    assert failed(completion(good_completion(), headers={"Content-Encoding": "gzip"}), contract) == {"OC-001"}
 
 
 def test_refusals_broken_calls_and_other_operations_are_no_subjects(contract: Contract) -> None:
