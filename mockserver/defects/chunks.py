@@ -79,6 +79,13 @@ def sends_pings_as_data(gateway: Gateway) -> Gateway:
     return replace(gateway, preamble=(b'data: {"type":"ping"}\n\n',))
 
 
+@defect(("OC-083", "OC-084"), also=("OC-085", "OC-086", "VT-063"), seen=("C37",))
+def starts_with_an_anonymous_chunk(gateway: Gateway) -> Gateway:
+    """Starts a stream with the findings of a filter, in a chunk without id, object and model."""
+    filtered = {"id": "", "object": "", "created": 0, "model": "", "choices": [], "prompt_filter_results": []}
+    return replace(gateway, preamble=(stream.encode_frame(filtered),))
+
+
 @defect("OC-085")
 def dates_every_chunk_anew(gateway: Gateway) -> Gateway:
     """Counts created up from chunk to chunk."""
