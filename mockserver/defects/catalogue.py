@@ -209,12 +209,6 @@ def lists_whatever_the_provider_has(gateway: Gateway) -> Gateway:
     return replace(gateway, listed_models=_all)
 
 
-@defect(breaks="VT-033", also=("VT-016",))
-def does_not_show_the_flag(gateway: Gateway) -> Gateway:
-    """Lists confidential models without saying that they are."""
-    return showing(gateway, lambda call, row, shown: without(shown, "confidential_compute"))
-
-
 @defect(breaks="VT-036", also=("VT-031", "VT-033", "VT-037"))
 def lists_one_family_only(gateway: Gateway) -> Gateway:
     """Lists the models of one family alone."""

@@ -31,7 +31,7 @@ def rewritten(gateway: Gateway, **members: Any) -> Gateway:
 # --- The envelope ----------------------------------------------------------------------------------------------
 
 
-@defect(breaks="OC-110", also=("VT-070", "VT-071"), seen=("C100",))
+@defect(breaks="OC-110", also=("VT-070",), seen=("C100",))
 def sends_flat_errors(gateway: Gateway) -> Gateway:
     """Sends the error's members without the envelope around them."""
     return reshaped(gateway, lambda call, document: {"object": "error", **document["error"]})
@@ -43,7 +43,7 @@ def sends_errors_as_strings(gateway: Gateway) -> Gateway:
     return reshaped(gateway, lambda call, document: {"error": document["error"]["message"]})
 
 
-@defect(breaks=("VT-070", "OC-110"), seen=("C101",))
+@defect(breaks=("VT-070", "OC-110"), also=("OC-122",), seen=("C101",))
 def validates_in_another_envelope(gateway: Gateway) -> Gateway:
     """Answers invalid parameters in the envelope of its web framework and everything else in its own."""
     honest = gateway.error_body
@@ -60,37 +60,37 @@ def adds_a_request_id_beside_the_error(gateway: Gateway) -> Gateway:
     return reshaped(gateway, lambda call, document: {**document, "request_id": call.request_id})
 
 
-@defect(breaks="OC-110")
+@defect(breaks="OC-110", also=("VT-070", "VT-071", "OC-122"))
 def sends_empty_messages(gateway: Gateway) -> Gateway:
     """Says nothing in the message of an error."""
     return rewritten(gateway, message="")
 
 
-@defect(breaks="OC-110", also=("VT-071",))
+@defect(breaks="OC-110", also=("VT-070", "VT-071"))
 def leaves_out_the_type(gateway: Gateway) -> Gateway:
     """Sends errors whose type is null."""
     return rewritten(gateway, type=None)
 
 
-@defect(breaks="VT-071")
+@defect(breaks="VT-071", also=("OC-110",))
 def tells_the_parameter_in_the_envelope(gateway: Gateway) -> Gateway:
     """Adds OpenAI's param to an envelope that does not have it."""
     return rewritten(gateway, param=None)
 
 
-@defect(breaks="VT-071")
+@defect(breaks="VT-071", also=("OC-110",))
 def sends_the_status_as_text(gateway: Gateway) -> Gateway:
     """Sends error.status as a string."""
     return reshaped(gateway, lambda call, d: {"error": {**d["error"], "status": str(d["error"].get("status"))}})
 
 
-@defect(breaks="VT-071")
+@defect(breaks="VT-071", also=("OC-110",))
 def repeats_a_status_of_400_always(gateway: Gateway) -> Gateway:
     """Says 400 in error.status, whatever the HTTP status is."""
     return reshaped(gateway, lambda call, d: {"error": {**d["error"], "status": 400}})
 
 
-@defect(breaks="VT-071")
+@defect(breaks="VT-071", also=("OC-110",))
 def leaves_out_the_code(gateway: Gateway) -> Gateway:
     """Sends errors without a code."""
     return reshaped(gateway, lambda call, d: {"error": {k: v for k, v in d["error"].items() if k != "code"}})

@@ -69,13 +69,13 @@ def issues_keys_without_the_prefix(gateway: Gateway) -> Gateway:
     return replace(gateway, new_secret=lambda traits, seed, name: "sk-" + honest(traits, seed, name)[-32:])
 
 
-@defect(breaks="VT-077")
+@defect(breaks="VT-077", also=("VT-101",))
 def answers_403_to_an_empty_account(gateway: Gateway) -> Gateway:
     """Refuses an account without balance with 403, as the older page said."""
     return replace(gateway, refuse_insufficient=retold(gateway.refuse_insufficient, status=403))
 
 
-@defect(breaks="VT-077", also=("VT-078",), seen=("C106",))
+@defect(breaks="VT-077", also=("VT-101",), seen=("C106",))
 def calls_an_empty_account_rate_limited(gateway: Gateway) -> Gateway:
     """Refuses an account without balance with 429, so that its owner waits instead of paying."""
     return replace(gateway, refuse_insufficient=retold(gateway.refuse_insufficient, status=429))
@@ -93,13 +93,13 @@ def answers_a_wrong_method_with_404(gateway: Gateway) -> Gateway:
     return replace(gateway, refuse_method=retold(gateway.refuse_method, status=404, code="not_found"))
 
 
-@defect(breaks="OC-116", seen=("C103",))
+@defect(breaks="OC-116", also=("OC-119",), seen=("C103",))
 def fails_on_a_wrong_parameter(gateway: Gateway) -> Gateway:
     """Answers a parameter out of its bounds with 500."""
     return replace(gateway, refuse_parameter=retold(gateway.refuse_parameter, status=500))
 
 
-@defect(breaks="OC-116")
+@defect(breaks="OC-116", also=("OC-029",))
 def fails_on_broken_json(gateway: Gateway) -> Gateway:
     """Answers a body that is not JSON with 500."""
     return replace(gateway, refuse_bad_json=retold(gateway.refuse_bad_json, status=500))
