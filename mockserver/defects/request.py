@@ -127,6 +127,16 @@ def reads_the_last_part_only(gateway: Gateway) -> Gateway:
     return replace(gateway, decode_body=reading_parts(slice(-1, None)))
 
 
+@defect(breaks="OC-141", also=("OC-071",), seen=("C70",))
+def forgets_the_history(gateway: Gateway) -> Gateway:
+    """Shows the model the last message alone."""
+
+    def change(call: Call, body: Json) -> Json:
+        return {**body, "messages": body["messages"][-1:]} if isinstance(body.get("messages"), list) else body
+
+    return replace(gateway, decode_body=reading(change))
+
+
 @defect(breaks="OC-048")
 def refuses_emoji(gateway: Gateway) -> Gateway:
     """Refuses text with characters beyond the basic multilingual plane."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from harness.ask import OMIT, Ask
+from harness.ask import OMIT, PROMPT, Ask
 from harness.exchange import Exchange
 from harness.probe import probe
 
@@ -42,9 +42,19 @@ def seeded(ask: Ask) -> tuple[Exchange, Exchange]:
     )
 
 
+WORDS = "Here is a list of words: " + "apple river stone " * 100
+
+
 @probe(calls=1, prompt_tokens=400, completion_tokens=4)
 def long_prompt(ask: Ask) -> Exchange:
-    return ask.chat("Here is a list of words: " + "apple river stone " * 100 + "Say OK.", max_tokens=4)
+    return ask.chat(WORDS + "Say OK.", max_tokens=4)
+
+
+@probe(calls=1, prompt_tokens=420, completion_tokens=4)
+def long_history(ask: Ask) -> Exchange:
+    """The prompt of `plain` behind a long conversation."""
+    turns = ("user", WORDS), ("assistant", "Thank you."), ("user", PROMPT)
+    return ask.chat(messages=[{"role": role, "content": text} for role, text in turns], max_tokens=4)
 
 
 @probe(calls=2, prompt_tokens=40, completion_tokens=16)

@@ -20,6 +20,12 @@ def test_a_longer_prompt_counts_more(long_prompt, plain):
     assert long > short + 100, f"a prompt of 300 more words counts {long} tokens, a short one {short}"
 
 
+@pytest.mark.requirement("OC-141")
+def test_a_history_counts(long_history, plain):
+    long, short = tokens(long_history, "prompt_tokens"), tokens(plain, "prompt_tokens")
+    assert long > short + 100, f"a prompt behind a history of 300 words counts {long} tokens, without it {short}"
+
+
 @pytest.mark.requirement("OC-142")
 def test_completion_tokens_are_plausible(plain, counted, cut, usage_stream, holds):
     holds(rules.completion_tokens_are_plausible, plain, counted, *cut, usage_stream)
