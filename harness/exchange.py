@@ -138,6 +138,9 @@ class Exchange:
         return self.head_status or 0
 
 
+LARGE = 256 * 1024  # more bytes than this are saved compressed: a check of size limits sends megabytes of white space
+
+
 def to_json(exchange: Exchange) -> dict[str, Any]:
     """A JSON object that `from_json` turns back into the same exchange, byte for byte."""
     return {
@@ -183,6 +186,8 @@ def _pairs(rows: list[list[str]]) -> Headers:
 
 
 def _packed(data: bytes) -> str | dict[str, str]:
+    if len(data) > LARGE:
+        return {"gzip": base64.b64encode(gzip.compress(data, 1, mtime=0)).decode()}
     try:
         return data.decode()
     except UnicodeDecodeError:
@@ -190,7 +195,16 @@ def _packed(data: bytes) -> str | dict[str, str]:
 
 
 def _unpacked(data: str | Mapping[str, str]) -> bytes:
-    return data.encode() if isinstance(data, str) else base64.b64decode(data["base64"])
+    if isinstance(data, str):
+        return data.encode()
+    return _inflated(base64.b64decode(data["gzip"])) if "gzip" in data else base64.b64decode(data["base64"])
+
+
+def _inflated(packed: bytes) -> bytes:
+    try:
+        return _decoded(packed, "gzip")
+    except TargetFault as error:
+        raise ValueError(str(error)) from error
 
 
 def _json_or_none(body: bytes | str) -> Any:

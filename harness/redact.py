@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import base64
+import functools
 import re
 import threading
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 Bytes = bytes  # the redactor has a method of that name
@@ -35,9 +37,7 @@ class Redactor:
 
     def __init__(self, secrets: Iterable[Named] = ()) -> None:
         self._values: dict[str, str] = {}
-        self._pattern: re.Pattern[bytes] | None = None
-        self._needles: tuple[tuple[Bytes, ...], ...] | None = ()  # None: some secret is too odd for the quick look
-        self._names: tuple[str, ...] = ()
+        self._secrets: tuple[Secret, ...] = ()
         self._lock = threading.Lock()
         for secret in secrets:
             self.add(secret.name, secret.reveal())
@@ -50,13 +50,13 @@ class Redactor:
             if value in self._values.values():
                 return
             self._values[name] = value
-            # Longest first: a secret that contains another one is replaced as a whole.
-            ordered = sorted(self._values.items(), key=lambda item: -len(item[1]))
-            self._pattern, self._names = _compiled(ordered), tuple(name for name, _ in ordered)
-            self._needles = _needles([value for _, value in ordered])
+            known = {secret.name: secret for secret in self._secrets}
+            known[name] = Secret(name, value)
+            self._secrets = tuple(known.values())
 
     def bytes(self, data: Bytes) -> Bytes:
-        return self._pattern.sub(self._placeholder, data) if self._pattern and self._may_hold(data) else data
+        spans = self._spans(data)
+        return _within(data, 0, len(data), spans) if spans else data
 
     def text(self, text: str) -> str:
         return self.bytes(text.encode(errors="surrogatepass")).decode(errors="surrogatepass")
@@ -74,56 +74,91 @@ class Redactor:
     def pieces(self, pieces: list[Bytes]) -> list[Bytes]:
         """Consecutive parts of one body, redacted also across their borders; a replacement goes where it began."""
         joined = b"".join(pieces)
-        if self._pattern is None or not self._may_hold(joined) or not self._pattern.search(joined):
+        if not (spans := self._spans(joined)):
             return pieces
         result, start = [], 0
-        spans = [(*match.span(), self._placeholder(match)) for match in self._pattern.finditer(joined)]
         for piece in pieces:
             result.append(_within(joined, start, start + len(piece), spans))
             start += len(piece)
         return result
 
-    def _may_hold(self, data: Bytes) -> bool:
-        """False only when no secret is in the data: a plain search, a hundred times faster than the pattern."""
-        if self._needles is None:
-            return True
-        plain = _ESCAPE.sub(_unescaped, data)
-        texts = (plain, plain.lower(), plain.replace(b"\\/", b"/").translate(_ONE_ALPHABET))
-        return any(needle in text for text, needles in zip(texts, self._needles, strict=False) for needle in needles)
+    def _spans(self, data: Bytes) -> list[_Span]:
+        """Where secrets stand, in order. Secrets that overlap go as one, under the name of the longest."""
+        if not self._secrets:
+            return []
+        texts = looked_through(data)
+        found = [
+            (*match.span(), secret)
+            for secret in self._secrets
+            if secret.may_be_in(texts)
+            for match in secret.pattern.finditer(data)
+        ]
+        joined: list[_Span] = []
+        for first, last, secret in sorted(found, key=lambda span: span[:2]):
+            if joined and first < joined[-1][1]:
+                before, end, other = joined.pop()
+                longest = max(other, secret, key=lambda one: len(one.value))
+                joined.append((before, max(end, last), longest))
+            else:
+                joined.append((first, last, secret))
+        return joined
 
-    def _placeholder(self, match: re.Match[Bytes]) -> Bytes:
-        return b"${" + self._names[(match.lastindex or 1) - 1].encode() + b"}"
+
+_Span = tuple[int, int, "Secret"]
+
+
+@dataclass(frozen=True)
+class Secret:
+    """One secret: its pattern finds every spelling, its needles tell quickly that it is not there."""
+
+    name: str
+    value: str
+
+    @functools.cached_property
+    def pattern(self) -> re.Pattern[bytes]:
+        return re.compile(b"|".join(_forms(self.value)), re.DOTALL)
+
+    @functools.cached_property
+    def needles(self) -> tuple[tuple[bytes, ...], ...] | None:
+        """What to look for as it is, in lower case, and in one base64 alphabet; None where characters are odd."""
+        if not _PLAIN.fullmatch(self.value):
+            return None
+        raw = self.value.encode()
+        coded = (_stable_base64(raw, shift).translate(_ONE_ALPHABET) for shift in range(3))
+        forms = ([raw], [raw.hex().encode()], coded)
+        return tuple(tuple(form[_SWALLOWED:] for form in kind) for kind in forms)
+
+    def may_be_in(self, texts: tuple[bytes, ...]) -> bool:
+        """False only when it is in none of them: a plain search, a hundred times faster than the pattern."""
+        if self.needles is None:
+            return True
+        return any(needle in text for text, needles in zip(texts, self.needles, strict=True) for needle in needles)
+
+    @property
+    def placeholder(self) -> bytes:
+        return b"${" + self.name.encode() + b"}"
+
+
+def looked_through(data: bytes) -> tuple[bytes, ...]:
+    """The data as it is, in lower case, and in one base64 alphabet; its escapes undone in each."""
+    plain = _ESCAPE.sub(_unescaped, data)
+    return plain, plain.lower(), plain.replace(b"\\/", b"/").translate(_ONE_ALPHABET)
 
 
 def _unescaped(match: re.Match[bytes]) -> bytes:
     return bytes([int(match[1] or match[2], 16)])
 
 
-def _needles(values: list[str]) -> tuple[tuple[bytes, ...], ...] | None:
-    """What to look for as it is, in lower case, and in one base64 alphabet; None for secrets with odd characters."""
-    if not all(_PLAIN.fullmatch(value) for value in values):
-        return None
-    raw = [value.encode() for value in values]
-    coded = (_stable_base64(secret, shift).translate(_ONE_ALPHABET) for secret in raw for shift in range(3))
-    forms = (raw, [secret.hex().encode() for secret in raw], coded)
-    return tuple(tuple(form[_SWALLOWED:] for form in kind) for kind in forms)
-
-
-def _within(joined: bytes, start: int, end: int, spans: list[tuple[int, int, bytes]]) -> bytes:
+def _within(joined: bytes, start: int, end: int, spans: list[_Span]) -> bytes:
     kept, at = [], start
-    for first, last, placeholder in spans:
+    for first, last, secret in spans:
         if last <= start or first >= end:
             continue
         kept.append(joined[at : max(first, at)])
         if first >= start:
-            kept.append(placeholder)
+            kept.append(secret.placeholder)
         at = min(last, end)
     return b"".join([*kept, joined[at:end]])
-
-
-def _compiled(secrets: Iterable[tuple[str, str]]) -> re.Pattern[bytes]:
-    groups = [b"(" + b"|".join(_forms(value)) + b")" for _, value in secrets]
-    return re.compile(b"|".join(groups), re.DOTALL)
 
 
 def _forms(value: str) -> list[bytes]:

@@ -52,6 +52,13 @@ def test_an_exchange_survives_the_round_trip(exchange: Exchange) -> None:
     assert from_json(to_json(exchange)) == exchange
 
 
+def test_a_large_body_is_saved_compressed() -> None:
+    padded = an_exchange(request=Request("POST", "http://h/v1", (), b" " * 1_000_000))
+    saved = to_json(padded)
+    assert len(saved["request"]["body"]["gzip"]) < 10_000
+    assert from_json(saved) == padded
+
+
 def test_a_journal_is_read_back(tmp_path: Path) -> None:
     path = tmp_path / "run" / "exchanges.jsonl"
     journal = Journal(path)
