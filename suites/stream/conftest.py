@@ -2,15 +2,32 @@
 
 from __future__ import annotations
 
+import secrets
+from typing import Any
+
 import pytest
 
 from harness.ask import Ask
 from harness.exchange import Exchange
+from harness.model import NotObserved
 from harness.probe import probe
 from suites.conftest import COUNT
 
 ECHO = "🙂🚀🧪🌊 你好世界 Zażółć gęślą jaźń 한국어 ∑∂ 🙂🚀"
 LOGPROBS = {"logprobs": True, "top_logprobs": 2}
+INCLUDE_USAGE = {"include_usage": True}
+
+
+def greet(word: str) -> str:
+    """A prompt that no other call has, so that its upstream call can be found."""
+    return f"Greet {word} in two short sentences."
+
+
+def upstream_call(ask: Ask, mark: int, word: str) -> dict[str, Any]:
+    """The one upstream call since the mark whose messages hold the word."""
+    calls = [call for call in ask.control.calls_since(mark) if word in str(call["body"].get("messages"))]
+    assert len(calls) == 1, f"one streamed request made {len(calls)} upstream calls"
+    return calls[0]
 
 
 @pytest.fixture(scope="session")
@@ -43,7 +60,7 @@ def choice_stream(ask: Ask) -> Exchange:
 @probe(calls=1, prompt_tokens=20, completion_tokens=8)
 def cut_stream(ask: Ask) -> Exchange:
     """A stream that max_tokens cuts."""
-    return ask.chat(COUNT, stream=True, max_tokens=8, temperature=0, stream_options={"include_usage": True})
+    return ask.chat(COUNT, stream=True, max_tokens=8, temperature=0, stream_options=INCLUDE_USAGE)
 
 
 @probe(calls=1, prompt_tokens=20, completion_tokens=128)
@@ -68,10 +85,14 @@ def failed_streams(ask: Ask) -> tuple[Exchange, ...]:
     model = ask.catalogue[-1]["id"]
 
     def fail(kind: str) -> Exchange:
+        mark, word = ask.control.mark(), secrets.token_hex(6)
         ask.control.fault(kind, at=4, model=model)
         try:
-            return ask.chat(model=model, stream=True, max_tokens=32, stream_options={"include_usage": True})
+            stream = ask.chat(greet(word), model=model, stream=True, max_tokens=32, stream_options=INCLUDE_USAGE)
         finally:
             ask.control.clear_faults()
+        if (outcome := upstream_call(ask, mark, word)["outcome"]) not in {"failed", "dropped"}:
+            raise NotObserved(f"the upstream call that was to fail is {outcome}: another call took the fault")
+        return stream
 
     return fail("error_in_stream"), fail("drop_after_chunks")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import secrets
 import time
 from datetime import datetime
 from typing import Any
@@ -14,9 +15,7 @@ from harness.exchange import Exchange
 from harness.judge import framing
 from harness.judge.chat import content
 from harness.model import NotObserved
-from suites.stream.conftest import ECHO, ask_long_stream
-
-GONE = "Count from 1 to 900, separated by spaces, for a reader who leaves."
+from suites.stream.conftest import ECHO, ask_long_stream, upstream_call
 
 
 @pytest.mark.requirement("OC-080", "VT-060")
@@ -104,21 +103,22 @@ def test_stream_is_not_stored(streams, holds):
 @pytest.mark.requirement("OC-100")
 @pytest.mark.cost(calls=1, completion_tokens=600)
 def test_client_that_leaves_stops_the_work(ask: Ask):
-    mark = ask.control.mark()
-    left = ask.chat(GONE, stream=True, max_tokens=600, abort_after=3)
-    deadline = time.monotonic() + 3
-    while (outcome := (call := _abandoned(ask, mark))["outcome"]) == "running" and time.monotonic() < deadline:
-        time.sleep(0.02)
+    mark, word = ask.control.mark(), secrets.token_hex(6)
+    prompt = f"Count from 1 to 900, separated by spaces, for {word}."
+    left = ask.chat(prompt, stream=True, max_tokens=600, abort_after=3)
+    call = _ended(ask, mark, word, within_s=3)
+    outcome = call["outcome"]
     if outcome == "completed" and _worked_s(call) * 1e9 <= left.end_ns + 100e6:
         raise NotObserved("the whole answer was generated before the client could leave")
     assert outcome not in {"running", "completed"}, f"the client left after 3 events, and the work is {outcome}"
 
 
-def _abandoned(ask: Ask, mark: int) -> dict[str, Any]:
-    """The upstream call of the reader who leaves."""
-    own = [call for call in ask.control.calls_since(mark) if GONE in str(call["body"])]
-    assert own, "a stream that was answered made no upstream call"
-    return own[-1]
+def _ended(ask: Ask, mark: int, word: str, *, within_s: float) -> dict[str, Any]:
+    """The upstream call once it is over, or as it is when the time is up."""
+    deadline = time.monotonic() + within_s
+    while (call := upstream_call(ask, mark, word))["outcome"] == "running" and time.monotonic() < deadline:
+        time.sleep(0.02)
+    return call
 
 
 def _worked_s(call: dict[str, Any]) -> float:

@@ -8,9 +8,11 @@ from typing import Any
 import pytest
 
 from harness.ask import Ask
+from harness.exchange import Exchange
 from harness.judge import chunks
 from harness.judge.chat import stream_errors, token_count, usage
 from harness.model import NotObserved
+from suites.stream.conftest import greet, upstream_call
 
 
 @pytest.mark.requirement("OC-092")
@@ -67,11 +69,9 @@ def test_upstream_usage_is_the_one_reported(ask: Ask):
     assert told == reported, f"the stream reports {told} tokens, the upstream reported {reported}"
 
 
-def _with_upstream_call(ask: Ask, **members: Any) -> tuple[Any, dict[str, Any]]:
-    """A stream, and the call it made upstream, found by a word no other prompt has."""
+def _with_upstream_call(ask: Ask, **members: Any) -> tuple[Exchange, dict[str, Any]]:
+    """A stream, and the call it made upstream."""
     mark, word = ask.control.mark(), secrets.token_hex(6)
-    stream = ask.chat(f"Say hello to {word}.", stream=True, max_tokens=4, **members)
+    stream = ask.chat(greet(word), stream=True, max_tokens=4, **members)
     assert stream.status == 200, f"the stream was answered {stream.status}"
-    calls = [call for call in ask.control.calls_since(mark) if word in str(call["body"].get("messages"))]
-    assert len(calls) == 1, f"one streamed request made {len(calls)} upstream calls"
-    return stream, calls[0]
+    return stream, upstream_call(ask, mark, word)
