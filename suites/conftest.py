@@ -109,9 +109,13 @@ def denied(ask: Ask) -> tuple[Exchange, ...]:
 
 
 @pytest.fixture(scope="session")
-def spare(ask: Ask) -> str:
-    """A listed model that no other check depends on."""
-    found = next((row["id"] for row in reversed(ask.catalogue) if row["id"] != ask.default_model), None)
-    if found is None:
-        raise NotObserved("the catalogue has one model only")
-    return str(found)
+def spares(ask: Ask) -> Callable[[int], str]:
+    """Listed models other than the default one. Files may run at the same time, so each takes another number."""
+    found = [str(row["id"]) for row in reversed(ask.catalogue) if row["id"] != ask.default_model]
+
+    def pick(number: int) -> str:
+        if not found:
+            raise NotObserved("the catalogue has one model only")
+        return found[number % len(found)]
+
+    return pick

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Final
@@ -93,6 +94,17 @@ class Purse:
             raise NotObserved("the target offers no control API")
         return [call for call in self._ask.control.calls_since(self._mark) if call.get("account") == self.key.account]
 
+    @contextlib.contextmanager
+    def failing(self, kind: str, model: str, *, at: int | None = None) -> Iterator[None]:
+        """The provider of a model fails once inside; a fault that no call of ours met is taken back."""
+        known = len(self.upstream_calls())
+        self._ask.control.fault(kind, at=at, model=model)
+        try:
+            yield
+        finally:
+            if len(self.upstream_calls()) == known:
+                self._ask.control.clear_faults()
+
     def _drained_to(self, expected: Decimal) -> Decimal:
         """The balance as soon as it is what is expected, or what it is when the time to drain is over."""
         end = time.monotonic() + self._drain_s
@@ -107,11 +119,14 @@ def open_account(ask: Ask, usd: Decimal | str = PURSE_USD) -> Purse:
     return Purse(ask, key, lambda: ask.control.account(key.account).balance_usd, _drain_s(ask))
 
 
+def main_purse(ask: Ask) -> Purse:
+    """The main account, as the target's own balance source shows it. Raises NotObserved without one."""
+    return Purse(ask, "main", ask.balance.read, _drain_s(ask))
+
+
 def open_purse(ask: Ask) -> Purse:
     """A new account; the main one where there is no control. Raises NotObserved without either."""
-    if "control" in ask.target.capabilities():
-        return open_account(ask)
-    return Purse(ask, "main", ask.balance.read, _drain_s(ask))
+    return open_account(ask) if "control" in ask.target.capabilities() else main_purse(ask)
 
 
 def _drain_s(ask: Ask) -> float:

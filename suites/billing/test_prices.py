@@ -50,8 +50,8 @@ def test_a_retrieved_model_has_the_listed_price(ask, contract, catalogue):
 
 @pytest.mark.requirement("VT-092")
 @pytest.mark.cost(calls=7, prompt_tokens=60, completion_tokens=48)
-def test_a_new_price_is_listed_and_charged(ask, contract, spare):
-    purse = open_account(ask)
+def test_a_new_price_is_listed_and_charged(ask, contract, spares):
+    purse, spare = open_account(ask), spares(3)
     old = purse.spend(model=spare)
     with ask.control.priced(spare, **NEW):
         listed, new = purse.listed(spare), purse.spend(model=spare)
@@ -64,8 +64,8 @@ def test_a_new_price_is_listed_and_charged(ask, contract, spare):
 
 @pytest.mark.requirement("VT-092")
 @pytest.mark.cost(calls=2, prompt_tokens=20, completion_tokens=256)
-def test_a_new_price_does_not_reach_back(ask, spare):
-    purse = open_account(ask)
+def test_a_new_price_does_not_reach_back(ask, spares):
+    purse, spare = open_account(ask), spares(3)
     prices = next(row for row in ask.control.models() if row["id"] == spare)["upstream_price"]
     dearer = {kind: str(3 * Decimal(usd)) for kind, usd in prices.items()}
     try:

@@ -80,14 +80,14 @@ def test_leaving_a_stream_does_not_make_it_free(purse):
 
 @pytest.mark.requirement("VT-095")
 @pytest.mark.cost(calls=4, prompt_tokens=60, completion_tokens=1200)
-def test_a_missing_usage_is_billed_by_bytes(ask, spare):
+def test_a_missing_usage_is_billed_by_bytes(ask, spares):
     purse = open_account(ask)
     short, long, brief = (
-        without_usage(ask, purse, model=spare, prompt=prompt, max_tokens=bound)
+        without_usage(purse, spares(4), prompt=prompt, max_tokens=bound)
         for prompt, bound in ((LONG, 16), (LONG, 96), ("Repeat exactly: yes", 1024))
     )
     assert short.charged > 0, "a stream without usage was free"
-    more = delivered_bytes(long.exchange) - delivered_bytes(short.exchange)
+    more = more_content(short, long)
     share = (long.charged - short.charged) * PER_MILLION / long.price.completion  # in tokens
     assert 0 < share <= more, f"{more} bytes more of content were charged as {share:.1f} tokens more"
     most = brief.price.cost(OVERHEAD + len("Repeat exactly: yes"), delivered_bytes(brief.exchange))
@@ -97,22 +97,19 @@ def test_a_missing_usage_is_billed_by_bytes(ask, spare):
         raise Tolerated(f"{more} bytes more are charged as {share:.1f} tokens, not one for every four bytes")
 
 
-def without_usage(ask, purse, *, model, prompt, max_tokens):
+def without_usage(purse, model, *, prompt, max_tokens):
     """A stream whose provider never says how many tokens it was."""
-    ask.control.fault("omit_usage", model=model)
-    try:
+    with purse.failing("omit_usage", model):
         return purse.spend(prompt, model=model, stream=True, max_tokens=max_tokens, temperature=0)
-    finally:
-        ask.control.clear_faults()
 
 
 @pytest.mark.requirement("VT-098")
 @pytest.mark.cost(calls=4, prompt_tokens=40, completion_tokens=1024)
-def test_a_dropped_stream_is_billed_as_delivered(ask, spare):
+def test_a_dropped_stream_is_billed_as_delivered(ask, spares):
     purse = open_account(ask)
-    early, late = (dropped(ask, purse, spare, after) for after in (4, 40))
+    early, late = (dropped(purse, spares(4), after) for after in (4, 40))
     assert early.charged > 0, "a stream that its provider dropped was free"
-    more = delivered_bytes(late.exchange) - delivered_bytes(early.exchange)
+    more = more_content(early, late)
     share = (late.charged - early.charged) * PER_MILLION / late.price.completion  # in tokens
     assert 0 < share <= more, f"{more} bytes more were delivered, and {share:.1f} tokens more were charged"
     most = late.price.cost(OVERHEAD + len(LONG), delivered_bytes(late.exchange))
@@ -121,32 +118,26 @@ def test_a_dropped_stream_is_billed_as_delivered(ask, spare):
 
 @pytest.mark.requirement("VT-098")
 @pytest.mark.cost(calls=4, prompt_tokens=40, completion_tokens=32)
-def test_a_provider_that_never_answers_costs_nothing(ask, spare):
+def test_a_provider_that_never_answers_costs_nothing(ask, spares):
     purse = open_account(ask)
     before = purse.read()
-    answers = [failed(ask, purse, spare, **members) for members in ({}, {"stream": True})]
+    answers = [failed(ask, purse, spares(4), **members) for members in ({}, {"stream": True})]
     if served := [answer.status for answer in answers if answer.status < 500]:
         raise NotObserved(f"the provider failed, and the call was answered with {served[0]}")
     charged = before - purse.settled()
     assert charged == 0, f"a provider failed before its first byte, and {charged:f} USD were charged"
 
 
-def dropped(ask, purse, model, after):
+def dropped(purse, model, after):
     """A long stream whose provider goes away after so many chunks."""
-    ask.control.fault("drop_after_chunks", at=after, model=model)
-    try:
+    with purse.failing("drop_after_chunks", model, at=after):
         return purse.spend(LONG, model=model, stream=True, max_tokens=512, temperature=0)
-    finally:
-        ask.control.clear_faults()
 
 
 def failed(ask, purse, model, **members):
     """The answer to a call whose provider fails at once."""
-    ask.control.fault("fail_before_first_byte", model=model)
-    try:
+    with purse.failing("fail_before_first_byte", model):
         return ask.chat(model=model, key=purse.key, **members)
-    finally:
-        ask.control.clear_faults()
 
 
 def input_cost(bill):
@@ -155,3 +146,11 @@ def input_cost(bill):
     if tokens is None:
         raise NotObserved("the answer reports no usage")
     return bill.price.cost(tokens, 0)
+
+
+def more_content(less, more):
+    """How many bytes of content one stream delivered more than the other."""
+    found = delivered_bytes(more.exchange) - delivered_bytes(less.exchange)
+    if found <= 0:
+        raise NotObserved("the longer stream delivered no more content than the shorter one")
+    return found

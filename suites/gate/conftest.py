@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,8 +26,8 @@ class Flip:
 
 
 @probe(calls=5, prompt_tokens=100, completion_tokens=2)
-def flip(ask: Ask, spare: str) -> Flip:
-    purse = open_account(ask)
+def flip(ask: Ask, spares: Callable[[int], str]) -> Flip:
+    purse, spare = open_account(ask), spares(1)
 
     def call(**members: Any) -> Exchange:
         return ask.chat(model=spare, max_tokens=1, key=purse.key, **members)

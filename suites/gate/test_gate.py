@@ -43,15 +43,12 @@ def test_the_provider_is_asked_for_the_same_model(ask):
 
 @pytest.mark.requirement("VT-003")
 @pytest.mark.cost(calls=1, prompt_tokens=20, completion_tokens=1)
-def test_a_failing_model_is_not_replaced_by_another(ask, spare):
-    purse = open_account(ask)
-    ask.control.fault("fail_before_first_byte", model=spare)
-    try:
-        ask.chat(model=spare, max_tokens=1, key=purse.key)
-    finally:
-        ask.control.clear_faults()
-    others = {str(call["model"]) for call in purse.upstream_calls()} - {spare}
-    assert not others, f"the provider of {spare} failed, and the prompt went to {others}"
+def test_a_failing_model_is_not_replaced_by_another(ask, spares):
+    purse, model = open_account(ask), spares(2)
+    with purse.failing("fail_before_first_byte", model):
+        ask.chat(model=model, max_tokens=1, key=purse.key)
+    others = {str(call["model"]) for call in purse.upstream_calls()} - {model}
+    assert not others, f"the provider of {model} failed, and the prompt went to {others}"
 
 
 @pytest.mark.requirement("VT-010")
