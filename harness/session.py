@@ -119,7 +119,7 @@ class Session:
         """What a worker of a distributed run hands over when it is done."""
         return {
             "reports": [report.to_json() for report in self.reports],
-            "gaps": self.gaps,
+            "gaps": {i: [str(outcome), reason] for i, (outcome, reason) in self.gaps.items()},
             "selected": sorted(self.selected),
             "figures": self.figures,
             "usd": str(self.budget.spent),
@@ -129,7 +129,7 @@ class Session:
     def from_worker(self, output: Mapping[str, Any]) -> None:
         """Take in what a worker handed over."""
         self.reports += [CheckReport.from_json(row) for row in output["reports"]]
-        self.gaps.update(output["gaps"])
+        self.gaps.update({i: (Outcome(outcome), reason) for i, (outcome, reason) in output["gaps"].items()})
         self.selected.update(output["selected"])
         self.figures.update(output["figures"])
         self.budget.absorb(Decimal(output["usd"]), output["calls"])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from harness.ask import Ask
@@ -23,7 +25,7 @@ def odd(ask: Ask) -> tuple[Exchange, ...]:
 @probe(calls=4)
 def refused_streams(ask: Ask) -> tuple[Exchange, ...]:
     """Invalid requests that ask for a stream."""
-    wrong = ({"temperature": 2.1}, {"max_tokens": 0}, {"top_p": 1.1}, {"messages": []})
+    wrong: tuple[dict[str, Any], ...] = ({"temperature": 2.1}, {"max_tokens": 0}, {"top_p": 1.1}, {"messages": []})
     return tuple(ask.chat(stream=True, **members) for members in wrong)
 
 

@@ -11,6 +11,7 @@ from harness.exchange import Exchange
 from harness.judge import errors, limits
 from harness.model import NotObserved
 from harness.probe import probe
+from specs import Contract
 
 SMALL = 3  # requests a minute of the key that is used up
 SLACK = 10  # other calls of the run may use the same key
@@ -27,6 +28,13 @@ def used_up(ask: Ask) -> tuple[Exchange, ...]:
 def counted_key(ask, target):
     """A key that nobody else uses, or the main one."""
     return ask.control.issue_key() if "control" in target.capabilities() else "main"
+
+
+def remaining(answer: Exchange, contract: Contract) -> int:
+    """What an answer says remains of its key's limit."""
+    stated = limits.number(answer, contract, "remaining")
+    assert stated is not None, "an answer does not state what remains of the limit"
+    return stated
 
 
 @pytest.mark.requirement("VT-111")
@@ -52,7 +60,7 @@ def test_the_reset_is_at_most_a_minute_ahead(ask, contract):
 @pytest.mark.cost(calls=3)
 def test_the_remainder_falls_with_each_request(ask, contract, counted_key):
     answers = [ask.models(key=counted_key) for _ in range(3)]
-    left = [limits.number(answer, contract, "remaining") for answer in answers]
+    left = [remaining(answer, contract) for answer in answers]
     again = limits.number(answers[0], contract, "reset") != limits.number(answers[-1], contract, "reset")
     assert again or left[0] > left[1] > left[2], f"three requests of one key left {left}"
 
@@ -63,8 +71,7 @@ def test_keys_are_counted_apart(ask, contract):
     busy, idle = ask.control.issue_key(), ask.control.issue_key()
     for _ in range(3):
         used = ask.models(key=busy)
-    fresh = limits.number(ask.models(key=idle), contract, "remaining")
-    left = limits.number(used, contract, "remaining")
+    fresh, left = remaining(ask.models(key=idle), contract), remaining(used, contract)
     assert fresh > left, f"a key that was used once has {fresh} left, one that was used three times {left}"
 
 
