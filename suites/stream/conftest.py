@@ -18,9 +18,9 @@ LOGPROBS = {"logprobs": True, "top_logprobs": 2}
 INCLUDE_USAGE = {"include_usage": True}
 
 
-def greet(word: str) -> str:
+def count_for(word: str, last: int = 20) -> str:
     """A prompt that no other call has, so that its upstream call can be found."""
-    return f"Greet {word} in two short sentences."
+    return f"Count from 1 to {last}, separated by spaces, for {word}."
 
 
 def upstream_call(ask: Ask, mark: int, word: str) -> dict[str, Any]:
@@ -88,7 +88,7 @@ def failed_streams(ask: Ask) -> tuple[Exchange, ...]:
         mark, word = ask.control.mark(), secrets.token_hex(6)
         ask.control.fault(kind, at=4, model=model)
         try:
-            stream = ask.chat(greet(word), model=model, stream=True, max_tokens=32, stream_options=INCLUDE_USAGE)
+            stream = ask.chat(count_for(word), model=model, stream=True, max_tokens=32, stream_options=INCLUDE_USAGE)
         finally:
             ask.control.clear_faults()
         if (outcome := upstream_call(ask, mark, word)["outcome"]) not in {"failed", "dropped"}:

@@ -15,7 +15,7 @@ from harness.exchange import Exchange
 from harness.judge import framing
 from harness.judge.chat import content
 from harness.model import NotObserved
-from suites.stream.conftest import ECHO, ask_long_stream, upstream_call
+from suites.stream.conftest import ECHO, ask_long_stream, count_for, upstream_call
 
 
 @pytest.mark.requirement("OC-080", "VT-060")
@@ -104,8 +104,7 @@ def test_stream_is_not_stored(streams, holds):
 @pytest.mark.cost(calls=1, completion_tokens=600)
 def test_client_that_leaves_stops_the_work(ask: Ask):
     mark, word = ask.control.mark(), secrets.token_hex(6)
-    prompt = f"Count from 1 to 900, separated by spaces, for {word}."
-    left = ask.chat(prompt, stream=True, max_tokens=600, abort_after=3)
+    left = ask.chat(count_for(word, 900), stream=True, max_tokens=600, abort_after=3)
     call = _ended(ask, mark, word, within_s=3)
     outcome = call["outcome"]
     if outcome == "completed" and _worked_s(call) * 1e9 <= left.end_ns + 100e6:

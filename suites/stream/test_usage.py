@@ -12,7 +12,7 @@ from harness.exchange import Exchange
 from harness.judge import chunks
 from harness.judge.chat import stream_errors, token_count, usage
 from harness.model import NotObserved
-from suites.stream.conftest import greet, upstream_call
+from suites.stream.conftest import count_for, upstream_call
 
 
 @pytest.mark.requirement("OC-092")
@@ -72,6 +72,6 @@ def test_upstream_usage_is_the_one_reported(ask: Ask):
 def _with_upstream_call(ask: Ask, **members: Any) -> tuple[Exchange, dict[str, Any]]:
     """A stream, and the call it made upstream."""
     mark, word = ask.control.mark(), secrets.token_hex(6)
-    stream = ask.chat(greet(word), stream=True, max_tokens=4, **members)
+    stream = ask.chat(count_for(word), stream=True, max_tokens=4, **members)
     assert stream.status == 200, f"the stream was answered {stream.status}"
     return stream, upstream_call(ask, mark, word)
