@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from mockserver.call import Call
 
 ROLES = frozenset({"system", "developer", "user", "assistant", "tool"})
-_NAME = re.compile(r"[A-Za-z0-9_.-]{1,64}")
+_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 
 def _refuse(call: Call, param: str, expected: str) -> NoReturn:
@@ -42,6 +42,11 @@ def _flag(call: Call, param: str, value: Any) -> None:
         _refuse(call, param, "true or false")
 
 
+def _optional(call: Call, param: str, value: Any, kind: type, expected: str) -> None:
+    if value is not None and not isinstance(value, kind):
+        _refuse(call, param, expected)
+
+
 def model(call: Call, value: Any) -> None:
     if not isinstance(value, str) or not value:
         _refuse(call, "model", "a non-empty string")
@@ -64,8 +69,8 @@ def message(call: Call, at: str, entry: Any) -> None:
         _refuse(call, f"{at}.tool_call_id", "a string")
     if role == "assistant" and entry.get("tool_calls") is not None:
         _tool_calls(call, f"{at}.tool_calls", entry["tool_calls"])
-    if entry.get("name") is not None and not isinstance(entry["name"], str):
-        _refuse(call, f"{at}.name", "a string")
+    _optional(call, f"{at}.name", entry.get("name"), str, "a string")
+    _optional(call, f"{at}.refusal", entry.get("refusal"), str, "a string")
     call.gateway.check_content(call, f"{at}.content", entry)
 
 
@@ -92,10 +97,11 @@ def _tool_calls(call: Call, at: str, value: Any) -> None:
     if not isinstance(value, list) or not value:
         _refuse(call, at, "a non-empty array")
     for n, entry in enumerate(value):
-        function = entry.get("function") if isinstance(entry, dict) else None
-        if not isinstance(function, dict) or not isinstance(entry.get("id"), str):
+        function = entry.get("function") if isinstance(entry, dict) and entry.get("type") == "function" else None
+        if not isinstance(function, dict) or not isinstance(entry.get("id"), str) or not entry["id"]:
             _refuse(call, f"{at}[{n}]", "an object with id, type and function")
-        elif not isinstance(function.get("name"), str) or not isinstance(function.get("arguments"), str):
+        name, arguments = function.get("name"), function.get("arguments")
+        if not isinstance(name, str) or not name or not isinstance(arguments, str):
             _refuse(call, f"{at}[{n}].function", "a name and arguments as strings")
 
 
@@ -179,11 +185,13 @@ def response_format(call: Call, value: Any) -> None:
         _refuse(call, "response_format", "an object of type text, json_object or json_schema")
     if kind != "json_schema":
         return
-    wanted = value.get("json_schema")
-    if not isinstance(wanted, dict) or not isinstance(wanted.get("name"), str) or not wanted["name"]:
-        _refuse(call, "response_format.json_schema", "an object with name and schema")
+    wanted, at = value.get("json_schema"), "response_format.json_schema"
+    if not isinstance(wanted, dict) or not isinstance(wanted.get("name"), str) or not _NAME.fullmatch(wanted["name"]):
+        _refuse(call, at, "an object with schema, and a name of 1 to 64 letters, digits, dashes or underscores")
     if not isinstance(wanted.get("schema", {}), dict):
-        _refuse(call, "response_format.json_schema.schema", "a JSON Schema object")
+        _refuse(call, f"{at}.schema", "a JSON Schema object")
+    _optional(call, f"{at}.description", wanted.get("description"), str, "a string")
+    _optional(call, f"{at}.strict", wanted.get("strict"), bool, "true or false")
 
 
 def tools(call: Call, value: Any) -> None:
@@ -193,10 +201,12 @@ def tools(call: Call, value: Any) -> None:
         function = tool.get("function") if isinstance(tool, dict) and tool.get("type") == "function" else None
         if not isinstance(function, dict):
             _refuse(call, f"tools[{at}]", "an object of type function")
-        elif not isinstance(function.get("name"), str) or not _NAME.fullmatch(function["name"]):
-            _refuse(call, f"tools[{at}].function.name", "1 to 64 letters, digits, dots, dashes or underscores")
-        elif not isinstance(function.get("parameters") or {}, dict):
-            _refuse(call, f"tools[{at}].function.parameters", "a JSON Schema object")
+        where = f"tools[{at}].function"
+        if not isinstance(function.get("name"), str) or not _NAME.fullmatch(function["name"]):
+            _refuse(call, f"{where}.name", "1 to 64 letters, digits, dashes or underscores")
+        _optional(call, f"{where}.description", function.get("description"), str, "a string")
+        _optional(call, f"{where}.parameters", function.get("parameters"), dict, "a JSON Schema object")
+        _optional(call, f"{where}.strict", function.get("strict"), bool, "true or false")
 
 
 def tool_choice(call: Call, value: Any) -> None:

@@ -12,7 +12,7 @@ from harness.probe import probe
 from harness.session import Session
 
 
-@probe(calls=400, prompt_tokens=12_000, completion_tokens=200)
+@probe(calls=700, prompt_tokens=6_000, completion_tokens=800)
 def explored(ask, assay_session: Session) -> Exploration:
     options = assay_session.options
     effort = EFFORTS[options.profile]
@@ -26,6 +26,7 @@ def explored(ask, assay_session: Session) -> Exploration:
 @pytest.fixture(scope="session")
 def nothing_found(explored: Exploration):
     """Whether the exploration found nothing against a requirement."""
+
     def check(requirement: str) -> None:
         if findings := explored.findings.get(requirement):
             raise Nonconformity(findings)
