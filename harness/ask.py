@@ -22,6 +22,7 @@ from harness.target import Target
 from harness.wire import Client
 from specs import Contract
 
+CATALOGUE_TRIES = 3  # a target that cannot list its models is not asked again for every check
 PROMPT = "Say hello in one short sentence."
 
 
@@ -44,7 +45,9 @@ class Ask:
         self.probe = "assay"
         self.seen: list[Exchange] = []
         self._lock = threading.RLock()
-        client.budget.price_of = self.price
+        self._priceless = False  # the catalogue was asked for prices in vain: requests are priced by the assumption
+        self._unlisted: list[str] = []  # why the catalogue could not be read, a line a try
+        client.budget.price_of, client.budget.context_of = self.price, self.context
 
     def chat(
         self,
@@ -115,21 +118,15 @@ class Ask:
 
     @functools.cached_property
     def catalogue(self) -> list[dict[str, Any]]:
-        """The rows of GET /models, asked for once. Raises NotObserved when there is none."""
+        """The rows of GET /models, asked for until it is answered once. Raises TargetFault, NotObserved."""
         with self._lock, self.asking("catalogue"):
-            found = self.models()
-        if found.status != 200:
-            raise TargetFault(f"GET /models answered {found.status}", found.id)
-        document = found.json
-        rows = document.get("data") if isinstance(document, dict) else None
-        usable = (
-            [row for row in rows if isinstance(row, dict) and isinstance(row.get("id"), str)]
-            if isinstance(rows, list)
-            else []
-        )
-        if not usable:
-            raise NotObserved("the catalogue has no models")
-        return usable
+            if len(self._unlisted) == CATALOGUE_TRIES:
+                raise TargetFault(self._unlisted[-1])
+            try:
+                return _usable(self.models())
+            except TargetFault as fault:
+                self._unlisted.append(f"no catalogue to choose a model from, name one under [model] default: {fault}")
+                raise TargetFault(self._unlisted[-1], fault.exchange) from fault
 
     @functools.cached_property
     def default_model(self) -> str:
@@ -153,14 +150,37 @@ class Ask:
             return None
 
     def price(self, model: str) -> Price | None:
-        """USD per million prompt and completion tokens as the catalogue lists them; None when it does not."""
-        if self.contract.trait("catalogue.price", None) is None:
-            return None
+        """USD per million prompt and completion tokens as the catalogue lists them; of an unlisted model the dearest.
+
+        None when the catalogue lists no price.
+        """
+        own, others = self._rows_for(model)
+        prices = [price for row in own or others if (price := self._listed(row)) is not None]
+        return (max(p for p, _ in prices), max(c for _, c in prices)) if prices else None
+
+    def context(self, model: str) -> int | None:
+        """Tokens that the model's context holds as the catalogue lists it; of an unlisted model the longest."""
+        place = self.contract.trait("catalogue.context", None)
+        own, others = self._rows_for(model)
+        found = [pointed(row, place) for row in own or others] if place is not None else []
+        lengths = [value for value in found if isinstance(value, int) and not isinstance(value, bool) and value > 0]
+        return max(lengths, default=None) if len(lengths) == len(found) else None
+
+    def _rows_for(self, model: str) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+        """The model's own rows of the catalogue, and all rows; both empty when the target lists none."""
+        return [row for row in self._listing if row["id"] == model], self._listing
+
+    @property
+    def _listing(self) -> list[dict[str, Any]]:
+        """The catalogue as far as it is known or prices need it; empty when the target has none."""
+        known: list[dict[str, Any]] = self.__dict__.get("catalogue", [])
+        if known or self._priceless or self.contract.trait("catalogue.price", None) is None:
+            return known
         try:
-            row = next((row for row in self.catalogue if row["id"] == model), None)
+            return self.catalogue
         except (TargetFault, NotObserved):
-            return None
-        return self._listed(row) if row is not None else None
+            self._priceless = True
+            return []
 
     @functools.cached_property
     def control(self) -> Control:
@@ -246,6 +266,19 @@ class Ask:
             if isinstance(value, bool) or not isinstance(value, int | Decimal) or value < 0:
                 return None
         return Decimal(prompt), Decimal(completion)
+
+
+def _usable(found: Exchange) -> list[dict[str, Any]]:
+    if found.status != 200:
+        raise TargetFault(f"GET /models answered {found.status}", found.id)
+    if found.fault is not None:
+        raise TargetFault(f"GET /models: {found.fault.message}", found.id)
+    document = found.json
+    rows = document.get("data") if isinstance(document, dict) else None
+    listed = rows if isinstance(rows, list) else []
+    if not (usable := [row for row in listed if isinstance(row, dict) and isinstance(row.get("id"), str)]):
+        raise NotObserved("the catalogue has no models")
+    return usable
 
 
 def wrong_key(contract: Contract) -> str:

@@ -39,8 +39,9 @@ class Budget:
         price_of: Callable[[str], Price | None] = lambda _model: None,
         assumed: Decimal = Decimal(20),
         default_max_tokens: int | None = None,
+        context_of: Callable[[str], int | None] = lambda _model: None,
     ) -> None:
-        self.cap, self.price_of, self.assumed = cap, price_of, assumed
+        self.cap, self.price_of, self.context_of, self.assumed = cap, price_of, context_of, assumed
         self.default_max_tokens = default_max_tokens or DEFAULT_MAX_TOKENS
         self.spent = Decimal(0)  # settled, USD
         self.reserved = Decimal(0)
@@ -106,16 +107,21 @@ class Budget:
         return *listed, f"the catalogue's price of {model}"
 
     def bound(self, body: bytes) -> tuple[Price, Decimal]:
-        """Price and upper bound of one request: a token for three bytes of body, and all completion tokens allowed."""
+        """Price and upper bound of one request: a token for three bytes of body, and all completion tokens allowed.
+
+        Neither can be more than the model's context holds, however large the body is.
+        """
         if not body:
             return (Decimal(0), Decimal(0)), Decimal(0)
         asked = _object(body)
-        model = asked.get("model")
-        price = (self.price_of(model) if isinstance(model, str) else None) or (self.assumed, self.assumed)
+        model = asked["model"] if isinstance(asked.get("model"), str) else ""
+        price = self.price_of(model) or (self.assumed, self.assumed)
         given = (_count(asked.get(name)) for name in ("max_completion_tokens", "max_tokens"))
         limit = next((tokens for tokens in given if tokens), self.default_max_tokens)
-        completion = min(limit, CEILING) * min(_count(asked.get("n")) or 1, 128)
-        return price, _usd(price, -(-_size(asked, body) // 3) + 16, completion)
+        prompt, context = -(-_size(asked, body) // 3) + 16, self.context_of(model)
+        if context is not None:
+            prompt, limit = min(prompt, context), min(limit, context)
+        return price, _usd(price, prompt, min(limit, CEILING) * min(_count(asked.get("n")) or 1, 128))
 
 
 def _cost(reservation: Reservation, exchange: Exchange) -> Decimal:

@@ -27,7 +27,7 @@ from harness.sse import Event, Parser
 from harness.target import Target
 
 KEEPALIVE_S = 4.0  # servers drop idle connections after 5 s or more; a stale one would look like a fault of the target
-DOWN_AFTER = 3  # failed connections in a row
+DOWN_AFTER = {"connect": 3, "answer": 6}  # as many failures in a row: connections, or answers at all
 _AS_GIVEN = "".join(map(chr, range(0x21, 0x7F)))  # checks send odd paths on purpose
 
 
@@ -74,7 +74,7 @@ class Client:
             keepalive_expiry=KEEPALIVE_S,
             network_backend=TimedBackend(),
         )
-        self._unreachable: list[Fault] = []  # consecutive connections that failed
+        self._failed: list[Fault] = []  # exchanges in a row that had no answer or found no end in time
         self.closing = contextlib.ExitStack()  # what else is to be closed with this client
         self.closing.callback(self._pool.close)
 
@@ -92,9 +92,10 @@ class Client:
     ) -> Exchange:
         """One request and whatever came back, redacted and recorded; a failure of the target is its `fault`.
 
-        Raises BudgetExceeded before anything is sent, ValueError for a request that HTTP/1.1 cannot carry, and what
-        `during` raised, after the exchange was recorded.
+        Raises BudgetExceeded, or TargetFault when the target is down, before anything is sent; ValueError for a
+        request that HTTP/1.1 cannot carry; and what `during` raised, after the exchange was recorded.
         """
+        self.refuse_when_down()
         meant = {**(intent or {}), **({} if abort_after is None else {"abort_after": abort_after})}
         request = Request(method, url, _with_defaults(url, headers, content), content)
         reservation = self.budget.reserve(content if method == "POST" else b"")
@@ -121,19 +122,28 @@ class Client:
         )
         kept = self.journal.append(examined(found, self.target.limits))
         self.budget.settle(reservation, kept)
-        self._note(kept.fault)
+        self._note(kept)
         if answer.raised is not None:
             raise answer.raised
         return kept
 
     def refuse_when_down(self) -> None:
-        """Raises TargetFault after several connections in a row failed: the rest of a run need not wait for more."""
-        if len(self._unreachable) >= DOWN_AFTER:
-            last = self._unreachable[-1].message
-            raise TargetFault(f"{self.target.base_url} is down: {DOWN_AFTER} connections in a row failed ({last})")
+        """Raises TargetFault after several failures in a row: the rest of a run need not wait for more of them."""
+        for limit, failed, what in (
+            (DOWN_AFTER["connect"], [f for f in self._failed if f.kind in {"connect", "tls"}], "connections"),
+            (DOWN_AFTER["answer"], self._failed, "requests"),
+        ):
+            if len(failed) >= limit:
+                raise TargetFault(
+                    f"{self.target.base_url} is down: {len(failed)} {what} in a row failed ({failed[-1].message}); "
+                    "look whether it serves this URL, and run again"
+                )
 
-    def _note(self, fault: Fault | None) -> None:
-        self._unreachable = [*self._unreachable, fault] if fault and fault.kind in {"connect", "tls"} else []
+    def _note(self, exchange: Exchange) -> None:
+        """Count failures in a row. An answer that is wrong or cut off is an answer: it ends the row."""
+        fault = exchange.fault
+        lost = fault is not None and fault.kind != "aborted" and (exchange.head_status is None or _late(fault))
+        self._failed = [*self._failed, fault] if fault is not None and lost else []
 
     def close(self) -> None:
         self.closing.close()
@@ -203,6 +213,10 @@ def tls(target: Target) -> ssl.SSLContext | None:
     if target.ca_bundle is not None:
         return ssl.create_default_context(cafile=str(target.ca_bundle))
     return httpx.create_ssl_context(trust_env=False)
+
+
+def _late(fault: Fault) -> bool:
+    return fault.kind in {"timeout", "idle"}
 
 
 def _call(during: Callable[[], None], answer: _Answer) -> None:

@@ -12,7 +12,7 @@ import httpx
 import pytest
 import respx
 
-from harness.ask import OMIT, PROMPT, Ask
+from harness.ask import CATALOGUE_TRIES, OMIT, PROMPT, Ask
 from harness.curl import curl
 from harness.exchange import TargetFault
 from harness.model import NotObserved
@@ -77,12 +77,26 @@ def test_the_default_model_is_the_cheapest_row(connect: Connect) -> None:
     before, default, after = ask.chosen_model, ask.default_model, ask.chosen_model
     assert (before, default, after) == (None, "cheap", "cheap")
     assert [row["id"] for row in ask.catalogue] == ["dear", "cheap", "odd"]
-    assert (str(ask.price("cheap")), ask.price("odd"), ask.price("none")) == (
-        "(Decimal('0.5'), Decimal('1.25'))",
-        None,
-        None,
-    )
+    assert (str(ask.price("cheap")), ask.price("odd")) == ("(Decimal('0.5'), Decimal('1.25'))", None)
     assert route.call_count == 1
+
+
+@respx.mock
+def test_an_unlisted_model_is_as_dear_as_the_dearest(connect: Connect) -> None:
+    respx.get(f"{URL}/models").mock(httpx.Response(200, json={"data": ROWS}))
+    ask = connect(URL, contract="voltagegpu-confidential")
+    listed = [price for row in ask.catalogue if (price := ask.price(row["id"])) is not None]
+    assert ask.price("none") == (max(p for p, _ in listed), max(c for _, c in listed))
+
+
+@respx.mock
+def test_a_catalogue_that_fails_is_not_asked_for_again_and_again(connect: Connect) -> None:
+    route = respx.get(f"{URL}/models").mock(httpx.Response(500, json={}))
+    ask = connect(URL)
+    for _ in range(10):
+        with pytest.raises(TargetFault, match=r"answered 500"):
+            _ = ask.default_model
+    assert route.call_count == CATALOGUE_TRIES
 
 
 @pytest.mark.parametrize("body", [{"data": []}, {"data": 3}, [], {}])
@@ -127,7 +141,7 @@ def test_a_probe_bears_its_price_and_its_name(pytester: pytest.Pytester) -> None
     pytester.makepyfile(
         """
         import pytest
-        from harness.ask import Ask
+        from harness.ask import Ask, CATALOGUE_TRIES
         from harness.probe import Cost, cost_of, probe
 
         class Fake(Ask):

@@ -53,6 +53,12 @@ def test_the_reserve_is_an_upper_bound() -> None:
     assert budget.reserve(BODY).usd == RESERVE == budget.reserved
 
 
+def test_no_request_costs_more_than_a_context_holds() -> None:
+    budget = Budget(Decimal(1), PRICES.get, context_of={"m": 1000}.get)
+    body = json.dumps({"model": "m", "max_tokens": 10**9, "messages": [{"role": "user", "content": "x" * 10**6}]})
+    assert budget.bound(body.encode())[1] == Decimal(1000 * 1 + 1000 * 2) / 1_000_000
+
+
 CASES: dict[str, tuple[Exchange, Decimal]] = {
     "usage": (answered(200, USAGE), Decimal("0.00002")),
     "usage chunk": (
