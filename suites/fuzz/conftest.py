@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from harness.fuzz import EFFORTS, Exploration, Explorer
-from harness.model import Nonconformity
+from harness.model import Nonconformity, NotObserved
 from harness.probe import probe
 from harness.session import Session
 
@@ -28,6 +28,8 @@ def nothing_found(explored: Exploration):
     """Whether the exploration found nothing against a requirement."""
 
     def check(requirement: str) -> None:
+        if not explored.cases:
+            raise NotObserved("the time box of the fuzz suite ended before the first request; see --fuzz-seconds")
         if findings := explored.findings.get(requirement):
             raise Nonconformity(findings)
 
