@@ -119,8 +119,8 @@ class Explorer:
 
     def _random(self, operation: Any, mode: GenerationMode) -> list[Any]:
         made: list[Any] = []
-        if self.effort.random == 0:
-            return made
+        if self.effort.random == 0 or not operation.body:
+            return made  # where there is no body, the systematic cases are all there are
 
         @settings(
             max_examples=self.effort.random,
