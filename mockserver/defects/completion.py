@@ -40,7 +40,10 @@ def answers_as_plain_text(gateway: Gateway) -> Gateway:
     return replace(gateway, json_content_type="text/plain; charset=utf-8")
 
 
-@defect(breaks="OC-001", also=("OC-003", "OC-086", "OC-095", "OC-099", "OC-140", "OC-141", "OC-151", SDK, *TEXT))
+@defect(
+    breaks="OC-001",
+    also=("OC-003", "OC-086", "OC-095", "OC-099", "OC-140", "OC-141", "OC-151", "VT-053", "VT-100", SDK, *TEXT),
+)
 def wraps_the_answer_in_a_list(gateway: Gateway) -> Gateway:
     """Sends an array with one completion where one object is due."""
     return replace(gateway, completed=lambda call, document: [document])
@@ -94,13 +97,13 @@ def never_fills_in_created(gateway: Gateway) -> Gateway:
     return replace(gateway, completed=with_members(created=0))
 
 
-@defect(breaks="OC-006", also=("OC-086",), seen=("C32",))
+@defect(breaks="OC-006", also=("OC-086", "VT-003"), seen=("C32",))
 def names_the_build_of_the_model(gateway: Gateway) -> Gateway:
     """Names the provider's quantised build in whole answers, and the requested model in streams."""
     return replace(gateway, model_echo=lambda call: f"{call.model}-fp4")
 
 
-@defect(breaks="OC-006")
+@defect(breaks="OC-006", also=("VT-003",))
 def drops_the_vendor_of_the_model(gateway: Gateway) -> Gateway:
     """Names the model without the part of its id before the slash."""
 
@@ -110,13 +113,13 @@ def drops_the_vendor_of_the_model(gateway: Gateway) -> Gateway:
     return replace(gateway, model_echo=bare, stream_model_echo=bare)
 
 
-@defect(breaks="OC-007", also=("OC-031", "OC-032", "OC-040", "OC-065", "OC-151", SDK, *TEXT), seen=("C34",))
+@defect(breaks="OC-007", also=("OC-031", "OC-032", "OC-040", "OC-065", "OC-151", "VT-053", SDK, *TEXT), seen=("C34",))
 def sends_null_choices(gateway: Gateway) -> Gateway:
     """Sends null as choices."""
     return replace(gateway, completed=with_members(choices=None))
 
 
-@defect(breaks="OC-007", also=("OC-031", "OC-032", "OC-151", SDK, *TEXT))
+@defect(breaks="OC-007", also=("OC-031", "OC-032", "OC-151", "VT-053", SDK, *TEXT))
 def counts_choices_from_one(gateway: Gateway) -> Gateway:
     """Gives the first choice the index 1."""
     return replace(gateway, completed=each_choice(lambda choice: {**choice, "index": choice["index"] + 1}))
@@ -134,13 +137,13 @@ def answers_as_the_bot(gateway: Gateway) -> Gateway:
     return replace(gateway, completed=each_message(role="bot"))
 
 
-@defect(breaks="OC-009", also=("OC-045", "OC-046", "OC-142", SDK, "VT-058", *TEXT))
+@defect(breaks="OC-009", also=("OC-045", "OC-046", "OC-142", "VT-058", SDK, *TEXT))
 def sends_null_for_text(gateway: Gateway) -> Gateway:
     """Sends the text in a member of its own and null as content."""
     return replace(gateway, completed=each_message(content=None))
 
 
-@defect(breaks="OC-009", also=("OC-045", "OC-046", "OC-142", SDK, "VT-058", *TEXT))
+@defect(breaks="OC-009", also=("OC-045", "OC-046", "OC-142", "VT-058", SDK, *TEXT))
 def sends_content_in_parts(gateway: Gateway) -> Gateway:
     """Sends the content as an array of parts, as requests may hold it."""
 
@@ -157,7 +160,10 @@ def says_end_turn(gateway: Gateway) -> Gateway:
     return replace(gateway, finish_reason=lambda call, finish: "end_turn" if finish == "stop" else finish)
 
 
-@defect(breaks="OC-010", also=("OC-031", "OC-032", "OC-037", "OC-038", "OC-039", "OC-060", "OC-071", SDK, "VT-053"))
+@defect(
+    breaks="OC-010",
+    also=("OC-031", "OC-032", "OC-037", "OC-038", "OC-039", "OC-060", "OC-071", "VT-053", "VT-057", SDK),
+)
 def leaves_finish_reason_null(gateway: Gateway) -> Gateway:
     """Sends null as the finish_reason of a whole answer."""
     return replace(gateway, finish_reason=lambda call, finish: None)
@@ -196,13 +202,13 @@ def counting(prompt: int | None = None, completion_: int | None = None, **more: 
     return report
 
 
-@defect(breaks="OC-011", also=("OC-023", "OC-095", "OC-140", "OC-141", SDK, "VT-053"), seen=("C50",))
+@defect(breaks="OC-011", also=("OC-023", "OC-095", "OC-140", "OC-141", "VT-053", SDK), seen=("C50",))
 def leaves_out_usage(gateway: Gateway) -> Gateway:
     """Sends whole answers without usage."""
     return replace(gateway, reported_usage=lambda call, usage: None)
 
 
-@defect(breaks="OC-011", also=("OC-023", "OC-095", "OC-140", "OC-141", SDK, "VT-053"))
+@defect(breaks="OC-011", also=("OC-023", "OC-095", "OC-140", "OC-141", "VT-053", SDK))
 def counts_in_text(gateway: Gateway) -> Gateway:
     """Sends the counts of usage as strings."""
     return replace(gateway, reported_usage=lambda call, usage: {name: str(count) for name, count in usage.items()})
@@ -214,7 +220,7 @@ def totals_the_completion_alone(gateway: Gateway) -> Gateway:
     return replace(gateway, reported_usage=lambda call, usage: {**usage, "total_tokens": usage["completion_tokens"]})
 
 
-@defect(breaks="OC-140", also=("OC-095",))
+@defect(breaks="OC-140", also=("OC-095", "VT-042", "VT-091", "VT-092", "VT-100"))
 def counts_a_prompt_differently_each_time(gateway: Gateway) -> Gateway:
     """Adds prompt tokens that depend on the call and not on the prompt."""
     calls = itertools.count()
@@ -225,19 +231,19 @@ def counts_a_prompt_differently_each_time(gateway: Gateway) -> Gateway:
     return replace(gateway, reported_usage=report)
 
 
-@defect(breaks="OC-141")
+@defect(breaks="OC-141", also=("VT-042", "VT-091", "VT-092", "VT-094", "VT-100"))
 def counts_every_prompt_the_same(gateway: Gateway) -> Gateway:
     """Reports 12 prompt tokens whatever the prompt."""
     return replace(gateway, reported_usage=counting(prompt=12), reported_stream_usage=counting(prompt=12))
 
 
-@defect(breaks="OC-142", also=("VT-053",))
+@defect(breaks="OC-142", also=("VT-042", "VT-053", "VT-091", "VT-092"))
 def counts_no_output(gateway: Gateway) -> Gateway:
     """Reports 0 completion tokens whatever the output."""
     return replace(gateway, reported_usage=counting(completion_=0))
 
 
-@defect(breaks="OC-142", also=("OC-031", "OC-032", "VT-053"))
+@defect(breaks="OC-142", also=("OC-031", "OC-032", "VT-042", "VT-053", "VT-091", "VT-092", "VT-100"))
 def counts_output_that_never_came(gateway: Gateway) -> Gateway:
     """Reports 1000 completion tokens more than the answer holds."""
     return replace(gateway, reported_usage=counting(more_completion=1000))
@@ -253,7 +259,7 @@ def counts_nothing_for_several_choices(gateway: Gateway) -> Gateway:
     return replace(gateway, reported_usage=report)
 
 
-@defect(breaks="OC-143")
+@defect(breaks="OC-143", also=("VT-093",))
 def counts_a_hidden_system_prompt(gateway: Gateway) -> Gateway:
     """Reports 2000 prompt tokens for instructions that the user never sent."""
 

@@ -23,7 +23,7 @@ OTHERS = (  # checks that compare an answer with what was asked
 # --- The operation itself --------------------------------------------------------------------------------------
 
 
-@defect(breaks="VT-050", also=("OC-112",), contracts=VOLTAGE)
+@defect(breaks="VT-050", also=("OC-112", "OC-135", "VT-034", "VT-035", "VT-040", "VT-076"), contracts=VOLTAGE)
 def lends_its_own_key(gateway: Gateway) -> Gateway:
     """Serves a request without a key on the first account."""
 
@@ -33,13 +33,17 @@ def lends_its_own_key(gateway: Gateway) -> Gateway:
     return replace(gateway, credential=credential)
 
 
-@defect(breaks="VT-050", contracts=VOLTAGE)
+@defect(breaks="VT-050", also=("OC-112", "OC-135", "VT-034", "VT-035", "VT-040", "VT-076"), contracts=VOLTAGE)
 def answers_no_key_with_403(gateway: Gateway) -> Gateway:
     """Refuses a request without a key with 403."""
     return replace(gateway, refuse_no_key=lambda call: replace(errors.no_key(call), status=403))
 
 
-@defect(breaks="VT-051", also=("OC-136", "VT-031", "VT-057", "VT-058"), contracts=VOLTAGE)
+@defect(
+    breaks="VT-051",
+    also=("OC-089", "OC-136", "VT-007", "VT-031", "VT-057", "VT-058", "VT-095", "VT-098"),
+    contracts=VOLTAGE,
+)
 def serves_half_of_what_it_lists(gateway: Gateway) -> Gateway:
     """Refuses chat on every listed model but those of two vendors."""
 
@@ -96,7 +100,7 @@ def reads_header_names_to_the_letter(gateway: Gateway) -> Gateway:
     return replace(gateway, credential=credential)
 
 
-@defect(breaks="OC-153", also=OTHERS)
+@defect(breaks="OC-153", also=("OC-006", "VT-003", "VT-053", "VT-058", "VT-091", *OTHERS))
 def answers_with_the_answer_before(gateway: Gateway) -> Gateway:
     """Sends each caller the answer of the call before."""
     kept: list[Json] = []

@@ -79,7 +79,7 @@ def fails_on_malformed_json(gateway: Gateway) -> Gateway:
     return replace(gateway, refuse_bad_json=errors.internal)
 
 
-@defect(breaks="OC-030", also=("OC-119", "OC-133", "VT-011"))
+@defect(breaks="OC-030", also=("OC-119", "OC-133", "VT-010", "VT-011", "VT-031"))
 def serves_an_unknown_model_with_another(gateway: Gateway) -> Gateway:
     """Runs a request for a model that does not exist on the first model of the list."""
 
@@ -89,7 +89,7 @@ def serves_an_unknown_model_with_another(gateway: Gateway) -> Gateway:
     return replace(gateway, find_model=find)
 
 
-@defect(breaks="OC-030", also=("OC-110", "OC-119", "VT-011"), seen=("C97",))
+@defect(breaks="OC-030", also=("OC-110", "OC-119", "VT-011", "VT-031", "VT-074"), seen=("C97",))
 def answers_an_unknown_model_with_200(gateway: Gateway) -> Gateway:
     """Sends the error for an unknown model with the status 200."""
 
@@ -114,14 +114,18 @@ def fails_on_a_negative_max_tokens(gateway: Gateway) -> Gateway:
     return replace(gateway, check_max_tokens=check)
 
 
-@defect(breaks="OC-034", also=("OC-119", "VT-054"))
+@defect(breaks="OC-034", also=("OC-119", "VT-012", "VT-054"))
 def clamps_the_temperature(gateway: Gateway) -> Gateway:
     """Accepts any number as temperature."""
     change = forgetting("temperature", lambda value: parameters.is_number(value) and not 0 <= value <= 2)
     return replace(gateway, decode_body=change)
 
 
-@defect(breaks=("OC-034", "OC-035"), contracts=VOLTAGE)
+@defect(
+    breaks=("OC-034", "OC-035"),
+    also=("OC-024", "OC-027", "OC-028", "OC-033", "OC-047", "OC-051", "OC-052", "OC-074", "VT-075"),
+    contracts=VOLTAGE,
+)
 def refuses_parameters_with_422(gateway: Gateway) -> Gateway:
     """Refuses invalid parameters with 422, a status that the document does not have."""
 
