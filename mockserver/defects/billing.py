@@ -216,7 +216,7 @@ def shows_an_old_balance(gateway: Gateway) -> Gateway:
     return replace(gateway, balance_of=balance)
 
 
-@defect(breaks="VT-100", seen=("B01", "B08", "B30"))
+@defect(breaks="VT-100", seen=("B01", "B08"))
 def refunds_clients_that_leave(gateway: Gateway) -> Gateway:
     """Charges nothing for a stream whose client closes the connection."""
     return replace(gateway, settle_aborted=free)
