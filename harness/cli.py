@@ -6,6 +6,7 @@ import contextlib
 import json
 import subprocess
 import sys
+import traceback
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -25,18 +26,30 @@ from reports import overview, terminal
 
 OUT = Console(highlight=False)
 ERR = Console(stderr=True, highlight=False)
-EXPECTED = (specs.SpecError, TargetError, mock.MockFault, running.OverCap, FileNotFoundError)
+EXPECTED = (specs.SpecError, TargetError, mock.MockFault, running.OverCap, results.BadResults, FileNotFoundError)
 
 
 class _Assay(click.Group):
     def invoke(self, ctx: click.Context) -> Any:
-        """Every expected failure ends in one clear line and exit code 2."""
+        """Every failure ends in one clear line and its exit code; a traceback is for us, not for who runs this."""
         try:
             return super().invoke(ctx)
         except EXPECTED as error:
-            ERR.print("error:", style="bold red", end=" ")
-            ERR.print(str(error), markup=False)
-            raise SystemExit(Exit.BAD_INVOCATION) from error
+            raise SystemExit(_told("error", str(error), Exit.BAD_INVOCATION)) from error
+        except (click.Abort, KeyboardInterrupt) as error:
+            raise SystemExit(_told("interrupted", "nothing was judged", Exit.INCOMPLETE)) from error
+        except (click.ClickException, click.exceptions.Exit):
+            raise
+        except Exception as error:
+            where = traceback.extract_tb(error.__traceback__)[-1]
+            said = f"{type(error).__name__}: {error} ({where.filename}:{where.lineno})"
+            raise SystemExit(_told("fault of the harness", said, Exit.HARNESS_FAULT)) from error
+
+
+def _told(label: str, said: str, code: Exit) -> int:
+    ERR.print(f"{label}:", style="bold red", end=" ")
+    ERR.print(said, markup=False, soft_wrap=True)
+    return int(code)
 
 
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON for a machine.")
@@ -48,7 +61,7 @@ def main() -> None:
     """Say with evidence whether a confidential-inference API does what it promises.
 
     Exit codes: 0 conforms, 1 does not, 2 bad invocation or bad file, 3 fault of the harness,
-    4 incomplete (a MUST was not observed).
+    4 incomplete (a MUST was not observed, or the run was interrupted before anything failed).
     """
 
 
@@ -163,7 +176,7 @@ def run_command(contracts: tuple[str, ...], out: Path | None, as_json: bool, **a
 def _run_one(name: str, folder: Path, **asked: Any) -> Mapping[str, Any]:
     with _requested(name, **asked) as request:
         planned = running.plan(request, ERR)
-        ERR.print(explain.plan_line(planned))
+        ERR.print(explain.plan_line(planned), soft_wrap=True)
         document = running.run(request, folder, planned, ERR)
     _render_all(folder, document)
     return document

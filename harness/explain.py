@@ -83,7 +83,7 @@ def plan_line(planned: Mapping[str, Any]) -> str:
     wanted = sum(1 for row in planned["rows"] if row["planned"])
     return (
         f"plan: {wanted} requirements, {planned['calls']} calls, at most ${planned['usd']} "
-        f"({planned['price_basis']}); cap ${planned['cap_usd']}"
+        f"({planned['price_basis']}); cap ${Decimal(planned['cap_usd']):f}"
     )
 
 

@@ -120,6 +120,8 @@ def verdict(rows: Iterable[RequirementRow], levels: Mapping[str, str], *, faults
     gaps = {Outcome.ERROR, Outcome.NOT_OBSERVED}
     if any(outcome in gaps and level == "MUST" for outcome, level in outcomes):
         return Verdict("incomplete", Exit.INCOMPLETE)
+    if all(outcome in gaps | {Outcome.NOT_APPLICABLE, Outcome.EXCLUDED} for outcome, _ in outcomes):
+        return Verdict("incomplete", Exit.INCOMPLETE)  # nothing was seen: that is no conformance
     return Verdict("conforms", Exit.CONFORMS)
 
 

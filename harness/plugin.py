@@ -73,6 +73,8 @@ def _options(config: pytest.Config, contract: Contract) -> Options:
     only = tuple(config.getoption("--only"))
     if unknown := sorted(set(only) - contract.requirements.keys()):
         raise pytest.UsageError(f"contract {contract.name} has no requirement {', '.join(unknown)}")
+    if unknown := sorted(set(config.getoption("--suite")) - _suites()):
+        raise pytest.UsageError(f"there is no suite {', '.join(unknown)}; there are: {', '.join(sorted(_suites()))}")
     out, cap = config.getoption("--assay-out"), config.getoption("--assay-cap")
     return Options(
         only=only,
@@ -86,9 +88,13 @@ def _options(config: pytest.Config, contract: Contract) -> Options:
     )
 
 
+def _suites() -> set[str]:
+    return {path.parent.name for path in SUITES.glob("*/test_*.py")} - {"selftest"}
+
+
 def _command(config: pytest.Config) -> str:
     """What the user typed: our own command line when the run was started by it, pytest's otherwise."""
-    if Path(sys.argv[0]).name == "assay":
+    if Path(sys.argv[0]).name in {"assay", "cli.py"}:
         return shlex.join(["assay", *sys.argv[1:]])
     return shlex.join(["pytest", *config.invocation_params.args])
 

@@ -10,6 +10,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import jsonschema
+
+import specs
 from harness import __version__, excerpt, journal
 from harness.model import (
     CheckReport,
@@ -179,8 +182,19 @@ def write(run: Session) -> Path:
     return path
 
 
+class BadResults(ValueError):
+    """A file that should hold results does not; the message names file, key and what was expected."""
+
+
 def read(path: Path) -> Mapping[str, Any]:
-    """A results file, or the one in a run's folder. Raises FileNotFoundError naming what was expected."""
+    """A results file, or the one in a run's folder. Raises FileNotFoundError, BadResults."""
     file = path / "results.json" if path.is_dir() else path
-    document: Mapping[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+    try:
+        document: Mapping[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise BadResults(f"{file}: not JSON: {error}; expected the results.json of a run") from error
+    problems = jsonschema.Draft202012Validator(specs.schema("results")).iter_errors(document)
+    if (problem := next(problems, None)) is not None:
+        where = "/".join(map(str, problem.absolute_path)) or "the document"
+        raise BadResults(f"{file}: {where}: {problem.message[:300]}; expected the results.json of a run")
     return document

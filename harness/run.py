@@ -79,7 +79,7 @@ def run(request: Request, out: Path, planned: Mapping[str, Any], console: Consol
     usd, cap = Decimal(planned["usd"]), Decimal(planned["cap_usd"])
     if usd > cap:
         raise OverCap(
-            f"the run may cost up to ${usd} and the cap is ${cap}: "
+            f"the run may cost up to ${usd:f} and the cap is ${cap:f}: "
             "raise [spend] cap_usd in the target file, or choose --profile quick, --suite or --only"
         )
     out.mkdir(parents=True, exist_ok=True)
@@ -136,5 +136,7 @@ def _no_bytecode() -> Iterator[None]:
 
 
 def _exit_of(pytest_code: int) -> Exit:
+    if pytest_code == pytest.ExitCode.INTERRUPTED:
+        return Exit.INCOMPLETE
     usage = {pytest.ExitCode.USAGE_ERROR, pytest.ExitCode.NO_TESTS_COLLECTED}
     return Exit.BAD_INVOCATION if pytest_code in usage else Exit.HARNESS_FAULT

@@ -24,6 +24,7 @@ STYLES = {
     "harness-fault": "bold magenta",
 }
 GAPS = {"Could not be carried out": "error", "Warnings": "warn", "Not observed": "not-observed"}
+NOT_SELECTED = "not selected"  # the harness's own reason where the caller asked for less than everything
 _GROUPS = 3
 
 
@@ -37,10 +38,13 @@ def renderable(results: Mapping[str, Any]) -> RenderableType:
     for row in rows:
         if row["outcome"] == "fail":
             parts += [Text(), _broken(row)]
+    unasked = [row for row in rows if row.get("reason") == NOT_SELECTED]
     for title, outcome in GAPS.items():
-        chosen = [row for row in rows if row["outcome"] == outcome]
+        chosen = [row for row in rows if row["outcome"] == outcome and row not in unasked]
         if chosen:
             parts += [Text(), Text(f"{title} ({len(chosen)})", "bold"), _reasons(chosen)]
+    if unasked:
+        parts += [Text(), Text(f"{len(unasked)} requirements were not selected for this run.", "dim")]
     return Group(*parts)
 
 
