@@ -28,6 +28,7 @@ class BudgetExceeded(TargetFault):
 class Reservation:
     price: Price
     usd: Decimal
+    calls: int = 1
 
 
 class Budget:
@@ -55,22 +56,23 @@ class Budget:
         assumed = target.spend.assumed_usd_per_million_tokens
         return cls(cap, assumed=assumed, default_max_tokens=contract.trait("chat.default_max_tokens", None))
 
-    def reserve(self, body: bytes) -> Reservation:
-        """Set aside the most that this request can cost. Raises BudgetExceeded when the cap does not allow it."""
-        price, usd = self.bound(body)
+    def reserve(self, body: bytes, calls: int = 1) -> Reservation:
+        """Set aside the most that this request can cost, `calls` times. Raises BudgetExceeded above the cap."""
+        price, each = self.bound(body)
+        usd = each * calls
         with self._lock:
             if self.spent + self.reserved + usd > self.cap:
-                left = self.cap - self.spent - self.reserved
-                raise BudgetExceeded(f"the request may cost {usd:.6f} USD and the spend cap leaves {left:.6f} USD")
+                left, asked = self.cap - self.spent - self.reserved, "request" if calls == 1 else f"{calls} requests"
+                raise BudgetExceeded(f"the {asked} may cost {usd:.6f} USD and the spend cap leaves {left:.6f} USD")
             self.reserved += usd
-            self.calls += 1
-        return Reservation(price, usd)
+            self.calls += calls
+        return Reservation(price, usd, calls)
 
     def release(self, reservation: Reservation) -> None:
         """Undo a reservation whose request was not sent."""
         with self._lock:
             self.reserved -= reservation.usd
-            self.calls -= 1
+            self.calls -= reservation.calls
 
     def settle(self, reservation: Reservation, exchange: Exchange) -> None:
         """Replace the reservation by what the answer says it cost; unknown usage keeps the reserve."""
@@ -78,6 +80,21 @@ class Budget:
         with self._lock:
             self.reserved -= reservation.usd
             self.spent += usd
+
+    def settle_many(self, reservation: Reservation, calls: int, prompt: int, completion: int, unknown: int) -> None:
+        """Settle several requests at once: how many were sent, the tokens they reported, how many reported none."""
+        each = reservation.usd / reservation.calls
+        usd = min(reservation.usd, _usd(reservation.price, prompt, completion) + unknown * each)
+        with self._lock:
+            self.reserved -= reservation.usd
+            self.spent += usd
+            self.calls += calls - reservation.calls
+
+    def affordable(self, body: bytes) -> int | None:
+        """How often this request can be sent within what the cap leaves; None when it costs nothing."""
+        _, each = self.bound(body)
+        with self._lock:
+            return int((self.cap - self.spent - self.reserved) // each) if each else None
 
     def absorb(self, usd: Decimal, calls: int) -> None:
         """Count what another process of the same run has spent."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -31,14 +31,19 @@ class Cost:
 FREE = Cost()
 
 
-def cost_of(function: Any) -> Cost:
-    """The price tag of a fixture's function; FREE when it has none."""
-    found = getattr(function, "__assay_cost__", FREE)
+def cost_of(function: Any, profile: str = "standard") -> Cost:
+    """The price tag of a fixture's function in a profile; FREE when it has none."""
+    found = getattr(function, "__assay_costs__", {}).get(profile) or getattr(function, "__assay_cost__", FREE)
     return found if isinstance(found, Cost) else FREE
 
 
-def probe(*, calls: int, prompt_tokens: int = 30, completion_tokens: int = 0) -> Callable[[Callable[..., Any]], Any]:
-    """Make a session fixture of a function that asks; its cost is `__assay_cost__` of the fixture's function."""
+def probe(
+    *, calls: int, prompt_tokens: int = 30, completion_tokens: int = 0, costs: Mapping[str, Cost] | None = None
+) -> Callable[[Callable[..., Any]], Any]:
+    """Make a session fixture of a function that asks; its cost is `__assay_cost__` of the fixture's function.
+
+    `costs` holds the price tags of profiles in which the probe asks for more, or for less.
+    """
 
     def decorate(function: Callable[..., Any]) -> Any:
         @functools.wraps(function)
@@ -50,6 +55,7 @@ def probe(*, calls: int, prompt_tokens: int = 30, completion_tokens: int = 0) ->
                 return function(**fixtures)
 
         asked.__assay_cost__ = Cost(calls, prompt_tokens, completion_tokens)  # type: ignore[attr-defined]
+        asked.__assay_costs__ = dict(costs or {})  # type: ignore[attr-defined]
         return pytest.fixture(scope="session")(asked)
 
     return decorate

@@ -6,10 +6,13 @@ import gzip
 import re
 import zlib
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from harness.exchange import Chunk, Exchange, Fault, Headers, Request, TargetFault
 from harness.redact import Redactor
-from harness.target import Limits
+
+if TYPE_CHECKING:
+    from harness.target import Limits
 
 _NESTING = re.compile(rb'"(?:[^"\\]|\\.)*"?|[\[{]|[\]}]', re.DOTALL)
 

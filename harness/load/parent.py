@@ -1,0 +1,153 @@
+"""Starts the generator as a process, bounds and books what it spends, and takes its exchanges into the run's journal.
+
+A target that answers nothing is a TargetFault; a generator that crashes or does not end is a LoadFault, ours.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from harness.ask import Ask
+from harness.budget import BudgetExceeded
+from harness.exchange import Exchange, TargetFault
+from harness.journal import read
+from harness.load.scenario import Patience, Scenario
+from harness.recording import examined
+from harness.target import Target
+
+START_S = 30.0  # a busy machine may need seconds to import locust
+SHARE = 2  # the load may take one part in so many of what the cap leaves: other checks come after it
+
+
+class LoadFault(RuntimeError):
+    """The generator crashed or did not end. Says nothing about the target."""
+
+
+@dataclass(frozen=True)
+class Size:
+    """How much load: at most `requests` requests, by `users` at a time, begun within `seconds`."""
+
+    users: int
+    seconds: float
+    requests: int
+
+
+@dataclass(frozen=True)
+class LoadResult:
+    """What was measured, and the exchanges that were kept, as the journal has them."""
+
+    figures: dict[str, Any]
+    exchanges: tuple[Exchange, ...]
+
+
+def run_load(ask: Ask, bodies: Sequence[bytes], size: Size, *, seed: int = 1, sample: int = 200) -> LoadResult:
+    """Send the bodies as chat requests. Raises TargetFault, BudgetExceeded (nothing was sent) and LoadFault."""
+    budget = ask.client.budget
+    dearest = max(bodies, key=lambda body: budget.bound(body)[1])
+    affordable = budget.affordable(dearest)
+    chosen = bodies[: size.requests if affordable is None else min(size.requests, affordable // SHARE)]
+    if len(chosen) < size.users:
+        raise BudgetExceeded(f"{size.users} requests at once may cost more than half of what the spend cap leaves")
+    reservation = budget.reserve(dearest, len(chosen))
+    scenario = scenario_of(ask, chosen, size, seed=seed, sample=sample)
+    figures, found = generate(scenario, _environment(ask.target))
+    used = figures["usage"]
+    budget.settle_many(
+        reservation, figures["requests"], used["prompt_tokens"], used["completion_tokens"], used["unknown"]
+    )
+    kept = tuple(_recorded(ask, exchange) for exchange in found)
+    _refuse_silence(ask.target, figures, kept)
+    return LoadResult(figures, kept)
+
+
+def scenario_of(ask: Ask, bodies: Sequence[bytes], size: Size, *, seed: int, sample: int) -> Scenario:
+    """The scenario for the target of `ask`, with its own limits."""
+    target = ask.target
+    main = target.keys.get("main")
+    if main is None:
+        raise TargetFault("the target names no main key; name its environment variable under [keys]")
+    return Scenario(
+        url=f"{target.base_url}/chat/completions",
+        bodies=tuple(body.decode() for body in bodies),
+        users=size.users,
+        seconds=size.seconds,
+        headers=tuple(target.headers.items()),
+        credential=main.name,
+        credential_header=ask.contract.trait("auth.header"),
+        ca_bundle=str(target.ca_bundle) if target.ca_bundle else None,
+        sample=sample,
+        seed=seed,
+        patience=Patience(
+            target.timeouts.connect_s, target.timeouts.first_byte_s, target.timeouts.idle_s, target.timeouts.total_s
+        ),
+        max_body_bytes=target.limits.max_body_bytes,
+        max_events=target.limits.max_events,
+    )
+
+
+def generate(scenario: Scenario, environment: Mapping[str, str]) -> tuple[dict[str, Any], list[Exchange]]:
+    """Run the generator to its end: figures and kept exchanges. Raises LoadFault."""
+    with tempfile.TemporaryDirectory(prefix="assay-load-") as name:
+        folder = Path(name)
+        command = [
+            *(sys.executable, "-m", "harness.load"),
+            *(str(scenario.write(folder / "scenario.json")), f"--out={folder}", "--leash"),
+        ]
+        with (folder / "generator.log").open("w+b") as log:
+            status = _run(command, environment, log.fileno(), scenario.longest_s + START_S)
+        if status != 0:
+            said = (folder / "generator.log").read_text(errors="replace").strip()[-1500:] or "(nothing)"
+            why = "did not end in time" if status is None else f"ended with status {status}"
+            raise LoadFault(f"the load generator {why}; it printed: {said}")
+        figures = json.loads((folder / "load.json").read_text(encoding="utf-8"))
+        return figures, list(read(folder / "load-exchanges.jsonl"))
+
+
+def _run(command: Sequence[str], environment: Mapping[str, str], log: int, timeout_s: float) -> int | None:
+    """The exit status, or None when it did not end in time. Whatever happens here, the process is gone afterwards."""
+    process = subprocess.Popen(  # noqa: S603 - our own module
+        command,
+        stdin=subprocess.PIPE,  # its leash: it ends when this end of the pipe closes, even if we are killed
+        stdout=log,
+        stderr=log,
+        env=dict(environment),
+        start_new_session=True,  # Ctrl-C is for us: we stop it in order
+    )
+    try:
+        return process.wait(timeout_s)
+    except subprocess.TimeoutExpired:
+        return None
+    finally:
+        process.kill()
+        process.wait()
+        if process.stdin is not None:
+            process.stdin.close()
+
+
+def _environment(target: Target) -> dict[str, str]:
+    """Ours, with the one credential that the generator sends."""
+    main = target.keys["main"]
+    return {**os.environ, main.name: main.reveal()}
+
+
+def _recorded(ask: Ask, found: Exchange) -> Exchange:
+    journal = ask.client.journal
+    return journal.append(examined(replace(found, id=journal.next_id()), ask.target.limits))
+
+
+def _refuse_silence(target: Target, figures: Mapping[str, Any], kept: Sequence[Exchange]) -> None:
+    """A target that is down or hangs is no subject of a rule about many streams."""
+    outcomes: Mapping[str, int] = figures["outcomes"]
+    silent = sum(count for outcome, count in outcomes.items() if outcome.startswith("no answer"))
+    if silent == figures["requests"]:
+        last = kept[-1] if kept else None
+        reason = last.fault.message if last and last.fault else "no request was made in time"
+        raise TargetFault(f"{target.base_url}: none of {silent} concurrent requests was answered ({reason})")

@@ -1,0 +1,75 @@
+"""One stream in figures while it arrives: first token, gaps, usage, end. Pure: it is told every arrival time."""
+
+from __future__ import annotations
+
+from array import array
+from typing import Any
+
+import msgspec
+
+from harness.sse import Event
+
+DONE = "[DONE]"
+_TEXTLESS = frozenset({"role"})
+
+
+class Delta(msgspec.Struct):
+    """The members of a chunk that the figures need; everything else is left to the rules."""
+
+    choices: list[dict[str, Any]] = []
+    usage: dict[str, Any] | None = None
+    error: Any = None
+
+
+_decode = msgspec.json.Decoder(Delta).decode
+
+
+class Progress:
+    """Takes events in order. Times in nanoseconds since the request started."""
+
+    def __init__(self) -> None:
+        self.first_ns: int | None = None  # arrival of the first event that carries output
+        self.gaps_ns: array[int] = array("q")  # between events that carry output
+        self.outputs = 0
+        self.coalesced = 0  # arrived with the same read as the output before: their gap is not known, only that it is 0
+        self.tokens: tuple[int, int] | None = None  # prompt and completion tokens of the usage
+        self.done = False
+        self.failed = False  # an error frame came
+        self._last_ns = 0
+
+    def take(self, event: Event) -> None:
+        if event.data is None:
+            return
+        if event.data == DONE:
+            self.done = True
+            return
+        try:
+            chunk = _decode(event.data)
+        except msgspec.DecodeError:
+            return  # a broken event is a finding of the rules, and no token
+        self.failed = self.failed or bool(chunk.error)
+        self.tokens = _tokens(chunk.usage) or self.tokens
+        if any(_speaks(choice.get("delta")) for choice in chunk.choices):
+            self._output(event.at_ns)
+
+    def _output(self, at_ns: int) -> None:
+        self.outputs += 1
+        if self.first_ns is None:
+            self.first_ns = at_ns
+        else:
+            self.gaps_ns.append(at_ns - self._last_ns)
+            self.coalesced += at_ns == self._last_ns
+        self._last_ns = at_ns
+
+
+def _speaks(delta: object) -> bool:
+    """Whether a delta carries output of the model: text, reasoning, a part of a tool call."""
+    return isinstance(delta, dict) and any(
+        isinstance(value, str | list) and len(value) > 0 for name, value in delta.items() if name not in _TEXTLESS
+    )
+
+
+def _tokens(usage: dict[str, Any] | None) -> tuple[int, int] | None:
+    found = [(usage or {}).get(name) for name in ("prompt_tokens", "completion_tokens")]
+    counts = [count for count in found if isinstance(count, int) and not isinstance(count, bool) and count >= 0]
+    return (counts[0], counts[1]) if len(counts) == 2 else None

@@ -1,0 +1,1 @@
+"""Many streams at once: what no test with one request ever shows."""
