@@ -114,7 +114,7 @@ def is_overloaded_by_six_streams(gateway: Gateway) -> Gateway:
     return refusing(gateway, 6, lambda call: Refusal(503, "overloaded", "Too many streams are open.", "server_error"))
 
 
-@defect("OC-161")
+@defect("OC-161", contracts=("voltagegpu-confidential",))
 def throttles_concurrency_as_rate(gateway: Gateway) -> Gateway:
     """Answers 429 to the fifth stream at a time although most of the rate limit remains."""
     return refusing(gateway, 4, gateway.refuse_throttled)
