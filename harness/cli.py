@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
+import signal
 import subprocess
 import sys
 import traceback
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import click
 from rich.console import Console
@@ -107,8 +109,15 @@ def mock_command(ctx: click.Context, contract: str | None) -> None:
     --export-trust DIR      write the test root and its collateral
     """
     line = [contract] if contract else []
-    with contextlib.suppress(KeyboardInterrupt):
-        raise SystemExit(subprocess.call([sys.executable, "-m", "mockserver", *line, *ctx.args]))  # noqa: S603
+    _become("mockserver", *line, *ctx.args)
+
+
+def _become(module: str, *arguments: str) -> NoReturn:
+    """Run a module in our place: signals reach it, and no process is left behind when we are stopped."""
+    line = [sys.executable, "-m", module, *arguments]
+    if os.name == "posix":
+        os.execv(sys.executable, line)  # noqa: S606 - our own module
+    raise SystemExit(subprocess.call(line))  # noqa: S603 - Windows has no exec that keeps the console
 
 
 def _request_options(command: Any) -> Any:
@@ -162,6 +171,7 @@ def plan_command(contract: str, as_json: bool, **asked: Any) -> None:
 @as_json
 def run_command(contracts: tuple[str, ...], out: Path | None, as_json: bool, **asked: Any) -> None:
     """Judge a deployment. CONTRACT may be repeated; `all` means every contract."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # a cancelled job keeps its results, as Ctrl-C does
     wanted = specs.names() if contracts == ("all",) else list(contracts)
     for name in wanted:
         specs.load(name)
@@ -232,7 +242,7 @@ def prove_command(arguments: tuple[str, ...]) -> None:
     -n WORKERS        worker processes (default: one a core)
     --out DIR         where proof.json and the table go (default out/proof-CONTRACT)
     """
-    raise SystemExit(subprocess.call([sys.executable, "-m", "suites.selftest.prove", *arguments]))  # noqa: S603
+    _become("suites.selftest.prove", *arguments)
 
 
 @main.command(name="report")
