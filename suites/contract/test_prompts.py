@@ -75,10 +75,12 @@ def test_non_ascii_text_survives(ask: Ask):
 
 
 @pytest.mark.requirement("OC-049")
-@pytest.mark.cost(calls=1, prompt_tokens=LARGEST)
+@pytest.mark.cost(calls=1)  # a refusal is free; a target that answers instead may cost what the budget still allows
 def test_a_prompt_beyond_the_context_is_refused(ask: Ask, contract: Contract):
     context, model = smallest_context(ask, contract)
     letters = " a b c d e f g h i j" * (context // 10 + 100)  # no tokenizer joins letters over a space
+    if ask.client.budget.affordable(json.dumps({"model": model, "max_tokens": 1, "messages": letters}).encode()) == 0:
+        raise NotObserved(f"an answer to a prompt of {context} tokens could cost more than the spend cap leaves")
     answer = ask.chat(letters, model=model, max_tokens=1)
     assert 400 <= answer.status < 500, f"a prompt beyond the context of {context} was answered with {answer.status}"
 
