@@ -93,9 +93,9 @@ def plan_table(planned: Mapping[str, Any]) -> Group:
     calls = Table("probe or check", "calls", "prompt tokens", "completion tokens", "at most USD", title="What is asked")
     for probe in planned["probes"]:
         figures = (str(probe[key]) for key in ("calls", "prompt_tokens", "completion_tokens", "usd"))
-        calls.add_row(probe["name"], *figures)
+        calls.add_row(Text(probe["name"]), *figures)  # a parametrised name has brackets, which are markup
     left_out = Table("requirement", "level", "why", title="What is left out")
     for row in planned["rows"]:
         if not row["planned"]:
-            left_out.add_row(row["requirement"], row["level"], row["reason"])
+            left_out.add_row(row["requirement"], row["level"], Text(str(row["reason"])))
     return Group(calls, left_out, Text(plan_line(planned)))
