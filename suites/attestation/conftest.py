@@ -24,13 +24,13 @@ FEW = 3
 Appraisal = Callable[[Exchange], list[Problem]]
 
 
-@probe(calls=2)
+@probe(calls=2, prompt_tokens=0)
 def evidence(ask: Ask) -> tuple[Exchange, ...]:
     """Evidence of the default model for two nonces."""
     return tuple(ask.evidence.fetch(ask.default_model, secrets.token_bytes(NONCE_BYTES)) for _ in range(2))
 
 
-@probe(calls=FEW)
+@probe(calls=FEW, prompt_tokens=0)
 def others(ask: Ask) -> tuple[Exchange, ...]:
     """Evidence of a few other listed models."""
     models = [row["id"] for row in ask.catalogue if row["id"] != ask.default_model][:FEW]
