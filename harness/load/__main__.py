@@ -46,8 +46,9 @@ def _measure(desk: Desk, redactor: Redactor, out: Path) -> int:
     except KeyboardInterrupt:
         code = 130
     measured = {**figures(desk.streams, meter.lags_ns, desk.scenario.users), "interrupted": code != 0}
-    out.mkdir(parents=True, exist_ok=True)
-    journal = Journal(out / "load-exchanges.jsonl", redactor)
+    kept = out / "load-exchanges.jsonl"
+    kept.unlink(missing_ok=True)  # a journal is only ever appended to
+    journal = Journal(kept, redactor)
     for exchange in desk.exchanges():
         journal.append(exchange)
     journal.close()

@@ -85,6 +85,7 @@ class Desk:
             failed=progress.failed,
             started_ns=answer.started_ns - (self._started_ns or 0),
             end_ns=answer.end_ns,
+            connected_ns=None if answer.on_kept_connection else answer.connected_ns,
             first_ns=progress.first_ns,
             gaps_ns=progress.gaps_ns,
             outputs=progress.outputs,

@@ -23,6 +23,7 @@ class Stream:
     failed: bool
     started_ns: int
     end_ns: int  # from the request's own start
+    connected_ns: int | None  # None on a connection that was kept
     first_ns: int | None
     gaps_ns: Sequence[int]
     outputs: int
@@ -64,6 +65,7 @@ def figures(streams: Sequence[Stream], lags_ns: Sequence[int], users: int) -> di
         "outcomes": dict(sorted(Counter(stream.outcome for stream in streams).items())),
         "streams_per_s": rate(len(good), wall_ns),
         "tokens_per_s": rate(tokens, wall_ns),
+        "connect_ms": distribution(s.connected_ns for s in good if s.connected_ns is not None),  # a part of the ttft
         "ttft_ms": distribution(first),
         "itl_ms": distribution(gap for stream in good for gap in stream.gaps_ns),
         "e2e_ms": distribution(stream.end_ns for stream in good),

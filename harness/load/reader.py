@@ -5,9 +5,9 @@ Works on gevent's own sockets, so that it needs no patched process; httptools pa
 
 from __future__ import annotations
 
+import functools
 import ssl
 import time
-from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -15,6 +15,7 @@ import certifi
 import gevent.socket
 import gevent.ssl
 import httptools
+from gevent.lock import BoundedSemaphore
 
 from harness.exchange import Fault, Headers
 from harness.load.progress import Progress
@@ -33,7 +34,7 @@ class Answer:
         self.headers: list[tuple[str, str]] = []
         self.pieces: list[tuple[int, bytes]] = []
         self.fault: Fault | None = None
-        self.head_ns = self.end_ns = 0
+        self.connected_ns = self.head_ns = self.end_ns = 0
         self.progress = Progress()
         self.is_stream = self.complete = self.keeps_alive = self.on_kept_connection = False
         self.started_ns = _clock()
@@ -47,9 +48,14 @@ class Answer:
         return _clock() - self.started_ns
 
     def feed(self, data: bytes) -> None:
-        """Bytes that were just read. Raises httptools' errors for what is not HTTP."""
+        """Bytes that were just read."""
         self._at_ns = self.elapsed_ns()
-        self._parser.feed_data(data)
+        try:
+            self._parser.feed_data(data)
+        except (httptools.HttpParserError, httptools.HttpParserUpgrade) as error:
+            self.keeps_alive = False
+            if not self.complete:  # what follows a whole response is not ours to read
+                self.fault = Fault("protocol", f"not HTTP/1.1: {error}")
         if self._room < 0:
             self.fault = Fault("body-cap", "the body has more bytes than the limit allows")
         if self._events_left < 0:
@@ -64,6 +70,10 @@ class Answer:
             self.fault = Fault("truncated", "the connection was closed inside the body")
         else:
             self.complete, self.keeps_alive = True, False
+
+    def on_message_begin(self) -> None:
+        if self.complete:
+            raise ValueError("bytes follow the response")
 
     def on_header(self, name: bytes, value: bytes) -> None:
         self.headers.append((name.decode("latin-1"), value.decode("latin-1")))
@@ -94,13 +104,56 @@ class Answer:
             self.complete, self.keeps_alive = True, self._parser.should_keep_alive()
 
 
+class Place:
+    """Where the target is: looked up once, because a hundred look-ups at once queue in gevent's thread pool."""
+
+    def __init__(self, scenario: Scenario) -> None:
+        parts = urlsplit(scenario.url)
+        self.host, self._port = parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80)
+        self._ca_bundle = scenario.ca_bundle
+        self.is_secure = parts.scheme == "https"
+        self._lock = BoundedSemaphore()
+
+    def connect(self, limit_s: float) -> Any:
+        """A connected socket. Raises OSError, TimeoutError among them."""
+        error: OSError = OSError(f"{self.host} has no address")
+        for family, address in self._looked_up():
+            made = gevent.socket.socket(family, gevent.socket.SOCK_STREAM)
+            made.settimeout(limit_s)
+            try:
+                made.connect(address)
+            except OSError as failed:
+                made.close()
+                error = failed
+            else:
+                made.setsockopt(gevent.socket.IPPROTO_TCP, gevent.socket.TCP_NODELAY, 1)
+                return made
+        raise error
+
+    def secured(self, connected: Any) -> Any:
+        """The socket with TLS around it. Raises OSError."""
+        return self._context.wrap_socket(connected, server_hostname=self.host)
+
+    def _looked_up(self) -> list[tuple[int, Any]]:
+        with self._lock:  # one greenlet asks, the others wait for its answer
+            return self._addresses
+
+    @functools.cached_property
+    def _addresses(self) -> list[tuple[int, Any]]:
+        found = gevent.socket.getaddrinfo(self.host, self._port, type=gevent.socket.SOCK_STREAM)
+        return [(family, address) for family, _, _, _, address in found]
+
+    @functools.cached_property
+    def _context(self) -> ssl.SSLContext:
+        made: ssl.SSLContext = gevent.ssl.create_default_context(cafile=self._ca_bundle or certifi.where())
+        return made
+
+
 class Connection:
     """The connection of one user, kept between its requests as clients do."""
 
-    def __init__(self, scenario: Scenario, headers: Headers, context: Callable[[], ssl.SSLContext] | None) -> None:
-        parts = urlsplit(scenario.url)
-        self._host, self._port = parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80)
-        self._scenario, self._context = scenario, context if parts.scheme == "https" else None
+    def __init__(self, scenario: Scenario, headers: Headers, place: Place) -> None:
+        self._scenario, self._place = scenario, place
         self._head = _head(scenario.url, headers)
         self._socket: Any = None
 
@@ -111,6 +164,7 @@ class Connection:
         try:
             if self._socket is None:
                 answer.fault = self._connect()
+                answer.connected_ns = answer.elapsed_ns()
             if answer.fault is None:
                 self._converse(self._head % len(body) + body, answer)
         finally:
@@ -127,19 +181,13 @@ class Connection:
     def _connect(self) -> Fault | None:
         limit = self._scenario.patience.connect_s
         try:
-            made = gevent.socket.create_connection((self._host, self._port), timeout=limit)
+            self._socket = self._place.connect(limit)
         except TimeoutError:
             return Fault("connect", f"no connection after {limit:g} s")
         except OSError as error:
             return Fault("connect", str(error))
-        made.setsockopt(gevent.socket.IPPROTO_TCP, gevent.socket.TCP_NODELAY, 1)
-        self._socket = made
-        return self._secure() if self._context is not None else None
-
-    def _secure(self) -> Fault | None:
-        assert self._context is not None
         try:
-            self._socket = self._context().wrap_socket(self._socket, server_hostname=self._host)
+            self._socket = self._place.secured(self._socket) if self._place.is_secure else self._socket
         except OSError as error:
             return Fault("tls", str(error))
         return None
@@ -157,8 +205,6 @@ class Connection:
                     answer.closed()
         except TimeoutError:
             answer.fault = _expiry(answer, patience)
-        except (httptools.HttpParserError, httptools.HttpParserUpgrade) as error:
-            answer.fault = Fault("protocol", f"not HTTP/1.1: {error}")
         except OSError as error:
             answer.fault = Fault("protocol" if answer.status is None else "truncated", str(error))
 
@@ -183,15 +229,3 @@ def _head(url: str, headers: Headers) -> bytes:
     path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
     lines = [f"POST {path} HTTP/1.1", f"Host: {parts.netloc}", *(f"{name}: {value}" for name, value in headers)]
     return "\r\n".join(lines).replace("%", "%%").encode("latin-1") + b"\r\nContent-Length: %d\r\n\r\n"
-
-
-def trust(ca_bundle: str | None) -> Callable[[], ssl.SSLContext]:
-    """Makes the context of HTTPS once, when it is first needed: the target's own bundle, or the usual roots."""
-    made: list[ssl.SSLContext] = []
-
-    def context() -> ssl.SSLContext:
-        if not made:
-            made.append(gevent.ssl.create_default_context(cafile=ca_bundle or certifi.where()))
-        return made[0]
-
-    return context

@@ -9,7 +9,7 @@ from locust.exception import StopUser
 
 from harness.load.desk import Desk
 from harness.load.figures import ANSWERED, Stream
-from harness.load.reader import Connection, trust
+from harness.load.reader import Connection, Place
 
 
 class Reader(User):
@@ -52,7 +52,6 @@ class Reader(User):
 
 def reader_of(desk: Desk) -> type[Reader]:
     """The user class bound to one desk."""
-    scenario = desk.scenario
-    context = trust(scenario.ca_bundle)
-    connect = staticmethod(lambda: Connection(scenario, desk.headers, context))
+    scenario, place = desk.scenario, Place(desk.scenario)
+    connect = staticmethod(lambda: Connection(scenario, desk.headers, place))
     return type("BoundReader", (Reader,), {"desk": desk, "connect": connect, "abstract": False})
