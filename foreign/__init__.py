@@ -1,0 +1,1 @@
+"""Servers nobody here wrote: installed, started, judged and stopped. It imports nothing of the rest of the tree."""
