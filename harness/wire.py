@@ -155,6 +155,7 @@ class Client:
             try:
                 self._read(response, watch, reading, answer)
             finally:
+                _retire(response)
                 response.close()
         except _Stop as stop:
             answer.fault = stop.fault
@@ -213,6 +214,12 @@ def tls(target: Target) -> ssl.SSLContext | None:
     if target.ca_bundle is not None:
         return ssl.create_default_context(cafile=str(target.ca_bundle))
     return httpx.create_ssl_context(trust_env=False)
+
+
+def _retire(response: httpcore.Response) -> None:
+    """Use no connection again on which the server failed: many close it then without having announced it."""
+    if response.status >= 500:
+        response.extensions["network_stream"].close()
 
 
 def _late(fault: Fault) -> bool:

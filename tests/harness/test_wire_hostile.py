@@ -114,6 +114,19 @@ def test_a_connection_is_used_again(connect: Connect) -> None:
     assert len(accepted) == 1
 
 
+def test_a_connection_on_which_the_server_failed_is_not_used_again(connect: Connect) -> None:
+    failed = b"HTTP/1.1 500 Internal Server Error\r\nContent-Length: 2\r\n\r\n{}"
+
+    def behave(connection: socket.socket) -> None:
+        connection.sendall(failed)
+        server.pause(0.05)  # and closes without having announced it, as uvicorn does
+
+    with serving(behave) as server:
+        ask = connect(server.url)
+        assert [ask.models().status for _ in range(3)] == [500, 500, 500]
+        ask.client.close()
+
+
 def test_a_slow_reader_cannot_hold_a_large_upload(connect: Connect) -> None:
     def reads_nothing(_: socket.socket) -> None:
         threading.Event().wait(0.6)
