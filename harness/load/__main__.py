@@ -40,7 +40,7 @@ def main() -> int:
 
 def _measure(desk: Desk, redactor: Redactor, out: Path) -> int:
     meter, code = runner.LagMeter(), 0
-    gevent.signal_handler(signal.SIGTERM, desk.close)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Ctrl-C
     try:
         meter = runner.run(desk)
     except KeyboardInterrupt:
