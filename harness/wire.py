@@ -218,8 +218,8 @@ def tls(target: Target) -> ssl.SSLContext | None:
 
 def _retire(response: httpcore.Response) -> None:
     """Use no connection again on which the server failed: many close it then without having announced it."""
-    if response.status >= 500:
-        response.extensions["network_stream"].close()
+    if response.status >= 500 and (connection := response.extensions.get("network_stream")) is not None:
+        connection.close()
 
 
 def _late(fault: Fault) -> bool:
