@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import traceback
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
 from harness.checks import SUITES
-from harness.exchange import TargetFault
+from harness.exchange import Exchange, TargetFault
 from harness.model import CheckReport, Finding, Nonconformity, NotObserved, Outcome, Tolerated
 from harness.session import Session
 
@@ -35,7 +36,7 @@ Ending = tuple[Outcome, str | None, tuple[Finding, ...], str | None]
 
 
 def _ending(item: pytest.Item, call: pytest.CallInfo[None], session: Session, ids: tuple[str, ...]) -> Ending:
-    error = call.excinfo.value if call.excinfo else None
+    error = call.excinfo.value if call.excinfo else _unanswered(session)
     match error:
         case None:
             return Outcome.PASS, None, (), None
@@ -57,6 +58,22 @@ def _ending(item: pytest.Item, call: pytest.CallInfo[None], session: Session, id
     return Outcome.ERROR, f"fault of the harness: {fault}", (), fault
 
 
+def needs_an_answer(exchanges: Sequence[Exchange]) -> None:
+    """Raises TargetFault when every one of them broke off: a promise is not kept by what nobody could read."""
+    if exchanges and all(exchange.broken for exchange in exchanges):
+        last = exchanges[-1]
+        said = last.fault.message if last.fault else ""
+        raise TargetFault(f"{last.request.method} {last.request.url}: no answer was complete: {said}", last.id)
+
+
+def _unanswered(session: Session) -> TargetFault | None:
+    try:
+        needs_an_answer(session.ask.seen)
+    except TargetFault as fault:
+        return fault
+    return None
+
+
 def _carried(error: Nonconformity, ids: tuple[str, ...]) -> tuple[Finding, ...]:
     """A rule names one requirement; a check that carries several means the same breach for each of them."""
     own = {finding.requirement for finding in error.findings}
@@ -75,8 +92,9 @@ def _one_each(ids: tuple[str, ...], message: str, session: Session) -> tuple[Fin
 
 
 def _said(error: AssertionError) -> str:
-    """The assertion's own words; pytest's rewriting appends the compared values on further lines."""
-    lines = str(error).strip().splitlines() or ["the check does not hold"]
+    """The assertion's own words without what pytest's rewriting appends to them; the exchange is in the report."""
+    words = str(error).strip().split("\nassert ")[0].split("\n +  where ")[0]
+    lines = words.splitlines() or ["the check does not hold"]
     return "\n".join(lines[:6])[:1000]
 
 

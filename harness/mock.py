@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 START_TIMEOUT_S = 20.0
+FOLDER = "assay-mock-"  # its target file is gone when the run is over: a user asks for the mock again instead
 
 
 class MockFault(RuntimeError):
@@ -26,7 +27,7 @@ def command(contract: str, *options: str) -> list[str]:
 @contextlib.contextmanager
 def running(contract: str, defects: Sequence[str] = (), *options: str) -> Iterator[Path]:
     """A mock with its control API on, on a free port of the loopback; yields the path of its target file."""
-    with tempfile.TemporaryDirectory(prefix="assay-mock-") as folder:
+    with tempfile.TemporaryDirectory(prefix=FOLDER) as folder:
         target = Path(folder) / "target.toml"
         switched = [word for name in defects for word in ("--defect", name)]
         line = command(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import secrets
+import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -17,6 +18,7 @@ from harness.curl import curl
 from harness.exchange import Exchange
 from harness.journal import Journal, judged
 from harness.judge import judge, rules_for
+from harness.mock import FOLDER
 from harness.model import CheckReport, Finding, Outcome
 from harness.redact import Redactor
 from harness.target import Target
@@ -94,7 +96,14 @@ class Session:
 
     def _command(self, requirement: str) -> str:
         seed = f" --seed {self.options.seed}"
-        return f"assay run {self.contract.name} --target {self.target.name} --only {requirement}{seed}"
+        return f"assay run {self.contract.name} --target {self._target()} --only {requirement}{seed}"
+
+    def _target(self) -> str:
+        """The target as one word of a command line."""
+        path = self.target.path
+        if path is None:
+            return shlex.quote(self.target.base_url)
+        return "mock" if path.parent.name.startswith(FOLDER) else shlex.quote(str(path))
 
     def sweep(self) -> list[CheckReport]:
         """Judge everything that was recorded by every rule; findings no check has reported yet come back."""

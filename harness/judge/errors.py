@@ -23,6 +23,9 @@ from specs import Contract
 
 VOLTAGE_MEMBERS = {"message", "type", "code", "status"}
 NOT_CONFIDENTIAL = "model_not_confidential"
+NO_SUCH_MODEL = re.compile(
+    r"\b(?:invalid|unknown|unsupported|no such) model\b|\bmodel\b.{0,80}(?:not found|not exist|unknown|unsupported)"
+)
 REFUSED_FIRST = {401, 404, 405, 413, 415, 429}  # what may answer before the parameters are looked at
 
 
@@ -176,10 +179,11 @@ def _has_one_wrong_parameter(x: Exchange) -> bool:
 
 @rule("OC-122", on=_has_one_wrong_parameter)
 def error_names_the_parameter(x: Exchange, contract: Contract) -> Problems:
-    """The message or the member param names the one parameter that is wrong."""
+    """The message or the member param names the one parameter that is wrong, or the model, where that is wrong too."""
     name = invalid_members(x.request.json)[0]
     said = f"{error(x).get('message')} {error(x).get('param')}".lower()
-    if error_code(x) != NOT_CONFIDENTIAL and name.removesuffix("s") not in said:
+    refused_model = error_code(x) == NOT_CONFIDENTIAL or NO_SUCH_MODEL.search(said)
+    if not refused_model and name.removesuffix("s") not in said:
         yield Problem(f"the error does not name the parameter {name}", name, str(error(x).get("message"))[:200])
 
 

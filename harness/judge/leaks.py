@@ -27,6 +27,7 @@ INTERNALS = {
     ),
     "a language representation": re.compile(
         r"<class '|<[\w.]+ object at 0x|\{'[\w-]+': |\('\w+', ?'\w+'|\b\w+(?:Error|Exception)\(|\bNoneType\b|pydantic"
+        r"|'\w+' object (?:has no attribute|is not) "
     ),
     "the address of an upstream": re.compile(
         r"https?://(?:localhost|\d{1,3}(?:\.\d{1,3}){3}|[\w.-]+\.(?:internal|local|svc|lan|cluster)\b|[\w.-]+:\d{2,5})"

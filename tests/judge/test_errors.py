@@ -65,6 +65,9 @@ def test_an_openai_refusal_breaks_nothing() -> None:
         (error(status=True), {"OC-110", "VT-071"}),
         (error() | {"detail": "x"}, {"VT-070"}),
         (error("Invalid value."), {"OC-122"}),
+        (error("The group of model 'm' failed: 'str' object has no attribute 'get'"), {"OC-118", "OC-122"}),
+        (error("Invalid model name passed in model=m."), set()),
+        (error("The model `m` does not exist."), set()),
     ],
 )
 def test_faults_of_the_envelope(document: Any, broken: set[str], voltage: Contract) -> None:
