@@ -109,6 +109,8 @@ def test_a_stream_of_an_unknown_model_is_refused_as_json(ask):
 def test_an_oversized_body_is_refused(ask, contract):
     body = denials.oversized(ask.default_model, contract.trait("request.max_body_bytes"))
     answer = ask.send("POST", "/chat/completions", content=body, headers=JSON)
+    cut = answer.head_status is None and answer.fault is not None and answer.fault.kind == "protocol"
+    assert not cut, f"the connection was cut in the middle of a body of {len(body)} bytes, without an answer"
     due = contract.trait("errors.too_large_status")
     assert answer.status in due, f"a body of {len(body)} bytes was answered with {answer.status}"
     after = ask.chat(max_tokens=4)
