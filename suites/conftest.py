@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
 import pytest
@@ -13,6 +14,7 @@ from harness.probe import probe
 from specs import Contract
 from suites import denials, invalid
 from suites.functions import AT_POSTCODE, IN_TWO_CITIES, ORDERS, WEATHER
+from suites.reading import said
 
 COUNT = "Count from 1 to 30, separated by spaces."
 
@@ -55,6 +57,26 @@ def counted_stream(ask: Ask) -> Exchange:
 def usage_stream(ask: Ask) -> Exchange:
     """The request of `counted`, streamed, with usage asked for."""
     return ask.chat(COUNT, max_tokens=128, temperature=0, stream=True, stream_options={"include_usage": True})
+
+
+@probe(calls=1, prompt_tokens=20, completion_tokens=64)
+def repeated(ask: Ask) -> Exchange:
+    """One word asked back."""
+    return ask.chat("Repeat exactly: heliotrope", max_tokens=256, temperature=0)
+
+
+@pytest.fixture
+def repeats(repeated: Exchange) -> None:
+    """Without a model that does as it is told, a text that does not come back says nothing about the server."""
+    if "heliotrope" not in said(repeated).lower():
+        raise NotObserved("the model does not repeat a word that it is asked to repeat")
+
+
+@pytest.fixture
+def counts(counted: Exchange) -> None:
+    """Likewise for checks that need a model which counts when it is told to."""
+    if re.findall(r"\d+", said(counted))[:12] != [str(number) for number in range(1, 13)]:
+        raise NotObserved("the model does not count when it is asked to")
 
 
 @probe(calls=1, prompt_tokens=20, completion_tokens=32)

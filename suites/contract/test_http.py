@@ -6,6 +6,7 @@ import pytest
 
 from harness.ask import Ask
 from harness.judge import completion, framing
+from harness.model import NotObserved
 from harness.probe import probe
 from suites.reading import accepted, said
 
@@ -88,5 +89,7 @@ def test_header_names_are_case_insensitive(plain, ask: Ask, name: str):
 def test_a_connection_serves_several_requests(ask: Ask):
     words = ("heliotrope", "quicksilver", "marzipan")
     answers = [said(ask.chat(f"Repeat exactly: {word}", max_tokens=200, temperature=0)) for word in words]
+    if not any(word in answer.lower() for word in words for answer in answers):
+        raise NotObserved("the model does not repeat a word that it is asked to repeat")
     wrong = [word for word, answer in zip(words, answers, strict=True) if word not in answer.lower()]
     assert not wrong, f"requests on one connection were not answered with their own text: {', '.join(wrong)}"

@@ -50,19 +50,19 @@ def assert_stopped(answer: Exchange, last: str) -> None:
 
 
 @pytest.mark.requirement("OC-037")
-def test_stop_as_a_string(stopped_by_string, holds):
+def test_stop_as_a_string(counts, stopped_by_string, holds):
     assert_stopped(stopped_by_string, "11")
     holds(request.output_ends_before_the_stop_string, stopped_by_string)
 
 
 @pytest.mark.requirement("OC-038")
-def test_stop_as_an_array(stopped_by_array, holds):
+def test_stop_as_an_array(counts, stopped_by_array, holds):
     assert_stopped(stopped_by_array, "8")
     holds(request.output_ends_before_any_stop, stopped_by_array)
 
 
 @pytest.mark.requirement("OC-039")
-def test_stop_of_several_tokens(stopped_by_phrase, holds):
+def test_stop_of_several_tokens(repeats, stopped_by_phrase, holds):
     assert_stopped(stopped_by_phrase, "beta")
     holds(request.long_stop_is_honoured, stopped_by_phrase)
     assert "delta" not in said(stopped_by_phrase), "the output goes on behind the stop sequence"

@@ -55,7 +55,7 @@ def test_a_history_with_tool_calls_is_accepted(ask: Ask, tagged):
 
 @pytest.mark.requirement("OC-023")
 @pytest.mark.cost(calls=2, prompt_tokens=60, completion_tokens=512)
-def test_text_parts_are_read_like_a_string(ask: Ask):
+def test_text_parts_are_read_like_a_string(repeats, ask: Ask):
     texts = ["Here is one instruction, and nothing else.\n", "Repeat exactly: heliotrope"]
     parts = [{"type": "text", "text": text} for text in texts]
     split = ask.chat(messages=[{"role": "user", "content": parts}], max_tokens=256, temperature=0)
@@ -67,7 +67,7 @@ def test_text_parts_are_read_like_a_string(ask: Ask):
 
 @pytest.mark.requirement("OC-048")
 @pytest.mark.cost(calls=1, prompt_tokens=60, completion_tokens=256)
-def test_non_ascii_text_survives(ask: Ask):
+def test_non_ascii_text_survives(repeats, ask: Ask):
     answer = said(ask.chat("Repeat exactly: Grüße 東京 🦊🏔️ e\u0301te\u0301", max_tokens=256, temperature=0))
     assert "\ufffd" not in answer, "the text came back with replacement marks"
     missing = [piece for piece in ("Grüße", "東京", "🦊") if piece not in answer]
