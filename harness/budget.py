@@ -144,7 +144,7 @@ class Budget:
 def _cost(reservation: Reservation, exchange: Exchange) -> Decimal:
     """What the answer says it cost, at most the reserve: a wrong usage is a finding and must not end the run."""
     never_sent = exchange.fault is not None and exchange.fault.kind in {"connect", "tls"}
-    if never_sent or (exchange.head_status or 0) >= 400:
+    if never_sent or (exchange.head_status or 200) >= 300:
         return Decimal(0)
     for document in _documents(exchange) if exchange.complete else ():
         usage = document.get("usage") if isinstance(document, dict) else None

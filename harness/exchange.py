@@ -77,8 +77,12 @@ class Exchange:
     @functools.cached_property
     def body(self) -> bytes:
         """The body's bytes as they were sent, content coding undone, nothing else changed."""
+        return self.beginning(BODY_CAP)
+
+    def beginning(self, at_most: int) -> bytes:
+        """The body up to so many bytes. Raises TargetFault when its coding cannot be undone."""
         raw = b"".join(chunk.data for chunk in self.chunks)
-        return _decoded(raw, self.header("content-encoding") or "identity")
+        return _decoded(raw, self.header("content-encoding") or "identity", at_most)[:at_most]
 
     @functools.cached_property
     def text(self) -> str:
@@ -106,6 +110,11 @@ class Exchange:
     @property
     def complete(self) -> bool:
         return self.head_status is not None and self.fault is None
+
+    @property
+    def broken(self) -> bool:
+        """Whether the target failed to give a whole answer; one that we left early is not broken."""
+        return self.fault is not None and self.fault.kind != "aborted"
 
     @property
     def is_stream(self) -> bool:
@@ -138,6 +147,7 @@ class Exchange:
         return self.head_status or 0
 
 
+BODY_CAP = 64 * 1024 * 1024  # a decoded body larger than this is a bomb, not an answer
 LARGE = 256 * 1024  # more bytes than this are saved compressed: a check of size limits sends megabytes of white space
 
 
@@ -202,7 +212,7 @@ def _unpacked(data: str | Mapping[str, str]) -> bytes:
 
 def _inflated(packed: bytes) -> bytes:
     try:
-        return _decoded(packed, "gzip")
+        return _decoded(packed, "gzip", BODY_CAP)
     except TargetFault as error:
         raise ValueError(str(error)) from error
 
@@ -218,17 +228,14 @@ def _refused_constant(name: str) -> float:
     raise ValueError(f"{name} is not JSON")
 
 
-BODY_CAP = 64 * 1024 * 1024  # a decoded body larger than this is a bomb, not an answer
-
-
-def _decoded(raw: bytes, coding: str) -> bytes:
+def _decoded(raw: bytes, coding: str, at_most: int) -> bytes:
     if coding in {"identity", ""} or not raw:
         return raw
     window = {"gzip": 16 + zlib.MAX_WBITS, "deflate": zlib.MAX_WBITS}.get(coding.lower())
     if window is None:
         raise TargetFault(f"content coding {coding!r} was not asked for")
     try:
-        return zlib.decompressobj(window).decompress(raw, BODY_CAP)
+        return zlib.decompressobj(window).decompress(raw, at_most)
     except (zlib.error, gzip.BadGzipFile) as error:
         raise TargetFault(f"the {coding} body cannot be decoded: {error}") from error
 

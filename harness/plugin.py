@@ -219,5 +219,6 @@ def holds(contract: Contract) -> Callable[..., None]:
             raise NotObserved(f"no answer was a subject of {rule.name}")
         if judged.findings:
             raise Nonconformity(judged.findings)
+        classify.needs_an_answer(exchanges)
 
     return check

@@ -14,23 +14,39 @@ from harness.redact import Redactor
 if TYPE_CHECKING:
     from harness.target import Limits
 
+KEPT = 64 * 1024  # bytes of a body that went over its cap
+PACKED = frozenset({"gzip", "deflate"})
 _NESTING = re.compile(rb'"(?:[^"\\]|\\.)*"?|[\[{]|[\]}]', re.DOTALL)
 
 
 def examined(found: Exchange, limits: Limits) -> Exchange:
     """The exchange with a fault when its complete body cannot be read: its coding, its size, its nesting."""
+    if found.fault is not None and found.fault.kind == "body-cap":
+        return _cut(found)
     if not found.complete:
         return found
     try:
-        body = found.body
+        body = found.beginning(limits.max_body_bytes + 1)
     except TargetFault as error:
         return replace(found, fault=Fault("decode", str(error)))
     if len(body) > limits.max_body_bytes:
-        return replace(found, fault=Fault("body-cap", f"the decoded body has more than {limits.max_body_bytes} bytes"))
+        more = Fault("body-cap", f"the decoded body has more than {limits.max_body_bytes} bytes")
+        return _cut(replace(found, fault=more))
     documents = [(event.data or "").encode() for event in found.events] if found.is_stream else [body]
     if any(depth(document, limits.max_json_depth) > limits.max_json_depth for document in documents):
         return replace(found, fault=Fault("decode", f"the JSON is nested deeper than {limits.max_json_depth} levels"))
     return found
+
+
+def _cut(found: Exchange) -> Exchange:
+    """The exchange with the beginning of its body: nobody reads more of one that has no end."""
+    try:
+        start = found.beginning(KEPT)
+    except TargetFault:
+        start = b""
+    coding = (found.header("content-encoding") or "identity").lower()
+    packed = _packed(start, coding) if coding in PACKED else start
+    return replace(found, chunks=(Chunk(found.chunks[0].at_ns, packed),) if found.chunks else ())
 
 
 def depth(document: bytes, enough: int) -> int:
@@ -69,7 +85,7 @@ def _headers(headers: Headers, redactor: Redactor) -> Headers:
 
 def _chunks(found: Exchange, redactor: Redactor) -> tuple[Chunk, ...]:
     coding = (found.header("content-encoding") or "identity").lower()
-    if coding in {"gzip", "deflate"} and (recoded := _recoded(found, coding, redactor)) is not None:
+    if coding in PACKED and (recoded := _recoded(found, coding, redactor)) is not None:
         return (Chunk(found.chunks[-1].at_ns, recoded),)
     pieces = redactor.pieces([chunk.data for chunk in found.chunks])
     return tuple(Chunk(chunk.at_ns, data) for chunk, data in zip(found.chunks, pieces, strict=True))
@@ -83,4 +99,8 @@ def _recoded(found: Exchange, coding: str, redactor: Redactor) -> bytes | None:
         return None
     if (clean := redactor.bytes(plain)) == plain:
         return None
-    return gzip.compress(clean, mtime=0) if coding == "gzip" else zlib.compress(clean)
+    return _packed(clean, coding)
+
+
+def _packed(data: bytes, coding: str) -> bytes:
+    return gzip.compress(data, mtime=0) if coding == "gzip" else zlib.compress(data)

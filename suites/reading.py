@@ -12,6 +12,10 @@ def accepted(x: Exchange, what: str = "the request") -> Exchange:
     if x.status == 429 or (x.status == 503 and x.header("retry-after") is not None):
         raise TargetFault(f"the target is busy: {what} was answered with {x.status}", x.id)
     assert x.status == 200, f"{what} was answered with {x.status}"
+    if x.broken:
+        raise TargetFault(
+            f"{what} was answered with 200, but no whole answer came: {x.fault and x.fault.message}", x.id
+        )
     return x
 
 

@@ -9,6 +9,7 @@ import pytest
 
 from harness.judge import catalogue as lists
 from harness.judge.chat import is_integer
+from harness.model import NotObserved
 
 FRESH_S = 5  # a created that is so near to now may have been made up for this answer
 A_SECOND = 1.05
@@ -33,6 +34,8 @@ def test_created_is_stable(ask, catalogue):
     if any(is_integer(created) and abs(created - asked_at) < FRESH_S for created in first.values()):
         time.sleep(A_SECOND)
     second = {row.get("id"): row.get("created") for row in lists.rows(ask.models())}
+    if not first.keys() & second.keys():
+        raise NotObserved("no model was listed twice")
     changed = [model for model in first if model in second and first[model] != second[model]]
     assert not changed, f"created of {len(changed)} models differs between two listings, of {changed[0]} for one"
 
