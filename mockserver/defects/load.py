@@ -1,44 +1,52 @@
-"""Defects that show only when several streams are live at once. What is live is counted for each gateway anew."""
+"""Defects that show only when several requests are live at once; each gateway counts its own."""
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from mockserver.behaviours import completion, stream
-from mockserver.call import Call
+from mockserver.call import Call, Reply
 from mockserver.defects import defect
 from mockserver.gateway import Gateway
 from mockserver.refusal import Refusal
+from mockserver.upstream import Generation
 
 Frames = AsyncIterator[bytes]
+Spoil = Callable[[Call, Frames], Frames]
 DONE = b"data: [DONE]\n\n"
 
 
 @dataclass
 class Floor:
-    """The streams that are live on one gateway, by request id."""
+    """The chat requests that one gateway works on, by request id: from the provider's start to the last byte."""
 
     live: dict[str, Call] = field(default_factory=dict)
 
     def is_crowded(self, many: int) -> bool:
         return len(self.live) >= many
 
-    def watched(self, gateway: Gateway, spoil: Callable[[Call, Frames], Frames] | None = None) -> Gateway:
-        """The gateway with its live streams counted, and each of them spoiled."""
+    def watched(self, gateway: Gateway, spoil: Spoil | None = None) -> Gateway:
+        """The gateway with its live requests counted, and each of their streams spoiled."""
+
+        def started(call: Call) -> Generation:
+            self.live[call.request_id] = call
+            return gateway.start_upstream(call)
+
+        def replied(call: Call, reply: Reply) -> Reply:
+            if reply.frames is None:
+                self.live.pop(call.request_id, None)
+            return reply
 
         async def counted(call: Call, frames: Frames) -> Frames:
-            self.live[call.request_id] = call
             try:
-                async with contextlib.aclosing(spoil(call, frames) if spoil else frames) as spoiled:  # type: ignore[type-var]
-                    async for frame in spoiled:
-                        yield frame
+                async for frame in spoil(call, frames) if spoil else frames:
+                    yield frame
             finally:
                 self.live.pop(call.request_id, None)
 
-        return replace(gateway, frames=counted)
+        return replace(gateway, start_upstream=started, reply=replied, frames=counted)
 
 
 # --- Answers are mixed -----------------------------------------------------------------------------------------
@@ -60,17 +68,17 @@ def swaps_text_between_streams(gateway: Gateway) -> Gateway:
 
 @defect("OC-160", also=("OC-162",))
 def writes_into_another_stream(gateway: Gateway) -> Gateway:
-    """Sends every fourth event of a stream to whichever stream writes next, while three are live."""
-    floor, strays = Floor(), list[bytes]()
+    """Sends every fourth event to another stream, whichever writes next, while three are live."""
+    floor, strays = Floor(), list[tuple[str, bytes]]()
 
     async def astray(call: Call, frames: Frames) -> Frames:
         sent = 0
         async for frame in frames:
-            while strays:
-                yield strays.pop()
+            while strays and strays[0][0] != call.request_id:
+                yield strays.pop(0)[1]
             sent += 1
             if sent % 4 == 0 and frame != DONE and floor.is_crowded(3):
-                strays.append(frame)
+                strays.append((call.request_id, frame))
             else:
                 yield frame
 
