@@ -56,6 +56,11 @@ class Purse:
         self._ask, self.key, self.read, self._drain_s = ask, key, read, drain_s
         self._mark = ask.control.mark() if isinstance(key, Key) else None
 
+    @property
+    def account(self) -> str | None:
+        """The account's name where control tells it."""
+        return self.key.account if isinstance(self.key, Key) else None
+
     def spend(self, prompt: str | None = None, **members: Any) -> Bill:
         """One chat call, charged; `members` as for Ask.chat."""
         model = members.get("model") or self._ask.default_model

@@ -53,7 +53,7 @@ def test_the_shown_balance_falls_by_the_cost(ask):
 @pytest.mark.cost(calls=2, prompt_tokens=40, completion_tokens=32)
 def test_every_key_bills_its_account(ask):
     first = open_account(ask)
-    second = ask.control.issue_key(account=first.key.account)
+    second = ask.control.issue_key(account=first.account)
     bills = [first.spend(), first.spend(key=second)]
     assert all(bill.is_right for bill in bills), f"calls with two keys of one account: {bills[0]}; {bills[1]}"
 

@@ -23,7 +23,7 @@ def marked_up(upstream, contract) -> billing.Price:
 
 
 def is_close(listed, due) -> bool:
-    return abs(listed.prompt - due.prompt) <= CLOSE and abs(listed.completion - due.completion) <= CLOSE
+    return bool(abs(listed.prompt - due.prompt) <= CLOSE and abs(listed.completion - due.completion) <= CLOSE)
 
 
 @pytest.mark.requirement("VT-090", "VT-099")

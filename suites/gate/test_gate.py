@@ -23,7 +23,7 @@ def verdict(answer: Exchange) -> tuple[int, str | None]:
 @pytest.fixture(scope="session")
 def plain_model(contract) -> str:
     """The id that the documentation names as one without the flag."""
-    return contract.trait("catalogue.non_confidential_example")
+    return str(contract.trait("catalogue.non_confidential_example"))
 
 
 @pytest.mark.requirement("VT-003")

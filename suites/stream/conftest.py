@@ -14,7 +14,7 @@ from harness.probe import probe
 from suites.conftest import COUNT
 
 ECHO = "🙂🚀🧪🌊 你好世界 Zażółć gęślą jaźń 한국어 ∑∂ 🙂🚀"
-LOGPROBS = {"logprobs": True, "top_logprobs": 2}
+LOGPROBS: dict[str, Any] = {"logprobs": True, "top_logprobs": 2}
 INCLUDE_USAGE = {"include_usage": True}
 
 
