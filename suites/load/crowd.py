@@ -47,8 +47,9 @@ class Crowd:
     """One stream alone, and the streams that were read at once."""
 
     alone: Exchange
-    exchanges: tuple[Exchange, ...]
+    exchanges: tuple[Exchange, ...]  # all of them, or a sample and the failures
     in_flight_max: int
+    asked: tuple[str, ...] = ()  # the markers of all requests, kept or not
 
     @property
     def streams(self) -> list[Exchange]:
@@ -98,7 +99,8 @@ def mixed(crowd: Crowd) -> list[Finding]:
 
 
 def _foreign(crowd: Crowd) -> Iterator[Finding]:
-    numbers = {found for x in crowd.exchanges for found in _numbers(marker_of(x))}
+    texts = (*crowd.asked, *(marker_of(x) for x in crowd.exchanges))
+    numbers = {found for text in texts for found in _numbers(text)}
     for x in crowd.streams:
         if others := (_numbers(content(x)) & numbers) - _numbers(marker_of(x)):
             message = "an answer holds the text that another request asked for"

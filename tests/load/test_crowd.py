@@ -10,6 +10,7 @@ import pytest
 import specs
 from harness.exchange import Exchange, Fault
 from harness.model import NotObserved
+from suites.load.conftest import SIZES, size_of
 from suites.load.crowd import Crowd, broken, marker_of, markers, mixed, request, unanswered
 from tests.judge import builders
 
@@ -62,6 +63,13 @@ def test_an_answer_with_the_text_of_another_is_mixed() -> None:
     wrong = answer(MARKERS[1], lines(MARKERS[1], text=MARKERS[2]))
     messages = [finding.message for finding in mixed(crowd(wrong, answer(MARKERS[2])))]
     assert any("another request asked for" in message for message in messages)
+
+
+def test_the_text_of_a_request_that_was_not_kept_is_known_too() -> None:
+    wrong = answer(MARKERS[1], lines(MARKERS[1], text=f"{MARKERS[1]} {MARKERS[3].split()[5]}"))
+    (finding,) = mixed(Crowd(answer(MARKERS[0]), (wrong,), in_flight_max=2, asked=tuple(MARKERS)))
+    assert MARKERS[3].split()[5] in str(finding.observed)
+    assert mixed(crowd(wrong)) == []
 
 
 def test_an_answer_that_lost_a_word_is_mixed_only_if_one_alone_repeats() -> None:
@@ -130,3 +138,9 @@ def test_a_stream_that_breaks_off_is_found_and_one_we_left_is_not() -> None:
 
 def test_the_marker_is_read_back_from_the_request() -> None:
     assert marker_of(answer(MARKERS[3])) == MARKERS[3]
+
+
+def test_the_load_leaves_most_of_the_rate_limit_to_the_other_checks() -> None:
+    assert size_of("full", VOLTAGE).requests == 250
+    assert size_of("full", CORE).requests == SIZES["full"].requests
+    assert size_of("standard", VOLTAGE) == SIZES["standard"]
