@@ -132,9 +132,8 @@ def test_a_slow_reader_cannot_hold_a_large_upload(connect: Connect) -> None:
         threading.Event().wait(0.6)
 
     with serving(reads_nothing, reads_body=False) as server:
-        began = time.perf_counter()
         found = connect(server.url, cap="1000").send("POST", "/chat/completions", content=b"x" * 20_000_000)
-        assert time.perf_counter() - began < 1.5
+    assert found.end_ns < 1_500_000_000
     assert found.fault is not None
     assert found.fault.kind == "timeout"
 
