@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -30,7 +31,8 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _judge(name: str, chosen: argparse.Namespace) -> int:
     out = (chosen.out / f"foreign-{name}").resolve()
-    out.mkdir(parents=True, exist_ok=True)
+    shutil.rmtree(out, ignore_errors=True)  # nothing of an earlier run may pass for evidence of this one
+    out.mkdir(parents=True)
     try:
         with SERVERS[name](out, (chosen.prefix / f"foreign-{name}").resolve()) as deployment:
             _say(f"{deployment.name} at {deployment.base_url}")

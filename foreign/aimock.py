@@ -15,17 +15,26 @@ from foreign.process import answers, free_port, serving
 VERSION = "1.43.0"
 MODEL = "gpt-4o"
 
-# It answers what its fixtures say and nothing else. These give it what any chat model can do with the prompts.
-FIXTURES: list[dict[str, Any]] = [
-    {
-        "match": {"userMessage": "weather", "hasToolResult": False},
-        "response": {"toolCalls": [{"name": "get_weather", "arguments": '{"city":"Oslo"}'}]},
-    },
-    {
-        "match": {"userMessage": "Count from 1 to 30"},
-        "response": {"content": " ".join(map(str, range(1, 31)))},
-    },
-    {"match": {}, "response": {"content": "Hello there, and welcome to this short answer."}},
+
+def _numbers(last: int) -> str:
+    return " ".join(map(str, range(1, last + 1)))
+
+
+def _call(name: str, arguments: dict[str, Any]) -> dict[str, Any]:
+    return {"toolCalls": [{"name": name, "arguments": json.dumps(arguments)}]}
+
+
+# It answers what its fixtures say and nothing else, so they say what a chat model would answer to the prompts that a
+# canned text can serve. The first match wins. A word asked back cannot be canned, so those checks stay unobserved.
+CITY = json.dumps({"city": "Oslo", "population": 709000, "climate": "temperate", "rivers": ["Akerselva"]})
+ANSWERS: list[tuple[dict[str, Any], dict[str, Any]]] = [
+    ({"responseFormat": "json_object"}, {"content": CITY}),
+    ({"responseFormat": "json_schema"}, {"content": CITY}),
+    ({"toolResultContains": "17.3"}, {"content": "It is 17.3 degrees in Oslo."}),
+    ({"userMessage": "weather", "hasToolResult": False}, _call("get_weather", {"city": "Oslo"})),
+    ({"userMessage": "postcode", "hasToolResult": False}, _call("find_orders", {"postcode": "01234", "limit": 5})),
+    *(({"userMessage": f"Count from 1 to {last},"}, {"content": _numbers(last)}) for last in (5, 20, 30, 200)),
+    ({}, {"content": "Hello there, and welcome to this short answer."}),
 ]
 
 
@@ -33,7 +42,8 @@ FIXTURES: list[dict[str, Any]] = [
 def deployed(folder: Path, prefix: Path) -> Iterator[Deployment]:
     """A server on a free port. Raises NotInstallable, NotStarted."""
     commands = install.with_npm(prefix, f"@copilotkit/aimock@{VERSION}")
-    (folder / "fixtures.json").write_text(json.dumps({"fixtures": FIXTURES}, indent=1))
+    fixtures = [{"match": match, "response": response} for match, response in ANSWERS]
+    (folder / "fixtures.json").write_text(json.dumps({"fixtures": fixtures}, indent=1))
     port, key = free_port(), new_key()
     line = [str(commands / "llmock"), "--host", "127.0.0.1", "--port", str(port), "--fixtures", "fixtures.json"]
     ready = answers(f"http://127.0.0.1:{port}/health")
