@@ -63,7 +63,16 @@ def streamed(gateway: Gateway, amount: Amount) -> Gateway:
 # --- Listed prices -----------------------------------------------------------------------------------------------
 
 
-@defect(breaks=("VT-090", "VT-099"), also=("VT-091", *CHARGED, "VT-100"))
+@defect(
+    breaks=("VT-090", "VT-099"),
+    also=(
+        "VT-042",
+        "VT-091",
+        "VT-092",
+        "VT-094",
+        "VT-097",
+    ),
+)
 def lists_the_providers_prices(gateway: Gateway) -> Gateway:
     """Lists prices without the markup that is charged."""
     return replace(gateway, listed_price=lambda call, row: row.upstream, price_of=honest)
@@ -95,14 +104,26 @@ def rounds_listed_prices_to_cents(gateway: Gateway) -> Gateway:
     return replace(gateway, listed_price=listed)
 
 
-@defect(breaks="VT-099", also=("VT-090", "VT-091", *CHARGED), seen=("B61",))
+@defect(
+    breaks="VT-099",
+    also=(
+        "VT-042",
+        "VT-090",
+        "VT-091",
+        "VT-092",
+        "VT-095",
+        "VT-097",
+        "VT-098",
+    ),
+    seen=("B61",),
+)
 def lists_prices_per_token(gateway: Gateway) -> Gateway:
     """Lists USD per token where USD per million tokens is promised."""
     listed = lambda call, row: repriced(honest(call, row), lambda usd: usd / MILLION)  # noqa: E731
     return replace(gateway, listed_price=listed, price_of=honest)
 
 
-@defect(breaks="VT-099", also=("OC-132", "VT-035"))
+@defect(breaks="VT-099", also=("VT-035",))
 def retrieves_another_price(gateway: Gateway) -> Gateway:
     """Shows the provider's price when one model is retrieved."""
 
@@ -123,7 +144,16 @@ def charges_the_markup_again(gateway: Gateway) -> Gateway:
     return replace(gateway, price_of=price)
 
 
-@defect(breaks="VT-091", also=CHARGED)
+@defect(
+    breaks="VT-091",
+    also=(
+        "VT-042",
+        "VT-092",
+        "VT-093",
+        "VT-094",
+        "VT-100",
+    ),
+)
 def charges_the_providers_price(gateway: Gateway) -> Gateway:
     """Charges what the provider charges, without the listed markup."""
     return replace(gateway, price_of=lambda call, row: row.upstream)
@@ -169,13 +199,32 @@ def rounds_every_charge_up(gateway: Gateway) -> Gateway:
     )
 
 
-@defect(breaks="VT-091", also=(*CHARGED, "VT-100"), seen=("B71",))
+@defect(
+    breaks="VT-091",
+    also=(
+        "VT-042",
+        "VT-092",
+        "VT-093",
+        "VT-094",
+        "VT-095",
+        "VT-098",
+        "VT-100",
+    ),
+    seen=("B71",),
+)
 def drops_fractions_of_a_cent(gateway: Gateway) -> Gateway:
     """Rounds each charge down to whole cents, so that small calls are free."""
     return replace(gateway, charge=lambda call, usage: billing.charge(call, usage) // (NANO // 100) * (NANO // 100))
 
 
-@defect(breaks="VT-091", also=CHARGED, seen=("B70",))
+@defect(
+    breaks="VT-091",
+    also=(
+        "VT-042",
+        "VT-097",
+    ),
+    seen=("B70",),
+)
 def charges_a_minimum(gateway: Gateway) -> Gateway:
     """Charges at least ten micro-dollars for any call."""
     return replace(gateway, charge=lambda call, usage: max(10 * MICRO, billing.charge(call, usage)))
@@ -187,19 +236,47 @@ def bills_streams_twice(gateway: Gateway) -> Gateway:
     return streamed(gateway, lambda call, usage: 2 * billing.charge(call, usage))
 
 
-@defect(breaks="VT-091", also=("VT-094", "VT-092"), seen=("B22",))
+@defect(
+    breaks="VT-091",
+    also=(
+        "VT-092",
+        "VT-093",
+        "VT-094",
+    ),
+    seen=("B22",),
+)
 def forgets_the_prompt_of_a_stream(gateway: Gateway) -> Gateway:
     """Charges a stream for its completion tokens only."""
     return streamed(gateway, lambda call, usage: call.gateway.cost(call, 0, usage["completion_tokens"]))
 
 
-@defect(breaks=("VT-091", "VT-100"), also=("VT-094", "VT-092", "VT-098"), seen=("B11",))
+@defect(
+    breaks=("VT-091", "VT-100"),
+    also=(
+        "VT-092",
+        "VT-093",
+        "VT-094",
+        "VT-095",
+    ),
+    seen=("B11",),
+)
 def gives_streams_away(gateway: Gateway) -> Gateway:
     """Charges nothing for a stream."""
     return streamed(gateway, lambda call, usage: 0)
 
 
-@defect(breaks="VT-100", also=("VT-091", *CHARGED))
+@defect(
+    breaks="VT-100",
+    also=(
+        "VT-042",
+        "VT-091",
+        "VT-092",
+        "VT-093",
+        "VT-094",
+        "VT-095",
+        "VT-098",
+    ),
+)
 def debits_once_a_month(gateway: Gateway) -> Gateway:
     """Releases the hold of a call and leaves the charge to an invoice."""
     return replace(gateway, settle=free)
@@ -225,7 +302,7 @@ def refunds_clients_that_leave(gateway: Gateway) -> Gateway:
 # --- Whose money -------------------------------------------------------------------------------------------------
 
 
-@defect(breaks="VT-042", also=("VT-091", "VT-100", "VT-101"))
+@defect(breaks="VT-042")
 def gives_each_key_its_own_purse(gateway: Gateway) -> Gateway:
     """Bills the second key of an account to an account of its own."""
     owner: dict[str, str] = {}
@@ -241,7 +318,21 @@ def gives_each_key_its_own_purse(gateway: Gateway) -> Gateway:
     return replace(gateway, account_of=account)
 
 
-@defect(breaks="VT-042", also=("VT-091", *CHARGED, "VT-100", "VT-101"))
+@defect(
+    breaks="VT-042",
+    also=(
+        "OC-045",
+        "VT-042",
+        "VT-058",
+        "VT-077",
+        "VT-092",
+        "VT-093",
+        "VT-095",
+        "VT-098",
+        "VT-100",
+        "VT-101",
+    ),
+)
 def bills_the_previous_caller(gateway: Gateway) -> Gateway:
     """Takes the money of each call from the account that called before."""
     last: list[str] = []
@@ -271,7 +362,7 @@ def lists_the_first_price_it_saw(gateway: Gateway) -> Gateway:
     return replace(gateway, listed_price=lambda call, row: known.setdefault(row.id, honest(call, row)))
 
 
-@defect(breaks="VT-092", also=("VT-091",))
+@defect(breaks="VT-092")
 def charges_the_price_of_the_end(gateway: Gateway) -> Gateway:
     """Charges a stream at the price that holds when it closes."""
 
@@ -310,7 +401,7 @@ def holds_the_output_only(gateway: Gateway) -> Gateway:
     return replace(gateway, estimate=lambda call: call.gateway.cost(call, 0, call.max_tokens))
 
 
-@defect(breaks="VT-093", also=("VT-101",))
+@defect(breaks="VT-093")
 def holds_money_for_one_token(gateway: Gateway) -> Gateway:
     """Holds the price of one token, whatever the request is."""
     return replace(gateway, estimate=lambda call: call.gateway.cost(call, 0, 1))
@@ -319,13 +410,28 @@ def holds_money_for_one_token(gateway: Gateway) -> Gateway:
 # --- What is settled ---------------------------------------------------------------------------------------------
 
 
-@defect(breaks="VT-094", also=("VT-091", "VT-092", "VT-097"), seen=("B19",))
+@defect(
+    breaks="VT-094",
+    also=(
+        "VT-091",
+        "VT-092",
+        "VT-095",
+    ),
+    seen=("B19",),
+)
 def keeps_the_estimate(gateway: Gateway) -> Gateway:
     """Charges what was held for a stream, whatever its usage is."""
     return streamed(gateway, whole_hold)
 
 
-@defect(breaks="VT-094", also=("VT-091", "VT-092", "VT-097"))
+@defect(
+    breaks="VT-094",
+    also=(
+        "VT-091",
+        "VT-092",
+        "VT-095",
+    ),
+)
 def keeps_half_of_the_rest(gateway: Gateway) -> Gateway:
     """Releases half of what a stream did not use."""
 
@@ -336,7 +442,17 @@ def keeps_half_of_the_rest(gateway: Gateway) -> Gateway:
     return streamed(gateway, charge)
 
 
-@defect(breaks="VT-097", also=("VT-091", "VT-094", "VT-092", "VT-042"))
+@defect(
+    breaks="VT-097",
+    also=(
+        "VT-042",
+        "VT-091",
+        "VT-092",
+        "VT-094",
+        "VT-095",
+        "VT-098",
+    ),
+)
 def never_releases_a_hold(gateway: Gateway) -> Gateway:
     """Charges a call beside its hold, which stays."""
 
@@ -349,7 +465,7 @@ def never_releases_a_hold(gateway: Gateway) -> Gateway:
     return replace(gateway, settle=settle)
 
 
-@defect(breaks="VT-097", also=("VT-100",), seen=("B07",))
+@defect(breaks="VT-097", seen=("B07",))
 def leaves_abandoned_streams_open(gateway: Gateway) -> Gateway:
     """Keeps the hold of a stream whose client has left."""
 

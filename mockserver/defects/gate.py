@@ -16,7 +16,6 @@ from mockserver.refusal import Refusal
 Json = dict[str, Any]
 PLAIN = "deepseek-ai/DeepSeek-V3"
 FEE = 1000  # nano-USD
-OPEN = ("VT-003", "VT-004", "VT-008", "VT-010", "VT-011", "VT-013")  # what a gate that lets anything pass breaks
 
 
 def plain_variant(call: Call) -> str:
@@ -44,19 +43,55 @@ def has_lost_its_flag(model: str) -> bool:
 # --- Who gets past -----------------------------------------------------------------------------------------------
 
 
-@defect(breaks="VT-013", also=(*OPEN, "VT-007", "VT-015", "VT-016", "VT-030", "VT-031", "VT-033", "VT-051"))
+@defect(
+    breaks="VT-013",
+    also=(
+        "VT-003",
+        "VT-004",
+        "VT-007",
+        "VT-008",
+        "VT-010",
+        "VT-011",
+        "VT-012",
+        "VT-013",
+        "VT-015",
+        "VT-016",
+        "VT-030",
+        "VT-033",
+        "VT-051",
+        "VT-072",
+        "VT-073",
+    ),
+)
 def downgrades_silently(gateway: Gateway) -> Gateway:
     """Lets every model that the provider has past the gate."""
     return replace(gateway, admits=lambda call, row: True)
 
 
-@defect(breaks=("VT-003", "VT-013"), also=("VT-004", "VT-008", "VT-010"))
+@defect(
+    breaks=("VT-003", "VT-013"),
+    also=(
+        "VT-004",
+        "VT-008",
+        "VT-010",
+        "VT-012",
+    ),
+)
 def gates_plain_requests_only(gateway: Gateway) -> Gateway:
     """Checks the flag of a model unless the answer is streamed."""
     return replace(gateway, admits=lambda call, row: row.confidential or call.streams)
 
 
-@defect(breaks="VT-011", also=("OC-030", "VT-010", "VT-031", "VT-051"))
+@defect(
+    breaks="VT-011",
+    also=(
+        "OC-030",
+        "OC-119",
+        "OC-133",
+        "VT-010",
+        "VT-031",
+    ),
+)
 def takes_unknown_ids_for_confidential(gateway: Gateway) -> Gateway:
     """Serves an id that is not in the catalogue, for want of a row that says no."""
 
@@ -100,7 +135,23 @@ def serves_bare_names(gateway: Gateway) -> Gateway:
     return spelled(gateway, lambda model: model.rpartition("/")[2])
 
 
-@defect(breaks="VT-015", also=("VT-013", "VT-003", "VT-011"))
+@defect(
+    breaks="VT-015",
+    also=(
+        "VT-003",
+        "VT-004",
+        "VT-007",
+        "VT-008",
+        "VT-010",
+        "VT-011",
+        "VT-012",
+        "VT-013",
+        "VT-031",
+        "VT-051",
+        "VT-072",
+        "VT-073",
+    ),
+)
 def protects_only_clients_that_ask(gateway: Gateway) -> Gateway:
     """Applies the gate when a request has the header X-Confidential, and lets all others pass."""
     return replace(gateway, admits=lambda call, row: row.confidential or _unprotected(call))
@@ -132,7 +183,14 @@ def asks_the_plain_variant(gateway: Gateway) -> Gateway:
     return replace(gateway, upstream_body=lambda call: {**body(call), "model": plain_variant(call)})
 
 
-@defect(breaks="VT-003", also=("OC-006", "OC-151"), seen=("C32",))
+@defect(
+    breaks="VT-003",
+    also=(
+        "OC-006",
+        "OC-086",
+    ),
+    seen=("C32",),
+)
 def answers_as_the_plain_variant(gateway: Gateway) -> Gateway:
     """Answers in the name of the model outside the enclave."""
     return replace(gateway, model_echo=plain_variant)
@@ -144,7 +202,7 @@ def streams_as_the_plain_variant(gateway: Gateway) -> Gateway:
     return replace(gateway, stream_model_echo=plain_variant)
 
 
-@defect(breaks="VT-003")
+@defect(breaks="VT-003", also=("VT-074",))
 def falls_back_outside_the_enclave(gateway: Gateway) -> Gateway:
     """Asks a model outside the enclave when the confidential one fails."""
 
@@ -163,7 +221,25 @@ def falls_back_outside_the_enclave(gateway: Gateway) -> Gateway:
 # --- When it looks -----------------------------------------------------------------------------------------------
 
 
-@defect(breaks="VT-007", also=("VT-003", "VT-004", "VT-008", "VT-010", "VT-030", "VT-031"))
+@defect(
+    breaks="VT-007",
+    also=(
+        "OC-081",
+        "OC-089",
+        "OC-092",
+        "OC-096",
+        "OC-132",
+        "VT-003",
+        "VT-004",
+        "VT-008",
+        "VT-010",
+        "VT-031",
+        "VT-035",
+        "VT-051",
+        "VT-072",
+        "VT-092",
+    ),
+)
 def remembers_the_flag(gateway: Gateway) -> Gateway:
     """Looks a model's flag up once and goes by it ever after."""
     seen: dict[str, Row | None] = {}
@@ -176,7 +252,22 @@ def remembers_the_flag(gateway: Gateway) -> Gateway:
     return replace(gateway, find_model=find)
 
 
-@defect(breaks="VT-007", also=("VT-030",))
+@defect(
+    breaks="VT-007",
+    also=(
+        "OC-081",
+        "OC-089",
+        "OC-092",
+        "OC-096",
+        "OC-132",
+        "VT-030",
+        "VT-031",
+        "VT-033",
+        "VT-035",
+        "VT-051",
+        "VT-057",
+    ),
+)
 def never_takes_a_model_back(gateway: Gateway) -> Gateway:
     """Refuses a model for good once it was without its flag."""
     lost: set[str] = set()
@@ -189,7 +280,16 @@ def never_takes_a_model_back(gateway: Gateway) -> Gateway:
     return replace(gateway, admits=admits)
 
 
-@defect(breaks=("VT-004", "VT-008"), also=("VT-003", "VT-007", "VT-010", "VT-030", "VT-031", "VT-033", "VT-016"))
+@defect(
+    breaks=("VT-004", "VT-008"),
+    also=(
+        "VT-003",
+        "VT-007",
+        "VT-010",
+        "VT-030",
+        "VT-072",
+    ),
+)
 def goes_by_the_name_of_a_model(gateway: Gateway) -> Gateway:
     """Takes a model for confidential because its id ends in -TEE."""
     return replace(gateway, admits=lambda call, row: row.confidential or row.id.endswith("-TEE"))
@@ -209,7 +309,7 @@ def calls_a_lost_model_unavailable(gateway: Gateway) -> Gateway:
     return replace(gateway, refuse_not_confidential=refuse)
 
 
-@defect(breaks="VT-008", also=("VT-073",), seen=("C103",))
+@defect(breaks="VT-008", seen=("C103",))
 def calls_a_lost_model_an_outage(gateway: Gateway) -> Gateway:
     """Refuses a model that lost its flag with 503."""
 
@@ -227,7 +327,18 @@ def forbids_plain_models(gateway: Gateway) -> Gateway:
     return replace(gateway, refuse_not_confidential=lambda call, model: replace(refuse(call, model), status=403))
 
 
-@defect(breaks="VT-013", also=("VT-004", "VT-011", "VT-015", "VT-051"), seen=("C97",))
+@defect(
+    breaks="VT-013",
+    also=(
+        "OC-030",
+        "VT-004",
+        "VT-011",
+        "VT-015",
+        "VT-051",
+        "VT-073",
+    ),
+    seen=("C97",),
+)
 def calls_plain_models_unknown(gateway: Gateway) -> Gateway:
     """Refuses a model without the flag as one that does not exist."""
     refuse = errors.not_confidential
@@ -247,14 +358,17 @@ def asks_the_provider_before_the_gate(gateway: Gateway) -> Gateway:
 
 
 @defect(breaks="VT-012")
-def screens_invalid_prompts_upstream(gateway: Gateway) -> Gateway:
-    """Has the provider look at a request before its parameters are refused."""
+def screens_hot_prompts_upstream(gateway: Gateway) -> Gateway:
+    """Has the provider look at a prompt before a temperature out of bounds is refused."""
 
-    def refuse(call: Call, param: str, message: str) -> Refusal:
-        ask_provider(call, call.body["model"])
-        return errors.bad_parameter(call, param, message)
+    def check(call: Call, value: Any) -> None:
+        try:
+            parameters.temperature(call, value)
+        except Refusal:
+            ask_provider(call, call.body["model"])
+            raise
 
-    return replace(gateway, refuse_parameter=refuse)
+    return replace(gateway, check_temperature=check)
 
 
 @defect(breaks="VT-012", seen=("B68",))
@@ -302,7 +416,24 @@ def writes_the_flag_as_a_string(gateway: Gateway) -> Gateway:
     return shown(gateway, lambda row: {**row, "confidential_compute": str(row["confidential_compute"]).lower()})
 
 
-@defect(breaks="VT-016", also=("VT-030", "VT-031", "VT-033"), seen=("C113",))
+@defect(
+    breaks="VT-016",
+    also=(
+        "OC-081",
+        "OC-089",
+        "OC-092",
+        "OC-096",
+        "VT-007",
+        "VT-030",
+        "VT-031",
+        "VT-033",
+        "VT-051",
+        "VT-057",
+        "VT-095",
+        "VT-098",
+    ),
+    seen=("C113",),
+)
 def lists_plain_models_too(gateway: Gateway) -> Gateway:
     """Lists what the provider has, confidential or not."""
     return replace(gateway, listed_models=lambda call: list(call.state.catalogue.rows.values()))
