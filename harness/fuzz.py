@@ -27,6 +27,7 @@ from harness.model import Finding
 from specs import Contract
 
 PAID = frozenset({"createChatCompletion"})  # an accepted request of these operations costs money
+EXAMPLE_MODEL = "example-model"  # of our OpenAPI documents; no deployment serves it
 MAX_TOKENS = 8
 MAX_CHOICES = 2
 LEAST = 8  # cases of an operation in a mode that are asked though time is out: none at all would observe nothing
@@ -107,6 +108,8 @@ class Explorer:
                 return
             if mode is GenerationMode.POSITIVE and name in PAID:
                 case.body = tamed(case.body, self.ask.default_model, stream=serial % 2 == 1)
+            elif name in PAID:
+                case.body = addressed(case.body, self.ask.default_model)
             self._judge(case, name, mode, self._asked(case))
 
     def _cases(self, operation: Any, mode: GenerationMode) -> list[Any]:
@@ -192,6 +195,13 @@ def tamed(body: Any, model: str, *, stream: bool) -> Any:
     if (named is not None and named not in offered) or not offered:
         asked.pop("tool_choice", None)
     return asked
+
+
+def addressed(body: Any, model: str) -> Any:
+    """An invalid chat request to a real model, unless the model is what is wrong: an unknown one is refused unread."""
+    if isinstance(body, Mapping) and body.get("model") == EXAMPLE_MODEL:
+        return {**body, "model": model}
+    return body
 
 
 def _operations(contract: Contract, base_url: str) -> Iterator[Any]:
