@@ -9,7 +9,7 @@ from typing import Any
 
 from rich.console import Group, RenderableType
 from rich.panel import Panel
-from rich.table import Table
+from rich.table import Column, Table
 from rich.text import Text
 
 import specs
@@ -34,7 +34,9 @@ def contract_row(contract: Contract) -> dict[str, Any]:
 
 
 def contract_table(rows: list[dict[str, Any]]) -> Table:
-    table = Table("contract", "version", "what it is", "extends", "requirements", "checked MUST", "excluded")
+    table = Table(
+        Column("contract", no_wrap=True), "version", "what it is", "extends", "requirements", "checked MUST", "excluded"
+    )
     for row in rows:
         figures = (str(row[key]) for key in ("requirements", "must", "excluded"))
         table.add_row(row["name"], row["version"], row["title"], ", ".join(row["extends"]) or "-", *figures)

@@ -115,7 +115,7 @@ def _run(run: Session, finished: datetime) -> dict[str, Any]:
         "interrupted": run.interrupted,
         "suites": list(run.options.suites),
         "only": list(run.options.only),
-        "workers": run.workers,
+        "workers": run.heard or run.workers,
         "command": run.options.command,
     }
 

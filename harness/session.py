@@ -55,6 +55,7 @@ class Session:
     options: Options
     worker: str = "main"
     workers: int = 1
+    heard: int = 0  # on the controller of a distributed run: workers that handed over what they saw
     reports: list[CheckReport] = field(default_factory=list)
     gaps: dict[str, tuple[str, str]] = field(default_factory=dict)  # outcome and reason where no check decides
     selected: set[str] = field(default_factory=set)
@@ -137,6 +138,7 @@ class Session:
 
     def from_worker(self, output: Mapping[str, Any]) -> None:
         """Take in what a worker handed over."""
+        self.heard += 1
         self.reports += [CheckReport.from_json(row) for row in output["reports"]]
         self.gaps.update({i: (Outcome(outcome), reason) for i, (outcome, reason) in output["gaps"].items()})
         self.selected.update(output["selected"])

@@ -239,7 +239,15 @@ def main(
 ) -> None:
     """Prove contracts (all of them when none is named)."""
     console, ended = Console(stderr=True, highlight=False), []
-    for contract in (specs.load(name) for name in contracts or specs.names()):
+    try:
+        loaded = [specs.load(name) for name in contracts or specs.names()]
+    except specs.SpecError as error:
+        raise click.UsageError(str(error)) from error
+    if unknown := sorted(set(names) - {defect.name for contract in loaded for defect in defects_of(contract)}):
+        raise click.UsageError(f"no defect of these contracts is called {', '.join(unknown)}; see --list-defects")
+    if unknown := sorted(set(only) - {i for contract in loaded for i in provable(contract)}):
+        raise click.UsageError(f"these contracts check no requirement {', '.join(unknown)}")
+    for contract in loaded:
         chosen = [
             defect
             for defect in defects_of(contract)
