@@ -94,8 +94,15 @@ def marker_of(x: Exchange) -> str:
 
 
 def mixed(crowd: Crowd) -> list[Finding]:
-    """Answers that hold what another request asked for, lack what their own did, or bear another's id."""
-    return together("OC-160", [*_foreign(crowd), *_incomplete(crowd), *_shared_ids(crowd)])
+    """Answers that hold what another request asked for, lack what their own did, or bear another's id.
+
+    Raises NotObserved when nothing of this was seen and the model does not repeat texts: answers that say something
+    else, or nothing, could be mixed without anybody seeing it.
+    """
+    found = together("OC-160", [*_foreign(crowd), *_incomplete(crowd), *_shared_ids(crowd)])
+    if not found and not repeats(crowd.alone):
+        raise NotObserved("the model does not repeat a text, so that answers cannot be told apart")
+    return found
 
 
 def _foreign(crowd: Crowd) -> Iterator[Finding]:

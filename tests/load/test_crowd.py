@@ -76,7 +76,8 @@ def test_an_answer_that_lost_a_word_is_mixed_only_if_one_alone_repeats() -> None
     lost = answer(MARKERS[1], lines(MARKERS[1], text=MARKERS[1].rpartition(" ")[0]))
     assert "lacks what its own request" in mixed(crowd(lost))[0].message
     disobedient = answer(MARKERS[0], lines(MARKERS[0], text="I would rather not."))
-    assert mixed(crowd(lost, alone=disobedient)) == []
+    with pytest.raises(NotObserved, match="does not repeat"):
+        mixed(crowd(lost, alone=disobedient))
 
 
 def test_case_and_punctuation_do_not_matter() -> None:
