@@ -49,7 +49,7 @@ def mock(session: nox.Session) -> None:
 @nox.session
 def bench(session: nox.Session) -> None:
     """Figures, as ratios against a peer measured in the same run. Never a test."""
-    session.install(".")
+    session.install(".", "psutil")
     session.run("python", "bench/mock_rate.py", *session.posargs)
 
 
