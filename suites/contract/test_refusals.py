@@ -40,6 +40,7 @@ def test_an_error_has_exactly_four_members(refusals, denied, gate_refusal, holds
 
 
 @pytest.mark.requirement("VT-072")
+@pytest.mark.cost(calls=1)
 def test_the_gate_refuses_in_the_documented_words(ask, gate_refusal, holds):
     unknown = ask.chat(model=denials.UNKNOWN_MODEL)
     holds(errors.refusal_by_the_gate_is_worded_as_documented, gate_refusal, unknown)

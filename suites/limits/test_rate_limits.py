@@ -109,7 +109,7 @@ def test_the_default_limit_is_stated(ask, contract, target, counted_key):
 
 
 @pytest.mark.requirement("VT-110")
-@pytest.mark.cost(calls=1)
+@pytest.mark.cost(calls=2)
 def test_a_minute_later_the_key_is_served_again(ask):
     key = ask.control.issue_key(requests_per_minute=1)
     ask.models(key=key)
