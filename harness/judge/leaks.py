@@ -27,7 +27,8 @@ INTERNALS = {
     ),
     "a language representation": re.compile(
         r"<class '|<[\w.]+ object at 0x|\{'[\w-]+': |\('\w+', ?'\w+'|\b\w+(?:Error|Exception)\(|\bNoneType\b|pydantic"
-        r"|'\w+' object (?:has no attribute|is not) "
+        r"|'\w+' object (?:has no attribute|is not) |Cannot read propert(?:y|ies) of (?:null|undefined)"
+        r"|Maximum call stack size exceeded|maximum recursion depth exceeded"
     ),
     "the address of an upstream": re.compile(
         r"https?://(?:localhost|\d{1,3}(?:\.\d{1,3}){3}|[\w.-]+\.(?:internal|local|svc|lan|cluster)\b|[\w.-]+:\d{2,5})"

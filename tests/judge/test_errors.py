@@ -66,6 +66,7 @@ def test_an_openai_refusal_breaks_nothing() -> None:
         (error() | {"detail": "x"}, {"VT-070"}),
         (error("Invalid value."), {"OC-122"}),
         (error("The group of model 'm' failed: 'str' object has no attribute 'get'"), {"OC-118", "OC-122"}),
+        (error("temperature: Cannot read properties of null (reading 'type')"), {"OC-118"}),
         (error("Invalid model name passed in model=m."), set()),
         (error("The model `m` does not exist."), set()),
     ],
