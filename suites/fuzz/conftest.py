@@ -6,7 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from harness.fuzz import EFFORTS, PAID, Exploration, Explorer
+from harness.cases import EFFORTS, PAID
+from harness.fuzz import Exploration, Explorer
 from harness.model import Nonconformity, NotObserved
 from harness.probe import probe
 from harness.session import Session

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
+from harness import cases
 from harness import run as running
 from harness.checks import SUITES
 from harness.model import CheckReport, Outcome
@@ -86,6 +87,7 @@ def warm_up(contract: Contract) -> None:
     request = running.Request(contract=contract.name, target="http://127.0.0.1:9/v1")
     quiet = Reporter(Console(file=io.StringIO()), contract.name)
     running.execute([*request.arguments(), "--collect-only"], request, [quiet])
+    cases.batches(contract.name, cases.EFFORTS["standard"], running.Request.seed)  # generated once for all trials
     gc.collect()
     gc.freeze()  # a trial never has to look through what all trials share
 

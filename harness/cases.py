@@ -1,0 +1,138 @@
+"""The requests of the fuzz suite, generated from a contract's OpenAPI document by schemathesis. Sends nothing."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import random
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import schemathesis
+from hypothesis import HealthCheck, Phase, given, seed, settings
+from hypothesis.errors import Unsatisfiable
+from schemathesis import GenerationMode
+
+import specs
+
+PAID = frozenset({"createChatCompletion"})  # an accepted request of these operations costs money
+EXAMPLE_MODEL = "example-model"  # of our OpenAPI documents; no deployment serves it
+MAX_TOKENS = 8
+MAX_CHOICES = 2
+SIGNED = {"Authorization": "Bearer a-key"}  # our client replaces it; given, so that generation spends nothing on it
+
+
+@dataclass(frozen=True)
+class Effort:
+    """How much to ask within a time box: cases an operation, systematic (boundary values) and random ones.
+
+    Refusals are free, so only valid requests of paid operations are few.
+    """
+
+    seconds: float = field(default=5.0, compare=False)  # bounds the asking; the cases do not depend on it
+    paid: int = 40
+    free: int = 500
+    random: int = 8
+
+    def cases(self, operation: str, mode: GenerationMode) -> int:
+        return self.paid if operation in PAID and mode is GenerationMode.POSITIVE else self.free
+
+
+EFFORTS = {
+    "quick": Effort(seconds=2.0, paid=8, free=60, random=0),
+    "standard": Effort(),
+    "full": Effort(seconds=180.0, paid=200, free=2000, random=200),
+}
+
+
+@dataclass(frozen=True)
+class Batch:
+    """The cases of one operation in one mode, in the order in which they are asked."""
+
+    operation: str  # operationId
+    mode: GenerationMode
+    refused: bool  # whether the contract promises to refuse the whole operation
+    cases: tuple[Any, ...]
+
+
+@functools.cache  # generation costs seconds of CPU and depends on nothing else
+def batches(contract: str, effort: Effort, seed_number: int) -> tuple[Batch, ...]:
+    """All batches of a contract; the few that cost money come first."""
+    operations = list(_operations(contract))
+    return tuple(
+        Batch(name, mode, refused, tuple(_cases(operation, mode, effort.cases(name, mode), effort.random, seed_number)))
+        for mode in (GenerationMode.POSITIVE, GenerationMode.NEGATIVE)
+        for operation in operations
+        for name, refused in [(_id_of(operation), "refused" in operation.tags)]
+        if not (refused and mode is GenerationMode.NEGATIVE)  # it declares no input that could be wrong
+    )
+
+
+def _cases(operation: Any, mode: GenerationMode, most: int, more: int, seed_number: int) -> list[Any]:
+    """Boundary values of every parameter, shuffled so that a time box cuts evenly, then random cases."""
+    schema = operation.schema
+    settled = schema.config.generation_for(operation=operation)
+    found = schema.iter_coverage_cases(operation, generation_modes=[mode], generation_config=settled)
+    systematic = [case for case in found if case.method == operation.method.upper()]
+    random.Random(seed_number).shuffle(systematic)  # noqa: S311 - a reproducible order
+    return systematic[:most] + _random(operation, mode, more, seed_number)
+
+
+def _random(operation: Any, mode: GenerationMode, most: int, seed_number: int) -> list[Any]:
+    made: list[Any] = []
+    if most == 0 or not operation.body:
+        return made  # where there is no body, the systematic cases are all there are
+
+    @settings(
+        max_examples=most,
+        database=None,
+        deadline=None,
+        phases=[Phase.generate],
+        suppress_health_check=list(HealthCheck),
+    )
+    @seed(seed_number)
+    @given(case=operation.as_strategy(generation_mode=mode, headers=SIGNED))
+    def collect(case: Any) -> None:
+        made.append(case)
+
+    with contextlib.suppress(Unsatisfiable):  # an operation without input has no invalid one
+        collect()
+    return made
+
+
+def tamed(body: Any, model: str, *, stream: bool) -> Any:
+    """A valid chat request that is cheap to answer: a real model, few tokens, few choices; still valid."""
+    if not isinstance(body, Mapping):
+        return body
+    asked = {**body, "model": model, "max_tokens": MAX_TOKENS, "stream": stream}
+    asked.pop("max_completion_tokens", None)
+    if not stream:
+        asked.pop("stream_options", None)
+    if asked.get("n") is not None:
+        asked["n"] = min(int(asked["n"]), MAX_CHOICES)
+    offered = {tool["function"]["name"] for tool in asked.get("tools") or ()}
+    choice = asked.get("tool_choice")
+    named = choice["function"]["name"] if isinstance(choice, Mapping) else None
+    if (named is not None and named not in offered) or not offered:
+        asked.pop("tool_choice", None)
+    return asked
+
+
+def addressed(body: Any, model: str) -> Any:
+    """An invalid chat request to a real model, unless the model is what is wrong: an unknown one is refused unread."""
+    if isinstance(body, Mapping) and body.get("model") == EXAMPLE_MODEL:
+        return {**body, "model": model}
+    return body
+
+
+def _operations(contract: str) -> Iterator[Any]:
+    # The base URL is a stand-in: each case is addressed to the target when it is sent.
+    config = schemathesis.Config.from_dict({"base-url": "http://target.invalid", "generation": {"database": "none"}})
+    schema = schemathesis.openapi.from_dict(specs.load(contract).openapi, config=config)
+    for found in schema.get_all_operations():
+        yield found.ok()  # type: ignore[union-attr] # our own documents hold no invalid operation
+
+
+def _id_of(operation: Any) -> str:
+    return str(operation.definition.raw.get("operationId", operation.label))
