@@ -111,8 +111,15 @@ def execute(line: Sequence[str], request: Request, plugins: list[object]) -> int
     fixed = [f"-c{SUITES / 'run.ini'}", f"--rootdir={SUITES.parent}"]
     chosen = [word for name in (*PLUGINS, *(f"no:{name}" for name in LEFT_OUT)) for word in ("-p", name)]
     paths = [str(path) for path in request.paths] or [str(SUITES)]
-    with _environment(PYTEST_DISABLE_PLUGIN_AUTOLOAD="1", PYTEST_ADDOPTS=""), _no_bytecode():
+    fixed_environment = {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PYTEST_ADDOPTS": ""}
+    with _environment(**fixed_environment, HYPOTHESIS_STORAGE_DIRECTORY=str(_cache())), _no_bytecode():
         return int(pytest.main([*fixed, *chosen, *line, *paths], plugins=plugins))
+
+
+def _cache() -> Path:
+    """Where hypothesis keeps its table of characters: in the user's cache, not in the folder a run is started in."""
+    home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(os.environ.get("HYPOTHESIS_STORAGE_DIRECTORY") or Path(home) / "assay" / "hypothesis")
 
 
 @contextmanager
