@@ -5,7 +5,6 @@ schemathesis makes the cases and judges shape; the recorded exchanges are judged
 
 from __future__ import annotations
 
-import copy
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -72,7 +71,7 @@ class Explorer:
             if serial >= LEAST and time.monotonic() > self.deadline:
                 self.found.out_of_time = True
                 return
-            case = copy.copy(made)
+            case = made.derive()
             if batch.operation in PAID and batch.mode is GenerationMode.POSITIVE:
                 case.body = tamed(case.body, model, stream=serial % 2 == 1)
             elif batch.operation in PAID:
