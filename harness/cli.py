@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -28,7 +29,14 @@ from reports import overview, terminal
 
 OUT = Console(highlight=False)
 ERR = Console(stderr=True, highlight=False)
-EXPECTED = (specs.SpecError, TargetError, mock.MockFault, running.OverCap, results.BadResults, FileNotFoundError)
+EXPECTED = (
+    specs.SpecError,
+    TargetError,
+    mock.MockFault,
+    running.BadRequest,
+    running.OverCap,
+    results.BadResults,
+)
 
 
 class _Assay(click.Group):
@@ -38,6 +46,10 @@ class _Assay(click.Group):
             return super().invoke(ctx)
         except EXPECTED as error:
             raise SystemExit(_told("error", str(error), Exit.BAD_INVOCATION)) from error
+        except OSError as error:
+            if error.filename is None:
+                raise
+            raise SystemExit(_told("error", f"{error.filename}: {error.strerror}", Exit.BAD_INVOCATION)) from error
         except (click.Abort, KeyboardInterrupt) as error:
             raise SystemExit(_told("interrupted", "nothing was judged", Exit.INCOMPLETE)) from error
         except (click.ClickException, click.exceptions.Exit):
@@ -84,7 +96,7 @@ def contracts(as_json: bool) -> None:
 @click.option("--contract", help="Explain it as this contract states it.")
 @as_json
 def explain_command(requirement: str, contract: str | None, as_json: bool) -> None:
-    """Show a requirement: what it says, where it comes from, what checks it, which defects prove the check."""
+    """Show what a requirement means, what checks it, and which defects prove the check."""
     row = explain.requirement_row(requirement, contract)
     if as_json:
         return click.echo(json.dumps(row, indent=1))
@@ -96,7 +108,7 @@ def explain_command(requirement: str, contract: str | None, as_json: bool) -> No
 @click.argument("contract", required=False)
 @click.pass_context
 def mock_command(ctx: click.Context, contract: str | None) -> None:
-    """Serve the reference implementation of a contract until interrupted.
+    """Serve the reference mock of a contract until interrupted.
 
     \b
     --port P                port of the loopback (0: a free one)
@@ -106,7 +118,9 @@ def mock_command(ctx: click.Context, contract: str | None) -> None:
     --list-defects          print name, requirement and summary of every defect
     --ttft MS --itl MS --tokens N     shape the timing and the length of answers
     --state FILE            keep accounts and ledger in this file
+    --seed N                other keys, texts and test roots
     --export-trust DIR      write the test root and its collateral
+    --json                  with --list-defects, or for the line that says it is ready
     """
     line = [contract] if contract else []
     _become("mockserver", *line, *ctx.args)
@@ -123,15 +137,23 @@ def _become(module: str, *arguments: str) -> NoReturn:
 def _request_options(command: Any) -> Any:
     for option in reversed(
         (
-            click.option("--target", required=True, help="URL, target.toml, or `mock` to start one."),
-            click.option("--base-url", help="Overrides the base_url of the target file."),
+            click.option("--target", required=True, metavar="T", help="URL, target.toml, or `mock` to start one."),
+            click.option("--base-url", metavar="URL", help="Overrides the base_url of the target file."),
             click.option("--only", multiple=True, metavar="ID", help="Only this requirement (repeatable)."),
             click.option("--suite", "suites", multiple=True, metavar="NAME", help="Only this suite (repeatable)."),
-            click.option("--profile", type=click.Choice(PROFILES), default="standard", show_default=True),
-            click.option("--seed", type=int, default=1, show_default=True, help="Seed of generated inputs."),
-            click.option("-n", "--workers", type=click.IntRange(0), default=0, help="Worker processes."),
+            click.option(
+                "--profile",
+                type=click.Choice(PROFILES),
+                default="standard",
+                show_default=True,
+                help="How much is asked.",
+            ),
+            click.option(
+                "--seed", type=int, metavar="N", default=1, show_default=True, help="Seed of generated inputs."
+            ),
+            click.option("-n", "--workers", type=click.IntRange(0), default=0, metavar="N", help="Worker processes."),
             click.option("--cap", "cap_usd", metavar="USD", help="Spend cap, overrides the target file."),
-            click.option("--fuzz-seconds", type=float, help="How long the fuzz suite may take."),
+            click.option("--fuzz-seconds", type=float, metavar="S", help="How long the fuzz suite may take."),
             click.option("--defect", "defects", multiple=True, metavar="NAME", help="With --target mock: break it."),
         )
     ):
@@ -144,10 +166,13 @@ def _requested(contract: str, target: str, defects: tuple[str, ...], **asked: An
     """The request, with the mock running around it when the target is the word `mock`."""
     if target != "mock" and defects:
         raise click.UsageError("--defect goes with --target mock: another deployment has its own defects")
+    specs.load(contract)
+    over = ["--base-url", asked["base_url"]] if asked["base_url"] else []
+    again = shlex.join([target, *over, *(word for name in defects for word in ("--defect", name))])
     with contextlib.ExitStack() as stack:
         if target == "mock":
             target = str(stack.enter_context(mock.running(contract, defects)))
-        yield running.Request(contract=contract, target=target, **asked)
+        yield running.Request(contract=contract, target=target, again=again, **asked)
 
 
 @main.command(name="plan")
@@ -231,9 +256,9 @@ def _exit_code(codes: list[int]) -> int:
 
 
 @main.command(name="prove", context_settings={"ignore_unknown_options": True})
-@click.argument("arguments", nargs=-1, type=click.UNPROCESSED, metavar="[CONTRACT] [OPTIONS]")
+@click.argument("arguments", nargs=-1, type=click.UNPROCESSED, metavar="[CONTRACT]...")
 def prove_command(arguments: tuple[str, ...]) -> None:
-    """Prove that every check can fail: one mock a defect, killed by name.
+    """Prove that every check can fail: a mock for each defect.
 
     \b
     --only ID         only the defects of this requirement (repeatable)
@@ -241,6 +266,7 @@ def prove_command(arguments: tuple[str, ...]) -> None:
     --wide            run every check on every defect, and report what else turned red
     -n WORKERS        worker processes (default: one a core)
     --out DIR         where proof.json and the table go (default out/proof-CONTRACT)
+    --json            print proof.json
     """
     _become("suites.selftest.prove", *arguments)
 

@@ -12,7 +12,6 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 START_TIMEOUT_S = 20.0
-FOLDER = "assay-mock-"  # its target file is gone when the run is over: a user asks for the mock again instead
 
 
 class MockFault(RuntimeError):
@@ -27,7 +26,7 @@ def command(contract: str, *options: str) -> list[str]:
 @contextlib.contextmanager
 def running(contract: str, defects: Sequence[str] = (), *options: str) -> Iterator[Path]:
     """A mock with its control API on, on a free port of the loopback; yields the path of its target file."""
-    with tempfile.TemporaryDirectory(prefix=FOLDER) as folder:
+    with tempfile.TemporaryDirectory(prefix="assay-mock-") as folder:
         target = Path(folder) / "target.toml"
         switched = [word for name in defects for word in ("--defect", name)]
         line = command(
@@ -51,8 +50,8 @@ def _await_target(process: subprocess.Popen[bytes], target: Path, log: Path) -> 
     deadline = time.monotonic() + START_TIMEOUT_S
     while not target.exists():
         if process.poll() is not None or time.monotonic() > deadline:
-            said = log.read_text(errors="replace").strip()[-2000:] or "(nothing)"
-            raise MockFault(f"the mock did not start (exit status {process.poll()}); it printed: {said}")
+            said = log.read_text(errors="replace").strip()[-2000:].removeprefix("error: ") or "it printed nothing"
+            raise MockFault(f"the mock did not start: {said}")
         time.sleep(0.01)
 
 

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+import specs
 from harness import classify, results, selection
 from harness.ask import Ask
 from harness.checks import SUITES
@@ -22,7 +23,6 @@ from harness.session import PROFILES, Options, Session
 from harness.target import Target, TargetError
 from harness.target import load as load_target
 from specs import Contract, SpecError
-from specs import load as load_contract
 
 SESSION = pytest.StashKey[Session]()
 SELECTION = pytest.StashKey[selection.Selection]()
@@ -40,6 +40,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--assay-seed", type=int, default=1, metavar="N", help="seed of generated inputs")
     group.addoption("--assay-out", metavar="DIR", help="folder of the run")
     group.addoption("--assay-cap", metavar="USD", help="spend cap, overrides the target file")
+    group.addoption("--assay-again", metavar="WORDS", help="what findings give after --target to be seen again")
     group.addoption("--fuzz-seconds", type=float, metavar="S", help="how long the fuzz suite may take")
 
 
@@ -55,7 +56,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def _session(config: pytest.Config) -> Session:
-    contract = load_contract(config.getoption("--contract"))
+    contract = specs.load(config.getoption("--contract"))
     source = config.getoption("--target")
     if source is None:
         raise pytest.UsageError("--target is missing: give a URL or the path of a target.toml")
@@ -72,7 +73,8 @@ def _session(config: pytest.Config) -> Session:
 def _options(config: pytest.Config, contract: Contract) -> Options:
     only = tuple(config.getoption("--only"))
     if unknown := sorted(set(only) - contract.requirements.keys()):
-        raise pytest.UsageError(f"contract {contract.name} has no requirement {', '.join(unknown)}")
+        meant = specs.near(unknown[0], contract.requirements)
+        raise pytest.UsageError(f"contract {contract.name} has no requirement {', '.join(unknown)}{meant}")
     if unknown := sorted(set(config.getoption("--suite")) - _suites()):
         raise pytest.UsageError(f"there is no suite {', '.join(unknown)}; there are: {', '.join(sorted(_suites()))}")
     out, cap = config.getoption("--assay-out"), config.getoption("--assay-cap")
@@ -84,6 +86,7 @@ def _options(config: pytest.Config, contract: Contract) -> Options:
         out=Path(out) if out else None,
         cap_usd=_usd(cap) if cap else None,
         fuzz_seconds=config.getoption("--fuzz-seconds"),
+        again=config.getoption("--assay-again"),
         command=_command(config),
     )
 
@@ -101,9 +104,12 @@ def _command(config: pytest.Config) -> str:
 
 def _usd(text: str) -> Decimal:
     try:
-        return Decimal(text)
+        amount = Decimal(text)
     except InvalidOperation:
-        raise pytest.UsageError(f"--assay-cap {text!r} is not an amount in USD") from None
+        amount = Decimal(-1)
+    if not amount.is_finite() or amount < 0:
+        raise pytest.UsageError(f"the cap {text!r} is not an amount in USD, such as 0.50")
+    return amount
 
 
 # --- collection ---------------------------------------------------------------------------------------------

@@ -187,10 +187,12 @@ class BadResults(ValueError):
 
 
 def read(path: Path) -> Mapping[str, Any]:
-    """A results file, or the one in a run's folder. Raises FileNotFoundError, BadResults."""
+    """A results file, or the one in a run's folder. Raises BadResults."""
     file = path / "results.json" if path.is_dir() else path
     try:
         document: Mapping[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise BadResults(f"{file}: no such file; expected the folder of a run, or its results.json") from error
     except ValueError as error:
         raise BadResults(f"{file}: not JSON: {error}; expected the results.json of a run") from error
     problems = jsonschema.Draft202012Validator(specs.schema("results")).iter_errors(document)

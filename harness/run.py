@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -43,19 +43,40 @@ class Request:
     cap_usd: str | None = None
     fuzz_seconds: float | None = None
     paths: tuple[Path, ...] = field(default=())  # test files, when the caller knows which are needed
+    again: str | None = None  # the words after --target that start the same judgement once more
 
     def arguments(self) -> list[str]:
         """The command line of pytest for this request."""
         line = [f"--contract={self.contract}", f"--target={self.target}", f"--assay-profile={self.profile}"]
         line += [f"--only={i}" for i in self.only] + [f"--suite={name}" for name in self.suites]
         line += [f"--assay-seed={self.seed}"]
-        optional = {"--base-url": self.base_url, "--assay-cap": self.cap_usd, "--fuzz-seconds": self.fuzz_seconds}
+        optional = {
+            "--base-url": self.base_url,
+            "--assay-cap": self.cap_usd,
+            "--fuzz-seconds": self.fuzz_seconds,
+            "--assay-again": self.again,
+        }
         line += [f"{flag}={value}" for flag, value in optional.items() if value is not None]
         return line
 
 
 class OverCap(Exception):
     """The plan may cost more than the cap allows."""
+
+
+class BadRequest(Exception):
+    """What was asked for does not exist, or the target cannot be used; the message says what to do."""
+
+
+class _Refusal:
+    """Takes a refusal out of pytest's hands, so that it reads like every other refusal of ours."""
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_cmdline_main(self) -> Generator[None, object, object]:
+        try:
+            return (yield)
+        except pytest.UsageError as error:
+            raise BadRequest("; ".join(str(part) for part in error.args)) from error
 
 
 def plan(request: Request, console: Console) -> dict[str, Any]:
@@ -82,8 +103,8 @@ def run(request: Request, out: Path, planned: Mapping[str, Any], console: Consol
     usd, cap = Decimal(planned["usd"]), Decimal(planned["cap_usd"])
     if usd > cap:
         raise OverCap(
-            f"the run may cost up to ${usd:f} and the cap is ${cap:f}: "
-            "raise [spend] cap_usd in the target file, or choose --profile quick, --suite or --only"
+            f"the run may cost ${usd:f} and the cap is ${cap:f}: raise it by --cap or by [spend] cap_usd in the "
+            "target file, or ask for less by --profile quick, --suite or --only"
         )
     out.mkdir(parents=True, exist_ok=True)
     planning.write({k: v for k, v in planned.items() if k != "cap_usd"}, out)
@@ -113,7 +134,7 @@ def execute(line: Sequence[str], request: Request, plugins: list[object]) -> int
     paths = [str(path) for path in request.paths] or [str(SUITES)]
     fixed_environment = {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PYTEST_ADDOPTS": ""}
     with _environment(**fixed_environment, HYPOTHESIS_STORAGE_DIRECTORY=str(_cache())), _no_bytecode():
-        return int(pytest.main([*fixed, *chosen, *line, *paths], plugins=plugins))
+        return int(pytest.main([*fixed, *chosen, *line, *paths], plugins=[_Refusal(), *plugins]))
 
 
 def _cache() -> Path:

@@ -18,7 +18,6 @@ from harness.curl import curl
 from harness.exchange import Exchange
 from harness.journal import Journal, judged
 from harness.judge import judge, rules_for
-from harness.mock import FOLDER
 from harness.model import CheckReport, Finding, Outcome
 from harness.redact import Redactor
 from harness.target import Target
@@ -39,6 +38,7 @@ class Options:
     out: Path | None = None
     cap_usd: Decimal | None = None
     fuzz_seconds: float | None = None
+    again: str | None = None  # the words after --target that start the same judgement once more
     command: str = ""  # how the run was started, for the record
 
     def allows(self, profile: str) -> bool:
@@ -96,15 +96,14 @@ class Session:
         return None if text is None else self.redactor.text(text)
 
     def _command(self, requirement: str) -> str:
-        seed = f" --seed {self.options.seed}"
-        return f"assay run {self.contract.name} --target {self._target()} --only {requirement}{seed}"
+        options = self.options
+        profile = "" if options.profile == "standard" else f" --profile {options.profile}"
+        target = options.again or self._target()
+        return f"assay run {self.contract.name} --target {target} --only {requirement}{profile} --seed {options.seed}"
 
     def _target(self) -> str:
         """The target as one word of a command line."""
-        path = self.target.path
-        if path is None:
-            return shlex.quote(self.target.base_url)
-        return "mock" if path.parent.name.startswith(FOLDER) else shlex.quote(str(path))
+        return shlex.quote(str(self.target.path or self.target.base_url))
 
     def sweep(self) -> list[CheckReport]:
         """Judge everything that was recorded by every rule; findings no check has reported yet come back."""

@@ -176,9 +176,10 @@ class _File:
             self.text = path.read_text()
             self.document = tomllib.loads(self.text)
         except FileNotFoundError:
-            raise TargetError(f"{path}: no such file; give a target file or a URL") from None
+            raise TargetError(f"{path}: no such file; give a target file or a URL with http:// or https://") from None
         except (OSError, UnicodeDecodeError) as error:
-            raise TargetError(f"{path}: cannot be read: {error}") from error
+            said = error.strerror if isinstance(error, OSError) else f"not UTF-8: {error}"
+            raise TargetError(f"{path}: cannot be read: {said}") from error
         except tomllib.TOMLDecodeError as error:
             raise TargetError(f"{path}: not TOML: {error}") from error
         self._validate()
@@ -228,8 +229,14 @@ class _File:
     def _from_environment(self, *keys: str) -> Secret:
         variable = self._value(*keys)
         if not self.environ.get(variable):
-            fix = f"export {variable}=... or write it into the env_file"
-            raise TargetError(f"{self._where(*keys)}: the environment has no {variable}; {fix}")
+            # Whoever writes a key where its variable's name belongs must not meet it again in a log.
+            name = variable if variable == variable.upper() else "variable of the name that stands there"
+            fix = (
+                f"export {name}=... or write it into the env_file"
+                if name == variable
+                else "give its name, never the key itself"
+            )
+            raise TargetError(f"{self._where(*keys)}: the environment has no {name}; {fix}")
         return _secret(variable, self.environ[variable], self._where(*keys))
 
     def _beside(self, name: str, *keys: str) -> Path:
@@ -263,6 +270,8 @@ class _File:
             unknown = sorted(given.keys() - allowed.keys())
             places = ", ".join(self._where(*keys, key) for key in unknown)
             return f"{places}: no such key; there are: {', '.join(sorted(allowed))}"
+        if (keys and keys[0] == "keys") or keys == ["control", "token"]:  # what stands there may be a secret
+            return f"{self._where(*keys)}: expected the name of an environment variable, never the key itself"
         return f"{self._where(*keys)}: {error.message}"
 
     def _value(self, *keys: str) -> str:

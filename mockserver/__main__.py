@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import errno
 import gc
 import json
 import sys
@@ -24,11 +25,17 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         gateway = _with_defects(chosen.defect)
         server = Server(specs.load(chosen.contract), gateway, _options(chosen))
-    except (KeyError, specs.SpecError) as error:
-        print(error.args[0], file=sys.stderr)  # noqa: T201
+    except (KeyError, specs.SpecError, OSError) as error:
+        print(f"error: {_said(error, chosen.port)}", file=sys.stderr)  # noqa: T201
         return 2
     _serve(server, chosen.json)
     return 0
+
+
+def _said(error: Exception, port: int) -> str:
+    if isinstance(error, OSError) and error.errno == errno.EADDRINUSE:
+        return f"port {port} is in use; choose another by --port, or --port 0 for a free one"
+    return str(error) if isinstance(error, OSError) else str(error.args[0])
 
 
 def _serve(server: Server, as_json: bool) -> None:
@@ -86,10 +93,16 @@ def _print_defects(as_json: bool) -> None:
         print(f"{row['name']:40} {','.join(row['breaks']):16} {row['summary']}")  # noqa: T201
 
 
+def _port(text: str) -> int:
+    if not 0 <= (number := int(text)) <= 65535:
+        raise argparse.ArgumentTypeError(f"{number} is not from 0 to 65535")
+    return number
+
+
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="mockserver", description="The reference mock of a contract.")
+    parser = argparse.ArgumentParser(prog="assay mock", description="The reference mock of a contract.")
     parser.add_argument("contract", nargs="?", default="voltagegpu-confidential")
-    parser.add_argument("--port", type=int, default=0, help="0 takes a free port")
+    parser.add_argument("--port", type=_port, default=0, help="0 takes a free port")
     parser.add_argument("--control-token", help="serve the control API to whoever has this token")
     parser.add_argument("--write-target", type=Path, metavar="FILE", help="target file to write once it listens")
     parser.add_argument("--defect", action="append", default=[], metavar="NAME", help="override one decision")

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import difflib
 import functools
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -95,6 +96,13 @@ def schema(name: str) -> dict[str, Any]:
     if not path.is_file():
         raise SpecError(f"no schema {name!r}: expected {path}")
     return dict(json.loads(path.read_text()))
+
+
+def near(given: str, known: Iterable[str]) -> str:
+    """A question for whoever mistyped a name: "; did you mean OC-082?", or nothing where no name is near."""
+    spelled = {name.casefold(): name for name in known}
+    found = difflib.get_close_matches(given.casefold(), spelled, n=1, cutoff=0.75)
+    return f"; did you mean {spelled[found[0]]}?" if found else ""
 
 
 @functools.cache

@@ -8,6 +8,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import specs
+
 if TYPE_CHECKING:
     from mockserver.gateway import Gateway
 
@@ -65,8 +67,8 @@ def all_defects() -> list[Defect]:
 
 
 def find_defect(name: str) -> Defect:
-    """One defect by name; KeyError says which names are near."""
-    for candidate in all_defects():
-        if candidate.name == name:
-            return candidate
-    raise KeyError(f"no defect is called {name!r}; --list-defects prints them")
+    """One defect by name; KeyError says which name is near."""
+    known = {defect.name: defect for defect in all_defects()}
+    if name in known:
+        return known[name]
+    raise KeyError(f"no defect is called {name!r}; `assay mock --list-defects` prints them{specs.near(name, known)}")

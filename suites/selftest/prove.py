@@ -244,7 +244,9 @@ def main(
     except specs.SpecError as error:
         raise click.UsageError(str(error)) from error
     if unknown := sorted(set(names) - {defect.name for contract in loaded for defect in defects_of(contract)}):
-        raise click.UsageError(f"no defect of these contracts is called {', '.join(unknown)}; see --list-defects")
+        raise click.UsageError(
+            f"no defect of these contracts is called {', '.join(unknown)}; `assay mock --list-defects` prints all"
+        )
     if unknown := sorted(set(only) - {i for contract in loaded for i in provable(contract)}):
         raise click.UsageError(f"these contracts check no requirement {', '.join(unknown)}")
     for contract in loaded:
@@ -288,4 +290,4 @@ def _plain(found: Iterator[Any], total: int, title: str, console: Console) -> It
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(prog_name="assay prove"))
