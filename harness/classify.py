@@ -21,14 +21,16 @@ SHAPE_ERRORS = (KeyError, IndexError, TypeError, AttributeError, ValueError)
 def check_report(item: pytest.Item, call: pytest.CallInfo[None], session: Session, ids: tuple[str, ...]) -> CheckReport:
     """What this item says of the requirements it carries."""
     outcome, reason, findings, fault = _ending(item, call, session, ids)
+    if call.when == "teardown" and outcome is Outcome.FAIL:  # what is torn down may have served other checks
+        outcome, reason, findings = Outcome.ERROR, f"could not be cleared up: {call.excinfo and call.excinfo.value}", ()
     return CheckReport(
         check=item.nodeid,
         requirements=ids,
         outcome=outcome,
-        reason=None if reason is None else session.redactor.text(reason),
+        reason=None if reason is None else session.shown(reason),
         duration_s=round(call.duration, 6),
         findings=tuple(session.explained(finding, item.nodeid) for finding in findings),
-        harness_fault=None if fault is None else session.redactor.text(fault),
+        harness_fault=None if fault is None else session.shown(fault),
     )
 
 
@@ -46,11 +48,13 @@ def _ending(item: pytest.Item, call: pytest.CallInfo[None], session: Session, id
             return Outcome.WARN, str(error), _one_each(ids, str(error), session), None
         case Nonconformity():
             return Outcome.FAIL, None, _carried(error, ids), None
-        case AssertionError():
+        case AssertionError() if _raised_in_check(error, item):
             return Outcome.FAIL, None, _one_each(ids, _said(error), session), None
         case TargetFault():
             return Outcome.ERROR, str(error), (), None
         case _ if isinstance(error, SHAPE_ERRORS) and _raised_in_check(error, item):
+            if (cut := _cut_off(session)) is not None:
+                return Outcome.ERROR, str(cut), (), None
             said = f"the answer has not the shape the contract gives it: {type(error).__name__}: {error}"
             return Outcome.FAIL, None, _one_each(ids, said, session), None
     where = traceback.extract_tb(error.__traceback__)[-1]
@@ -72,6 +76,14 @@ def _unanswered(session: Session) -> TargetFault | None:
     except TargetFault as fault:
         return fault
     return None
+
+
+def _cut_off(session: Session) -> TargetFault | None:
+    """The last answer's fault when it broke off: what did not arrive has no wrong shape."""
+    last = session.ask.seen[-1] if session.ask.seen else None
+    if last is None or not last.broken or last.fault is None:
+        return None
+    return TargetFault(f"{last.request.method} {last.request.url}: the answer broke off: {last.fault.message}", last.id)
 
 
 def _carried(error: Nonconformity, ids: tuple[str, ...]) -> tuple[Finding, ...]:
@@ -104,7 +116,8 @@ def _raised_in_check(error: BaseException, item: pytest.Item) -> bool:
 
 
 def retell(report: pytest.TestReport, made: CheckReport) -> None:
-    """Make pytest's own report say what ours says, without a traceback through the harness."""
+    """Make pytest's own report say what ours says: a traceback through the harness would show what it sends."""
+    report.sections.clear()
     words = made.reason or "\n".join(finding.message for finding in made.findings)
     if made.outcome in {Outcome.NOT_OBSERVED, Outcome.WARN}:
         report.outcome = "skipped"

@@ -18,7 +18,7 @@ from harness.ask import Ask
 from harness.checks import SUITES
 from harness.exchange import Exchange
 from harness.judge import Rule, judge
-from harness.model import Nonconformity, NotObserved
+from harness.model import CheckReport, Nonconformity, NotObserved
 from harness.session import PROFILES, Options, Session
 from harness.target import Target, TargetError
 from harness.target import load as load_target
@@ -126,6 +126,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     chosen = selection.select(checks, session)
     config.stash[SELECTION] = chosen
     session.gaps, session.selected = dict(chosen.gaps), set(chosen.selected)
+    session.due = {item.nodeid: ids for item, ids in chosen.ids_of.items()}
     dropped = [item for item in items if item not in chosen.ids_of]
     items[:] = [item for item in items if item in chosen.ids_of]
     config.hook.pytest_deselected(items=dropped)
@@ -133,6 +134,18 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 def _is_check(item: pytest.Item) -> bool:
     return SUITES in item.path.parents and (SUITES / "selftest") not in item.path.parents
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report(
+    collector: pytest.Collector,
+) -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
+    """A file of checks that cannot be read is our fault: without a word its checks would only be missing."""
+    report = yield
+    session = collector.config.stash.get(SESSION, None)
+    if session is not None and report.failed:
+        session.faults.append(f"{report.nodeid} cannot be collected: {str(report.longrepr).strip().splitlines()[-1]}")
+    return report
 
 
 # --- running ------------------------------------------------------------------------------------------------
@@ -150,14 +163,24 @@ def pytest_runtest_makereport(
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     report = yield
     session = item.config.stash.get(SESSION, None)
-    if session is None or call.when == "teardown" or (call.when == "setup" and call.excinfo is None):
+    if session is None or (call.when != "call" and call.excinfo is None):
         return report
     made = classify.check_report(item, call, session, item.config.stash[SELECTION].ids_of[item])
     report.user_properties.append((PROPERTY, made.to_json()))
-    if made.harness_fault is None and call.excinfo is not None:
+    if call.excinfo is not None:
         classify.retell(report, made)
     session.reports.append(made)
     return report
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    """On the controller of a distributed run: remember what each worker says, in case it dies before its end."""
+    node: Any = getattr(report, "node", None)
+    run = None if node is None else node.config.stash.get(SESSION, None)
+    made = dict(report.user_properties).get(PROPERTY)
+    if run is not None and isinstance(made, dict):
+        run.unheard.setdefault(node.gateway.id, []).append(CheckReport.from_json(made))
 
 
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
@@ -165,6 +188,8 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
     if run is None or session.config.option.collectonly:
         return
     run.interrupted = exitstatus == pytest.ExitCode.INTERRUPTED
+    if exitstatus == pytest.ExitCode.INTERNAL_ERROR:
+        run.faults.append("pytest stopped with an internal error: the checks that were left did not run")
     run.reports += run.sweep()
     run.close()
     worker_output: dict[str, Any] | None = getattr(session.config, "workeroutput", None)
@@ -178,8 +203,8 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
 def pytest_testnodedown(node: Any) -> None:
     """On the controller of a distributed run: take in what a worker reports."""
     run = node.config.stash.get(SESSION, None)
-    if run is not None and (output := getattr(node, "workeroutput", {}).get(PROPERTY)):
-        run.from_worker(output)  # a worker that died gives none: xdist says so, and its checks stay not observed
+    if run is not None:
+        run.from_worker(node.gateway.id, getattr(node, "workeroutput", {}).get(PROPERTY))
 
 
 # --- fixtures -----------------------------------------------------------------------------------------------

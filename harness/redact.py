@@ -16,6 +16,8 @@ MIN_LENGTH = 8
 _PLAIN = re.compile(r"[A-Za-z0-9._\-]+")
 _ESCAPE = re.compile(rb"%([0-9A-Fa-f]{2})|\\u00([0-9A-Fa-f]{2})")
 _PADDING = re.compile(rb"[ \n]{64,}")  # no secret that is looked for holds it, and megabytes of it are sent on purpose
+# Control characters, half a surrogate pair, and the marks that turn the direction of writing.
+_UNPRINTABLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 _SWALLOWED = 5  # a stray `%` or `\\` before a secret can look like an escape that takes so many of its characters
 _ONE_ALPHABET = bytes.maketrans(b"-_", b"+/")
 _SHORT_ESCAPES = {'"': rb"\"", "\\": rb"\\", "/": rb"\/", "\n": rb"\n", "\r": rb"\r", "\t": rb"\t"}
@@ -23,6 +25,11 @@ _SHORT_ESCAPES = {'"': rb"\"", "\\": rb"\\", "/": rb"\/", "\n": rb"\n", "\r": rb
 
 class RedactionError(ValueError):
     """A secret cannot be redacted safely; the message names it and never shows it."""
+
+
+def printable(text: str) -> str:
+    """The text with what moves a terminal's cursor or cannot be written as UTF-8 spelled out; line ends stay."""
+    return _UNPRINTABLE.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
 
 
 class Named(Protocol):

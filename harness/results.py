@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import platform
+import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
@@ -29,6 +30,7 @@ from harness.session import Session
 from specs import Contract, Requirement
 
 SCHEMA_VERSION = "1.0"
+_HALF_A_PAIR = re.compile("[\ud800-\udfff]")  # JSON can spell it, UTF-8 cannot
 MAX_EXCERPTS = 200  # findings name exchanges; results.json shows this many, the journal keeps all
 
 
@@ -38,20 +40,36 @@ def rows(run: Session) -> list[RequirementRow]:
     for report in run.reports:
         for requirement in report.requirements:
             by_id.setdefault(requirement, []).append(report)
-    return [_row(r, by_id.get(r.id, []), run.gaps.get(r.id)) for r in run.contract.requirements.values()]
+    # A check that was not to run at all (no control API, say) leaves a gap; what was seen wrong all the same counts.
+    gaps = {i: gap for i, gap in run.gaps.items() if gap[0] != Outcome.NOT_OBSERVED or i not in by_id}
+    missing = _missing(run)
+    return [
+        _row(r, by_id.get(r.id, []), gaps.get(r.id), missing.get(r.id, 0)) for r in run.contract.requirements.values()
+    ]
 
 
-def _row(requirement: Requirement, reports: list[CheckReport], gap: tuple[str, str] | None) -> RequirementRow:
+def _missing(run: Session) -> Counter[str]:
+    """How many checks of each requirement were chosen and never ended."""
+    ended = {report.check for report in run.reports}
+    return Counter(i for check, ids in run.due.items() if check not in ended for i in ids)
+
+
+def _row(
+    requirement: Requirement, reports: list[CheckReport], gap: tuple[str, str] | None, missing: int
+) -> RequirementRow:
     if gap is not None:
         return RequirementRow(requirement.id, Outcome(gap[0]), gap[1])
-    if not reports:
-        return RequirementRow(requirement.id, Outcome.NOT_OBSERVED, "no check of it ran in this profile")
     outcome = worst(_softened(report.outcome, requirement) for report in reports)
-    decisive = next(report for report in reports if _softened(report.outcome, requirement) is outcome)
+    reason = next((r.reason for r in reports if _softened(r.outcome, requirement) is outcome), None)
+    if missing and outcome not in {Outcome.FAIL, Outcome.ERROR}:
+        outcome = Outcome.NOT_OBSERVED
+        reason = f"the run ended before {missing} of its checks {'had' if missing > 1 else 'has'} been made"
+    elif not reports:
+        reason = "no check of it ran in this profile"
     return RequirementRow(
         id=requirement.id,
         outcome=outcome,
-        reason=decisive.reason,
+        reason=reason,
         checks=tuple(CheckRow(r.check, _softened(r.outcome, requirement), r.reason, r.duration_s) for r in reports),
         findings=tuple(_distinct(f for r in reports for f in r.findings if f.requirement == requirement.id)),
     )
@@ -81,7 +99,7 @@ def judged(run: Session) -> tuple[list[RequirementRow], Verdict]:
 
 
 def _faults(run: Session) -> list[str]:
-    return [report.harness_fault for report in run.reports if report.harness_fault]
+    return [*run.faults, *(report.harness_fault for report in run.reports if report.harness_fault)]
 
 
 def document(run: Session, finished: datetime) -> dict[str, Any]:
@@ -177,7 +195,7 @@ def write(run: Session) -> Path:
     path = run.options.out / "results.json"
     text = json.dumps(document(run, datetime.now(UTC)), indent=1, sort_keys=True, ensure_ascii=False)
     partial = path.with_suffix(".json.part")
-    partial.write_text(run.redactor.text(text), encoding="utf-8")
+    partial.write_text(_HALF_A_PAIR.sub("\N{REPLACEMENT CHARACTER}", run.redactor.text(text)), encoding="utf-8")
     partial.replace(path)  # a reader never sees half a file
     return path
 

@@ -94,7 +94,7 @@ class _PlanTaker:
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         run, chosen = session.config.stash[SESSION], session.config.stash[SELECTION]
         self.document = planning.document(planning.make(session.items, chosen, run), chosen, run)
-        self.document["cap_usd"] = str(run.options.cap_usd or run.target.spend.cap_usd)
+        self.document["cap_usd"] = str(run.cap_usd)
         run.close()
 
 
@@ -107,6 +107,7 @@ def run(request: Request, out: Path, planned: Mapping[str, Any], console: Consol
             "target file, or ask for less by --profile quick, --suite or --only"
         )
     out.mkdir(parents=True, exist_ok=True)
+    _forget(out)
     planning.write({k: v for k, v in planned.items() if k != "cap_usd"}, out)
     spread = ["-p", "xdist.plugin", f"-n{request.workers}", "--dist=loadfile"] if request.workers > 1 else []
     line = [*request.arguments(), f"--assay-out={out}", *spread]
@@ -114,6 +115,12 @@ def run(request: Request, out: Path, planned: Mapping[str, Any], console: Consol
     if not (out / "results.json").is_file():
         raise SystemExit(_exit_of(code))
     return results.read(out)
+
+
+def _forget(out: Path) -> None:
+    """Take away what an earlier run left in the folder: should this one crash, its results must not pass for ours."""
+    for path in (out / "results.json", *out.glob("exchanges*.jsonl")):
+        path.unlink(missing_ok=True)
 
 
 class _Estimate:

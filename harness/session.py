@@ -17,9 +17,9 @@ from harness.budget import Budget
 from harness.curl import curl
 from harness.exchange import Exchange
 from harness.journal import Journal, judged
-from harness.judge import judge, rules_for
+from harness.judge import Rule, judge, rules_for
 from harness.model import CheckReport, Finding, Outcome
-from harness.redact import Redactor
+from harness.redact import Redactor, printable
 from harness.target import Target
 from harness.wire import Client
 from specs import Contract
@@ -56,21 +56,28 @@ class Session:
     worker: str = "main"
     workers: int = 1
     heard: int = 0  # on the controller of a distributed run: workers that handed over what they saw
+    unheard: dict[str, list[CheckReport]] = field(default_factory=dict)  # there: reports of workers still at work
+    faults: list[str] = field(default_factory=list)  # of the harness, outside any one check
     reports: list[CheckReport] = field(default_factory=list)
     gaps: dict[str, tuple[str, str]] = field(default_factory=dict)  # outcome and reason where no check decides
     selected: set[str] = field(default_factory=set)
+    due: dict[str, tuple[str, ...]] = field(default_factory=dict)  # chosen checks and what they decide, run or not
     figures: dict[str, Any] = field(default_factory=dict)  # what the load, fuzz and attestation suites measured
     interrupted: bool = False
     started: datetime = field(default_factory=lambda: datetime.now(UTC))
 
     def __post_init__(self) -> None:
-        cap = (self.options.cap_usd or self.target.spend.cap_usd) / self.workers
         self.redactor = Redactor(self.target.secrets())
         self.journal = Journal(self._journal_path(), self.redactor, prefix=self.worker)
-        self.budget = Budget.for_target(cap, self.target, self.contract)
+        self.budget = Budget.for_target(self.cap_usd / self.workers, self.target, self.contract)
         self.client = Client(self.target, self.redactor, self.budget, self.journal)
         self.ask = Ask(self.contract, self.target, self.client)
         self.rng = random.Random(self.options.seed)  # noqa: S311 - reproducible inputs, not secrets
+
+    @property
+    def cap_usd(self) -> Decimal:
+        """What all processes of the run may spend together; a cap of zero is a cap."""
+        return self.target.spend.cap_usd if self.options.cap_usd is None else self.options.cap_usd
 
     def _journal_path(self) -> Path | None:
         if self.options.out is None:
@@ -83,7 +90,7 @@ class Session:
         shown = [x for x in self.journal.exchanges if x.id in finding.exchanges]
         return Finding(
             requirement=finding.requirement,
-            message=self.redactor.text(finding.message),
+            message=self.shown(finding.message),
             expected=self._clean(finding.expected),
             observed=self._clean(finding.observed),
             exchanges=finding.exchanges,
@@ -93,7 +100,11 @@ class Session:
         )
 
     def _clean(self, text: str | None) -> str | None:
-        return None if text is None else self.redactor.text(text)
+        return None if text is None else self.shown(text)
+
+    def shown(self, text: str) -> str:
+        """Text that a server may have chosen, fit for a file and a terminal: no secret, no control character."""
+        return printable(self.redactor.text(text))
 
     def _command(self, requirement: str) -> str:
         options = self.options
@@ -108,18 +119,18 @@ class Session:
     def sweep(self) -> list[CheckReport]:
         """Judge everything that was recorded by every rule; findings no check has reported yet come back."""
         known = {(f.requirement, x) for report in self.reports for f in report.findings for x in f.exchanges}
-        return [
-            CheckReport(f"sweep::{rule.name}", (rule.requirement,), Outcome.FAIL, None, 0.0, tuple(fresh))
-            for rule in rules_for(self.contract)
-            if rule.requirement in self.selected
-            and (
-                fresh := [
-                    self.explained(finding, f"sweep::{rule.name}")
-                    for finding in judge(rule, self._judged(), self.contract).findings
-                    if (finding.requirement, finding.exchanges[0]) not in known
-                ]
-            )
-        ]
+        chosen = [rule for rule in rules_for(self.contract) if rule.requirement in self.selected]
+        return [report for rule in chosen if (report := self._swept(rule, known)) is not None]
+
+    def _swept(self, rule: Rule, known: set[tuple[str, str]]) -> CheckReport | None:
+        name, ids = f"sweep::{rule.name}", (rule.requirement,)
+        try:
+            found = judge(rule, self._judged(), self.contract).findings
+        except Exception as error:  # a rule that breaks on one answer must not take the whole run with it
+            fault = self.shown(f"{type(error).__name__}: {error} (in {name})")
+            return CheckReport(name, ids, Outcome.ERROR, f"fault of the harness: {fault}", 0.0, (), fault)
+        fresh = tuple(self.explained(f, name) for f in found if (f.requirement, f.exchanges[0]) not in known)
+        return CheckReport(name, ids, Outcome.FAIL, None, 0.0, fresh) if fresh else None
 
     def _judged(self) -> list[Exchange]:
         return [x for x in self.journal.exchanges if x.head_status is not None and judged(x)]
@@ -130,17 +141,26 @@ class Session:
             "reports": [report.to_json() for report in self.reports],
             "gaps": {i: [str(outcome), reason] for i, (outcome, reason) in self.gaps.items()},
             "selected": sorted(self.selected),
+            "due": {check: list(ids) for check, ids in self.due.items()},
+            "faults": self.faults,
             "figures": self.figures,
             "usd": str(self.budget.spent),
             "calls": self.budget.calls,
         }
 
-    def from_worker(self, output: Mapping[str, Any]) -> None:
-        """Take in what a worker handed over."""
+    def from_worker(self, worker: str, output: Mapping[str, Any] | None) -> None:
+        """Take in what a worker handed over; of one that died, what it had reported by then."""
+        reported = self.unheard.pop(worker, [])
+        if output is None:
+            self.reports += reported
+            self.faults.append(f"worker {worker} died; what it had not yet reported is lost")
+            return
         self.heard += 1
         self.reports += [CheckReport.from_json(row) for row in output["reports"]]
         self.gaps.update({i: (Outcome(outcome), reason) for i, (outcome, reason) in output["gaps"].items()})
         self.selected.update(output["selected"])
+        self.due.update({check: tuple(ids) for check, ids in output["due"].items()})
+        self.faults += output["faults"]
         self.figures.update(output["figures"])
         self.budget.absorb(Decimal(output["usd"]), output["calls"])
 
