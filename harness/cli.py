@@ -87,7 +87,7 @@ def contracts(as_json: bool) -> None:
     rows = [explain.contract_row(contract) for contract in loaded]
     if as_json:
         return click.echo(json.dumps(rows, indent=1))
-    OUT.print(explain.contract_table(rows))
+    OUT.print(explain.contract_list(rows))
     return None
 
 
@@ -180,12 +180,12 @@ def _requested(contract: str, target: str, defects: tuple[str, ...], **asked: An
 @_request_options
 @as_json
 def plan_command(contract: str, as_json: bool, **asked: Any) -> None:
-    """Show what a run will ask, and what it costs at most. Makes no paid call."""
+    """Show what a run will ask, what that should cost, and what is left out. Makes no paid call."""
     with _requested(contract, **asked) as request:
         planned = running.plan(request, ERR)
     if as_json:
         return click.echo(json.dumps(planned, indent=1))
-    OUT.print(explain.plan_table(planned))
+    OUT.print(explain.plan_page(planned))
     return None
 
 

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
 from rich.console import Group, RenderableType
+from rich.padding import Padding
 from rich.panel import Panel
-from rich.table import Column, Table
+from rich.table import Table
 from rich.text import Text
 
 import specs
 from harness import mock
 from harness.checks import checks_by_requirement
 from specs import Contract, Requirement, SpecError
+
+_DEAREST = 12  # rows of a plan; plan.json and --json have them all
 
 
 def contract_row(contract: Contract) -> dict[str, Any]:
@@ -33,14 +36,18 @@ def contract_row(contract: Contract) -> dict[str, Any]:
     }
 
 
-def contract_table(rows: list[dict[str, Any]]) -> Table:
-    table = Table(
-        Column("contract", no_wrap=True), "version", "what it is", "extends", "requirements", "checked MUST", "excluded"
-    )
+def contract_list(rows: list[dict[str, Any]]) -> Group:
+    """Contracts for reading, at any width."""
+    parts: list[RenderableType] = []
     for row in rows:
-        figures = (str(row[key]) for key in ("requirements", "must", "excluded"))
-        table.add_row(row["name"], row["version"], row["title"], ", ".join(row["extends"]) or "-", *figures)
-    return table
+        extends = f", extends {', '.join(row['extends'])}" if row["extends"] else ""
+        rest = row["requirements"] - row["must"] - row["excluded"]
+        excluded = f"; {row['excluded']} that no client can check" if row["excluded"] else ""
+        parts += [
+            Text.assemble((row["name"], "bold"), f" {row['version']}{extends}"),
+            Padding(Text(f"{row['title']}\n{row['must']} MUST, {rest} SHOULD or MAY{excluded}"), (0, 0, 0, 2)),
+        ]
+    return Group(*parts)
 
 
 def defects() -> list[dict[str, Any]]:
@@ -56,16 +63,19 @@ def requirement_row(requirement: str, contract: str | None) -> dict[str, Any]:
         **{key: getattr(stated, key) for key in ("id", "level", "title", "text", "source", "effect", "contract")},
         **{key: getattr(stated, key) for key in ("when", "decision", "inferred", "excluded")},
         "needs": list(stated.needs),
-        "checks": checks_by_requirement().get(requirement, []),
-        "defects": [d["name"] for d in defects() if requirement in d["breaks"]],
+        "checks": checks_by_requirement().get(stated.id, []),
+        "defects": [d["name"] for d in defects() if stated.id in d["breaks"]],
     }
 
 
 def _find(requirement: str, contract: str | None) -> Requirement:
-    for name in [contract] if contract else specs.names():
-        if found := specs.load(name).requirements.get(requirement):
+    names = [contract] if contract else specs.names()
+    for name in names:
+        if found := specs.load(name).requirements.get(requirement.upper()):
             return found
-    raise SpecError(f"no contract states {requirement!r}; `assay contracts` lists the contracts")
+    known = [i for name in names for i in specs.load(name).requirements]
+    meant = specs.near(requirement, known) or "; `assay contracts` lists the contracts"
+    raise SpecError(f"{contract or 'no contract'} {'does not state' if contract else 'states'} {requirement}{meant}")
 
 
 def requirement_panel(row: Mapping[str, Any]) -> Panel:
@@ -85,19 +95,46 @@ def plan_line(planned: Mapping[str, Any]) -> str:
     """The plan in one line."""
     wanted = sum(1 for row in planned["rows"] if row["planned"])
     return (
-        f"plan: {wanted} requirements, {planned['calls']} calls, at most ${planned['usd']} "
-        f"({planned['price_basis']}); cap ${Decimal(planned['cap_usd']):f}"
+        f"plan: {wanted} of {len(planned['rows'])} requirements, up to {planned['calls']} calls, "
+        f"about ${planned['usd']} or less ({planned['price_basis']}); never above the cap of "
+        f"${Decimal(planned['cap_usd']):f}"
     )
 
 
-def plan_table(planned: Mapping[str, Any]) -> Group:
-    """The plan: what is called, and what is left out and why."""
-    calls = Table("probe or check", "calls", "prompt tokens", "completion tokens", "at most USD", title="What is asked")
-    for probe in planned["probes"]:
-        figures = (str(probe[key]) for key in ("calls", "prompt_tokens", "completion_tokens", "usd"))
-        calls.add_row(Text(probe["name"]), *figures)  # a parametrised name has brackets, which are markup
-    left_out = Table("requirement", "level", "why", title="What is left out")
+def plan_page(planned: Mapping[str, Any]) -> Group:
+    """The plan: what is called, what is left out and why, and what it comes to."""
+    return Group(_calls(planned), *_left_out(planned), Text(), Text(plan_line(planned)))
+
+
+def _calls(planned: Mapping[str, Any]) -> Table:
+    """The dearest first; the many cheap ones are one line."""
+    table = Table("what is asked", box=None, pad_edge=False, header_style="dim")
+    for head in ("calls", "tokens in", "tokens out", "USD or less"):
+        table.add_column(head, justify="right")
+    ranked = sorted(planned["probes"], key=lambda probe: Decimal(probe["usd"]), reverse=True)
+    shown, rest = ranked[:_DEAREST], ranked[_DEAREST:]
+    for probe in shown:
+        name = probe["name"].rpartition("::")[2].removeprefix("test_").replace("_", " ")
+        table.add_row(Text(name), *_figures([probe]))  # a parametrised name has brackets, which are markup
+    if rest:
+        table.add_row(Text(f"{len(rest)} cheaper ones", "dim"), *_figures(rest))
+    return table
+
+
+def _figures(probes: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
+    counted = (str(sum(probe[key] for probe in probes)) for key in ("calls", "prompt_tokens", "completion_tokens"))
+    return *counted, f"{sum((Decimal(probe['usd']) for probe in probes), Decimal(0)):f}"
+
+
+def _left_out(planned: Mapping[str, Any]) -> list[RenderableType]:
+    """Each reason once, beside the requirements it holds for."""
+    ids_of: dict[str, list[str]] = {}
     for row in planned["rows"]:
         if not row["planned"]:
-            left_out.add_row(row["requirement"], row["level"], Text(str(row["reason"])))
-    return Group(calls, left_out, Text(plan_line(planned)))
+            ids_of.setdefault(str(row["reason"]), []).append(row["requirement"])
+    grid = Table.grid(padding=(0, 2, 0, 0))
+    grid.add_column(no_wrap=True)
+    for reason, ids in ids_of.items():
+        named = "" if len(ids) == 1 or reason.endswith("not selected") else "\n" + ", ".join(ids)
+        grid.add_row(ids[0] if len(ids) == 1 else f"{len(ids)} of them", Text(reason).append(named, "dim"))
+    return [Text("\nWhat is left out", "bold"), grid] if ids_of else []

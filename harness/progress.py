@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from typing import Any
 
 import pytest
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.text import Text
 
 from harness.model import CheckReport, Outcome
 from harness.plugin import PROPERTY
@@ -20,7 +20,7 @@ class Reporter:
 
     def __init__(self, console: Console, title: str) -> None:
         self.console, self.title = console, title
-        self.counts: Counter[Outcome] = Counter()
+        self.said: set[str] = set()
         self.suite = ""
         self.bar: Progress | None = None
         self.task: Any = None
@@ -50,7 +50,6 @@ class Reporter:
         if not isinstance(made, dict) or (report.when == "setup" and report.passed):
             return
         check = CheckReport.from_json(made)
-        self.counts[check.outcome] += 1
         suite = report.nodeid.split("::")[0].split("/")[-2]
         if self.bar is not None:
             self.bar.update(self.task, advance=1, description=f"{self.title} · {suite}")
@@ -58,14 +57,16 @@ class Reporter:
             self.console.print(f"{self.title}: {suite} ...", highlight=False)
         self.suite = suite
         if check.outcome in {Outcome.FAIL, Outcome.ERROR}:
-            said = check.reason or (check.findings[0].message if check.findings else "")
-            first = said.splitlines()[0] if said else ""
-            self.console.print(
-                f"[{STYLES[check.outcome]}]{check.outcome}[/] {', '.join(check.requirements)}: ",
-                end="",
-                highlight=False,
-            )
-            self.console.print(first, markup=False, highlight=False)
+            self._tell(check)
+
+    def _tell(self, check: CheckReport) -> None:
+        """One line of its own for each breach; a reason that stops many checks is told once."""
+        words = (check.reason or (check.findings[0].message if check.findings else "")).splitlines() or [""]
+        if check.outcome is Outcome.ERROR and words[0] in self.said:
+            return
+        self.said.add(words[0])
+        told = f" {', '.join(check.requirements)}: {words[0]}"
+        self.console.print(Text.assemble((str(check.outcome), STYLES[check.outcome]), told), soft_wrap=True)
 
     def pytest_sessionfinish(self) -> None:
         if self.bar is not None:

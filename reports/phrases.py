@@ -30,16 +30,14 @@ MEANINGS = {
 }
 VERDICTS = {
     "conforms": ("Conforms", "No breach was found, and no MUST that applies was left unobserved."),
-    "does-not-conform": (
-        "Does not conform",
-        "At least one requirement is broken.",
-    ),
-    "incomplete": ("Incomplete", "No breach was found, but at least one MUST could not be checked."),
+    "does-not-conform": ("Does not conform", "{fails} of {rows} requirements {are} broken."),
+    "incomplete": ("Incomplete", "No breach was found, but {unseen} of {musts} MUSTs could not be checked."),
     "harness-fault": (
         "Harness fault",
         "The harness itself failed, so this run speaks neither for nor against the target.",
     ),
 }
+NOT_SELECTED = "not selected"  # the harness's own reason where the caller asked for less than everything
 TEST_ROOTS = "TEST ROOTS"
 TEST_ROOTS_MEANING = (
     "Attestation evidence was judged against test roots of trust. "
@@ -51,13 +49,24 @@ def verdict(results: Mapping[str, Any]) -> tuple[str, str]:
     """The headline and the sentence below it; an unknown verdict is shown as it is and not explained."""
     name = str(results["verdict"])
     headline, meaning = VERDICTS.get(name, (name, ""))
-    sentences = [meaning]
+    sentences = [meaning.format(**_figures(results))]
     waived = sum(row["outcome"] == "waived" for row in results["requirements"])
     if waived:
         sentences.append(f"Waived and not counted: {waived}.")
     if results["run"].get("interrupted"):
         sentences.append("The run was interrupted before its end.")
     return headline, " ".join(filter(None, sentences))
+
+
+def _figures(results: Mapping[str, Any]) -> dict[str, Any]:
+    """What the sentence below the verdict counts; requirements that nobody could, or wanted to, check are left out."""
+    beside = {"excluded", "not-applicable"}
+    rows = [r for r in results["requirements"] if r["outcome"] not in beside and r.get("reason") != NOT_SELECTED]
+    musts = [row["outcome"] for row in rows if row["level"] == "MUST"]
+    fails = sum(row["outcome"] == "fail" for row in rows)
+    unseen = sum(outcome in {"error", "not-observed"} for outcome in musts)
+    are = "is" if fails == 1 else "are"
+    return {"fails": fails, "rows": len(rows), "are": are, "unseen": unseen, "musts": len(musts)}
 
 
 def headline(results: Mapping[str, Any]) -> str:

@@ -97,7 +97,8 @@ BROKEN = {
     "missing variable": ('[keys]\nmain = "NOT_SET"\n', r"target\.toml:4: keys\.main: .* no NOT_SET; export NOT_SET="),
     "short secret": ('[keys]\nmain = "SHORT"\n', r"target\.toml:4: keys\.main: SHORT has fewer than 8"),
     "line end": ('[keys]\nmain = "LINE_END"\n', r"LINE_END holds characters that no header can carry"),
-    "a key itself": ('[keys]\nmain = "sk-0123-4567"\n', r"target\.toml:4: keys\.main"),
+    "a key itself": ('[keys]\nmain = "sk-0123-4567"\n', r"target\.toml:4: keys\.main: expected the name of an env"),
+    "a key that could be a name": ('[keys]\nmain = "vgpu_sk_0123"\n', r":4: keys\.main: .* never the key itself"),
     "credentials": ('[control]\nurl = "http://u:p@h/"\ntoken = "LONG_ENOUGH"\n', r":4: control\.url: a URL must not"),
     "no folder": (
         '[evidence]\nurl = "http://h/e"\nformat = "dstack"\ntrust = "none"\n',
@@ -114,6 +115,15 @@ def test_a_broken_file_is_refused_with_the_place(name: str, tmp_path: Path) -> N
     environ = {"SHORT": "1234567", "LINE_END": "0123456789\n", "LONG_ENOUGH": "0123456789"}
     with pytest.raises(TargetError, match=message):
         load(path, environ=environ)
+
+
+@pytest.mark.parametrize("key", ["sk-0123-4567", "vgpu_sk_0123"])
+@pytest.mark.parametrize("place", ["[keys]\nmain", '[control]\nurl = "http://h/c"\ntoken'])
+def test_a_key_where_its_name_belongs_is_not_repeated(key: str, place: str, tmp_path: Path) -> None:
+    path = written(tmp_path, f'name = "t"\nbase_url = "http://h/v1"\n{place} = "{key}"\n')
+    with pytest.raises(TargetError) as caught:
+        load(path, environ={})
+    assert key not in str(caught.value)
 
 
 @pytest.mark.parametrize(

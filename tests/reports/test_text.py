@@ -101,9 +101,29 @@ def test_verdict_stands_first(results: dict[str, Any], kind: str) -> None:
 
 def test_text_names_effect_and_reproduce_line(results: dict[str, Any]) -> None:
     text = reports.render(results, "text")
-    assert "loses: The client stops reading at [DONE] and books the call at zero tokens." in text
-    assert "again: assay run target.toml --only VT-065 --seed 20261120" in text
+    assert "  The client stops reading at [DONE] and books the call at zero tokens." in text
+    assert "  assay run target.toml --only VT-013 --seed 20261120" in text.splitlines()
     assert "key exhausted is not set" in text
+
+
+def test_text_tells_a_reason_once_with_all_it_holds_for(results: dict[str, Any]) -> None:
+    for row in results["requirements"]:
+        row |= {"outcome": "error", "reason": "the target is down", "findings": []}
+    text = reports.render(results, "text")
+    assert text.count("the target is down") == 1
+    assert all(row["id"] in text for row in results["requirements"])
+
+
+def test_a_command_to_copy_is_one_line_however_narrow_the_terminal(results: dict[str, Any]) -> None:
+    lines = terminal.plain(terminal.renderable(results), 40).splitlines()
+    assert "  assay run target.toml --only VT-013 --seed 20261120" in lines
+
+
+def test_the_sentence_counts_only_what_was_asked(results: dict[str, Any]) -> None:
+    asked, other = results["requirements"][0], dict(results["requirements"][0])
+    other |= {"outcome": "not-observed", "reason": phrases.NOT_SELECTED}
+    results["requirements"] = [asked, other]
+    assert phrases.verdict(results)[1] == "1 of 1 requirements is broken."
 
 
 def test_terminal_reads_no_markup_and_no_escapes(results: dict[str, Any]) -> None:
