@@ -17,7 +17,7 @@ from harness.budget import Price
 from harness.control import Control, Key
 from harness.exchange import Exchange, TargetFault
 from harness.model import NotObserved
-from harness.sources import BalanceSource, EvidenceSource, pointed
+from harness.sources import BalanceSource, EvidenceSource, amount, pointed
 from harness.target import Target
 from harness.wire import Client
 from specs import Contract
@@ -261,11 +261,9 @@ class Ask:
         place = self.contract.trait("catalogue.price", None)
         if place is None:
             return None
-        prompt, completion = pointed(row, place["prompt"]), pointed(row, place["completion"])
-        for value in (prompt, completion):
-            if isinstance(value, bool) or not isinstance(value, int | Decimal) or value < 0:
-                return None
-        return Decimal(prompt), Decimal(completion)
+        found = [pointed(row, place[name]) for name in ("prompt", "completion")]
+        prompt, completion = (None if isinstance(value, str) else amount(value) for value in found)
+        return None if prompt is None or completion is None or min(prompt, completion) < 0 else (prompt, completion)
 
 
 def _usable(found: Exchange) -> list[dict[str, Any]]:

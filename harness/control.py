@@ -5,19 +5,22 @@ from __future__ import annotations
 import contextlib
 import datetime
 import json
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Any, TypeVar
 from urllib.parse import quote
 
 import httpx
 
 from harness.exchange import TargetFault
-from harness.redact import Redactor
+from harness.redact import MIN_LENGTH, Redactor
+from harness.sources import amount
 from harness.target import ControlPoint, Secret, Timeouts
 
 T = TypeVar("T")
+MAX_BYTES = 16 * 1024 * 1024  # of an answer; a longer list of calls is none that a run has caused
 FAULTS = ("drop_after_chunks", "omit_usage", "fail_before_first_byte", "error_in_stream", "hang")
 
 
@@ -45,9 +48,10 @@ class Control:
         limits = timeouts or Timeouts()
         self._redactor = redactor
         self._url = point.url
+        self._total_s = limits.total_s
         self._issued = 0
         self._http = httpx.Client(
-            headers={"X-Control-Token": point.token.reveal()},
+            headers={"X-Control-Token": point.token.reveal(), "Accept-Encoding": "identity"},
             timeout=httpx.Timeout(limits.first_byte_s, connect=limits.connect_s),
             trust_env=False,
             follow_redirects=False,
@@ -70,6 +74,8 @@ class Control:
         self._issued += 1
         name = f"ISSUED_KEY_{self._issued}"
         value = _member(row, "key", str)
+        if len(value) < MIN_LENGTH or not value.isascii() or not value.isprintable() or " " in value:
+            raise TargetFault("control API: POST /keys issued a key that no header can carry or nobody could redact")
         self._redactor.add(name, value)
         return Key(Secret(name, value), _member(row, "key_id", str), _member(row, "account", str))
 
@@ -157,22 +163,37 @@ class Control:
     def _object(self, method: str, path: str, body: Any = None, status: int | None = None) -> dict[str, Any]:
         answer = self._call(method, path, body, status)
         try:
-            found = json.loads(answer.content, parse_float=Decimal)
-        except (ValueError, RecursionError):
+            found = json.loads(answer, parse_float=Decimal)
+        except (ValueError, RecursionError, ArithmeticError):
             found = None
         if not isinstance(found, dict):
             raise TargetFault(f"control API: {method} {path} did not answer with a JSON object")
         return found
 
-    def _call(self, method: str, path: str, body: Any = None, status: int | None = None) -> httpx.Response:
+    def _call(self, method: str, path: str, body: Any = None, status: int | None = None) -> bytes:
+        """The body of the answer. One that was a success says nothing here: it may hold a key nobody knows yet."""
         try:
-            answer = self._http.request(method, self._url + path, json=body)
+            with self._http.stream(method, self._url + path, json=body) as answer:
+                content = self._content(answer, f"{method} {path}")
         except httpx.HTTPError as error:
-            raise TargetFault(f"control API: {method} {path}: {error or type(error).__name__}") from error
-        if not answer.is_success or (status is not None and answer.status_code != status):
-            text = self._redactor.text(answer.text[:200])
+            raise TargetFault(f"control API: {method} {path}: {str(error) or type(error).__name__}") from error
+        if not answer.is_success:
+            text = self._redactor.text(content.decode(errors="replace"))[:200]
             raise TargetFault(f"control API: {method} {path} answered {answer.status_code}: {text}")
-        return answer
+        if status is not None and answer.status_code != status:
+            raise TargetFault(f"control API: {method} {path} answered {answer.status_code}, expected {status}")
+        return content
+
+    def _content(self, answer: httpx.Response, asked: str) -> bytes:
+        """The body as it came, within the time and the size of an ordinary answer."""
+        content, end = bytearray(), time.monotonic() + self._total_s
+        for data in answer.iter_raw():
+            content += data
+            if len(content) > MAX_BYTES:
+                raise TargetFault(f"control API: {asked} answered with more than {MAX_BYTES} bytes")
+            if time.monotonic() > end:
+                raise TargetFault(f"control API: {asked} was not answered within {self._total_s:g} s")
+        return bytes(content)
 
 
 def _member(row: dict[str, Any], name: str, kind: type[T]) -> T:
@@ -183,10 +204,9 @@ def _member(row: dict[str, Any], name: str, kind: type[T]) -> T:
 
 
 def _usd(row: dict[str, Any], name: str) -> Decimal:
-    try:
-        return Decimal(str(row[name]))
-    except (KeyError, InvalidOperation) as error:
-        raise TargetFault(f"control API: expected {name} as a decimal number of USD") from error
+    if (found := amount(row.get(name))) is None:
+        raise TargetFault(f"control API: expected {name} as a decimal number of USD")
+    return found
 
 
 def _rows(document: dict[str, Any], name: str) -> list[dict[str, Any]]:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 import threading
 from collections.abc import Iterator
 from pathlib import Path
 
-from harness.exchange import Exchange, from_json, to_json
+from harness.exchange import Exchange, TargetFault, from_json, to_json
 from harness.recording import redacted
 from harness.redact import Redactor
+
+HELD = 256 * 1024 * 1024  # bytes of answers that a process keeps: ordinary runs keep a hundredth of it
 
 
 class Journal:
@@ -25,6 +28,7 @@ class Journal:
         self._redactor = redactor or Redactor()
         self._lock = threading.Lock()
         self._count = 0
+        self.room = HELD
         worker = re.sub(r"\D", "", prefix)
         self._worker = int(worker) + 1 if worker else 0
         if path:
@@ -41,6 +45,7 @@ class Journal:
         kept = redacted(exchange, self._redactor)
         line = json.dumps(to_json(kept), separators=(",", ":")) + "\n" if self._file else ""
         with self._lock:
+            self.room = max(0, self.room - weight(kept))
             self.exchanges.append(kept)
             if self._file:
                 self._file.write(line)
@@ -59,6 +64,14 @@ class Journal:
     def close(self) -> None:
         if self._file:
             self._file.close()
+
+
+def weight(exchange: Exchange) -> int:
+    """Bytes that the answer takes once it has been read: a packed one as many as it unpacks to."""
+    if exchange.header("content-encoding") is not None:
+        with contextlib.suppress(TargetFault):
+            return len(exchange.body)
+    return sum(len(chunk.data) for chunk in exchange.chunks)
 
 
 def judged(exchange: Exchange) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
@@ -13,6 +13,7 @@ from harness.exchange import Exchange, TargetFault
 from harness.target import BalancePoint, EvidencePoint
 
 UNITS = {"usd": Decimal(1), "usd_cents": Decimal("0.01"), "nano_usd": Decimal("1e-9")}
+FINEST, LARGEST = -40, 20  # powers of ten of an amount: what lies outside is sent to make arithmetic fail
 READS = 8  # of the balance while it drains
 
 Get = Callable[[str, str], Exchange]  # URL and role in, the exchange out
@@ -30,13 +31,9 @@ class BalanceSource:
         found = self._get(self._point.url, "balance")
         if found.status != 200:
             raise TargetFault(f"the balance endpoint answered {found.status}", found.id)
-        value = pointed(found.json, self._point.pointer)
-        if isinstance(value, bool) or not isinstance(value, int | str | Decimal):
+        if (value := amount(pointed(found.json, self._point.pointer))) is None:
             raise TargetFault(f"the balance endpoint has no number at {self._point.pointer}", found.id)
-        try:
-            return Decimal(value) * UNITS[self._point.unit]
-        except InvalidOperation:
-            raise TargetFault(f"the balance endpoint has no number at {self._point.pointer}", found.id) from None
+        return value * UNITS[self._point.unit]
 
     def settled(self) -> Decimal:
         """The balance once two reads agree. Raises TargetFault when none do within `drain_s`."""
@@ -68,6 +65,20 @@ class EvidenceSource:
         """Fresh evidence bound to the nonce."""
         query = urlencode({"model": model, "nonce": nonce.hex(), "signing_algo": "ecdsa"})
         return self._get(f"{self._point.url}?{query}", "evidence")
+
+
+def amount(value: Any) -> Decimal | None:
+    """A number that can be money: finite, and of a size that arithmetic can bear. None for anything else."""
+    if isinstance(value, bool) or not isinstance(value, int | str | Decimal):
+        return None
+    try:
+        found = Decimal(value)
+    except (ArithmeticError, ValueError):
+        return None
+    if not found:
+        return Decimal(0)
+    exponent = found.as_tuple().exponent
+    return found if isinstance(exponent, int) and exponent >= FINEST and found.adjusted() <= LARGEST else None
 
 
 def pointed(document: Any, pointer: str) -> Any:

@@ -31,6 +31,11 @@ class Parser:
     _started: bool = False
     _searched: int = 0  # bytes at the head of _pending that hold no line end: a line without end is not read twice
 
+    @property
+    def unfinished(self) -> int:
+        """Lines of the block that is not complete yet."""
+        return len(self._lines)
+
     def feed(self, data: bytes, at_ns: int) -> list[Event]:
         """Events that `data` completed, in order."""
         self._pending += data

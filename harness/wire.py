@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import contextlib
 import datetime
-import itertools
 import ssl
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -46,7 +45,7 @@ class _Answer:
 
     status: int | None = None
     headers: Headers = ()
-    pieces: list[tuple[int, bytes]] = field(default_factory=list)
+    pieces: list[tuple[int, bytearray]] = field(default_factory=list)  # one for each read of the socket
     fault: Fault | None = None
     head_ns: int = 0
     events: int = 0
@@ -113,7 +112,7 @@ class Client:
             request=request,
             head_status=answer.status,
             headers=answer.headers,
-            chunks=_chunks(answer.pieces),
+            chunks=tuple(Chunk(at_ns, bytes(data)) for at_ns, data in answer.pieces),
             fault=answer.fault,
             started=started,
             head_ns=answer.head_ns,
@@ -182,15 +181,21 @@ class Client:
         if reading.abort_after == 0:
             raise _Stop("aborted", "we closed the connection after the response head")
         parser = Parser() if _is_stream(answer.headers) else None
-        cap, size = self.target.limits.max_body_bytes, 0
+        cap, size, why = self.target.limits.max_body_bytes, 0, ""
+        if (room := self.journal.room) < cap:
+            cap, why = room, ": all answers of the run together are as large as one run may keep"
         for data in response.iter_stream():
             at_ns = watch.last_read_ns or watch.elapsed_ns()
-            answer.pieces.append((at_ns, data))
+            if not answer.pieces or answer.pieces[-1][0] != at_ns:
+                answer.pieces.append((at_ns, bytearray()))
+            answer.pieces[-1][1].extend(data)
             size += len(data)
             if size > cap:
-                raise _Stop("body-cap", f"the body has more than {cap} bytes")
+                raise _Stop("body-cap", f"the body has more than {cap} bytes{why}")
             if parser is not None:
                 self._count(parser.feed(data, at_ns), reading, answer)
+                if parser.unfinished > self.target.limits.max_events:
+                    raise _Stop("event-cap", f"an event has more than {self.target.limits.max_events} lines")
 
     def _count(self, events: Sequence[Event], reading: Reading, answer: _Answer) -> None:
         for event in events:
@@ -248,12 +253,6 @@ def _fault(error: Exception, watch: Watch, answer: _Answer) -> Fault:
     # A kept connection that the server closed meanwhile looks like this too, and a retry might be paid for twice.
     kept = "" if watch.connected_anew else " (on a kept connection; it was not tried again)"
     return Fault("protocol", (str(error) or "the connection broke before a response") + kept)
-
-
-def _chunks(pieces: Sequence[tuple[int, bytes]]) -> tuple[Chunk, ...]:
-    """One chunk for all pieces that came in with one read of the socket."""
-    arrivals = itertools.groupby(pieces, key=lambda piece: piece[0])
-    return tuple(Chunk(at_ns, b"".join(data for _, data in group)) for at_ns, group in arrivals)
 
 
 def _is_stream(headers: Headers) -> bool:

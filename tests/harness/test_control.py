@@ -130,6 +130,37 @@ def test_an_issued_key_is_a_secret_from_the_start(control: Control, redactor: Re
     assert gone.called
 
 
+@pytest.mark.parametrize("key", ["short", "with a space in it", "with\r\nX-Line: ends", "schl\u00fcssel-123"])
+def test_a_key_that_no_header_can_carry_is_a_fault(key: str, control: Control, lab: respx.MockRouter) -> None:
+    lab.post("/keys").mock(httpx.Response(201, json={**KEY, "key": key}))
+    with pytest.raises(TargetFault, match="no header can carry") as told:
+        control.issue_key()
+    assert key not in str(told.value)
+
+
+def test_a_key_in_an_unexpected_answer_is_not_told(control: Control, lab: respx.MockRouter) -> None:
+    lab.post("/keys").mock(httpx.Response(200, json=KEY))
+    with pytest.raises(TargetFault, match="answered 200, expected 201") as told:
+        control.issue_key()
+    assert KEY["key"] not in str(told.value)
+
+
+def test_a_secret_on_the_border_of_what_is_told_is_not_told_in_part(
+    redactor: Redactor, control: Control, lab: respx.MockRouter
+) -> None:
+    redactor.add("TOKEN", "control-token")
+    lab.get("/models").mock(httpx.Response(500, text="x" * 193 + "control-token"))
+    with pytest.raises(TargetFault) as told:
+        control.models()
+    assert "control-t" not in str(told.value)
+
+
+def test_an_answer_without_end_is_a_fault(control: Control, lab: respx.MockRouter) -> None:
+    lab.get("/models").mock(httpx.Response(200, content=(b"x" * 65536 for _ in iter(int, 1))))
+    with pytest.raises(TargetFault, match="more than 16777216 bytes"):
+        control.models()
+
+
 @pytest.mark.parametrize("raises", [False, True])
 def test_a_flip_is_undone_whatever_happens(raises: bool, control: Control, lab: respx.MockRouter) -> None:
     lab.get("/models").mock(httpx.Response(200, json={"data": [MODEL]}))

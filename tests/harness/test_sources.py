@@ -44,7 +44,10 @@ def test_the_balance_is_exact(connect: Connect, unit: str, body: str, usd: str) 
     assert [judged(exchange) for exchange in ask.seen] == [False]
 
 
-@pytest.mark.parametrize("body", ["", "[]", '{"a": []}', '{"a": [null]}', '{"a": [true]}', '{"a": ["x"]}', '{"a": {}}'])
+NO_MONEY = ("null", "true", '"x"', '"NaN"', '"sNaN"', '"Infinity"', "1e999999999", "1e-999999999", "9" * 5000)
+
+
+@pytest.mark.parametrize("body", ["", "[]", '{"a": []}', '{"a": {}}', *(f'{{"a": [{value}]}}' for value in NO_MONEY)])
 @respx.mock
 def test_no_number_is_a_fault(connect: Connect, body: str) -> None:
     respx.get(f"{HOST}/balance").mock(httpx.Response(200, text=body))

@@ -5,12 +5,14 @@ from __future__ import annotations
 import socket
 import threading
 import time
+import tracemalloc
 from collections.abc import Callable
 
 import pytest
 
 from harness.ask import Ask
 from harness.exchange import TargetFault
+from harness.recording import depth
 from harness.target import Limits
 from tests.harness import hostile
 from tests.harness.conftest import SMALL
@@ -38,6 +40,7 @@ FAULTS: dict[str, tuple[hostile.Behaviour | bytes, str, str]] = {
     "chunks cut off": (HEAD % JSON + b"Transfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n", "truncated", ""),
     "endless body": (hostile.endless(JSON, b"x" * 4096), "body-cap", "more than 200000 bytes"),
     "endless stream": (hostile.endless(STREAM, b"data: x\n\n"), "event-cap", "more than 50 events"),
+    "endless event": (hostile.endless(STREAM, b":\n" * 20), "event-cap", "an event has more than 50 lines"),
     "endless line": (hostile.endless(STREAM, b"x" * 4096), "body-cap", "more than 200000 bytes"),
     "zip bomb": (hostile.bomb(20_000_000), "body-cap", "decoded body has more than"),
     "not gzip": (hostile.answer(b"{}", JSON, b"Content-Encoding: gzip"), "decode", "cannot be decoded"),
@@ -145,3 +148,23 @@ def test_limits_are_the_target_s(connect: Connect) -> None:
     assert found.fault is not None
     with serving(hostile.deep(3)) as server:
         assert connect(server.url, limits=limits).models().complete
+
+
+def test_all_answers_together_have_a_limit_too(connect: Connect) -> None:
+    with serving(hostile.answer(b"x" * 1000), requests=9) as server:
+        ask = connect(server.url)
+        ask.client.journal.room = 2500
+        found = [ask.models() for _ in range(3)]
+    assert [exchange.complete for exchange in found] == [True, True, False]
+    assert found[-1].fault is not None
+    assert "as large as one run may keep" in found[-1].fault.message
+
+
+def test_a_long_string_is_looked_through_in_little_memory() -> None:
+    document = b"[]" * 100 + b'"' + b"a" * 2_000_000 + rb"\"[" * 10 + b'"'
+    tracemalloc.start()
+    try:
+        assert depth(document, 64) == 1
+        assert tracemalloc.get_traced_memory()[1] < 1_000_000
+    finally:
+        tracemalloc.stop()
