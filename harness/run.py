@@ -136,7 +136,7 @@ class _Estimate:
 
 def execute(line: Sequence[str], request: Request, plugins: list[object]) -> int:
     """Run pytest over the suites with a fixed configuration; returns pytest's exit code."""
-    fixed = [f"-c{SUITES / 'run.ini'}", f"--rootdir={SUITES.parent}"]
+    fixed = ["--tb=no", f"-c{SUITES / 'run.ini'}", f"--rootdir={SUITES.parent}"]
     chosen = [word for name in (*PLUGINS, *(f"no:{name}" for name in LEFT_OUT)) for word in ("-p", name)]
     paths = [str(path) for path in request.paths] or [str(SUITES)]
     fixed_environment = {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PYTEST_ADDOPTS": ""}

@@ -40,7 +40,7 @@ def _sections(
         sections["control"] = {"url": origin + "/control/v1", "token": "ASSAY_CONTROL_TOKEN"}
     if state.traits.billed:
         url = origin + "/api/volt/balance"
-        sections["balance"] = {"url": url, "pointer": "/balance", "unit": "usd", "account": "acct_main", "drain_s": 2}
+        sections["balance"] = {"url": url, "pointer": "/balance", "unit": "usd", "account": "acct_main", "drain_s": 0.2}
     if trust is not None:
         url = origin + state.traits.base_path + "/attestation/report"
         sections["evidence"] = {"url": url, "format": "dstack", "trust": trust, "test_roots": True}

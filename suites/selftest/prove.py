@@ -30,6 +30,7 @@ from suites.selftest import trial
 from suites.selftest.trial import Ending
 
 TRIAL_TIMEOUT_S = 90
+DEFAULT_WORKERS = (os.cpu_count() or 1) + 1  # a trial waits for its mock a third of its time
 FORK = multiprocessing.get_context("fork")  # a fork of a warmed-up process starts a trial in milliseconds
 
 
@@ -225,7 +226,7 @@ def prove(
 @click.option("--only", multiple=True, metavar="ID")
 @click.option("--defect", "names", multiple=True, metavar="NAME")
 @click.option("--wide", is_flag=True)
-@click.option("-n", "--workers", type=click.IntRange(1), default=os.cpu_count() or 1)
+@click.option("-n", "--workers", type=click.IntRange(1), default=DEFAULT_WORKERS)
 @click.option("--out", type=click.Path(path_type=Path))
 @click.option("--json", "as_json", is_flag=True)
 def main(
