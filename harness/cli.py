@@ -240,9 +240,13 @@ def _show(done: list[tuple[Path, Mapping[str, Any]]], *, as_json: bool) -> None:
         )
     if len(done) > 1:
         page = done[0][0].parent / "overview.html"
-        page.write_text(overview.render([document for _, document in done]), encoding="utf-8")
+        page.write_text(overview.render([document for _, document in done], _links(page, done)), encoding="utf-8")
         OUT.print(f"overview: {page}", soft_wrap=True)
     return None
+
+
+def _links(page: Path, done: list[tuple[Path, Mapping[str, Any]]]) -> list[str]:
+    return [(folder / reports.KINDS["html"][1]).relative_to(page.parent).as_posix() for folder, _ in done]
 
 
 def _headline(document: Mapping[str, Any]) -> dict[str, Any]:

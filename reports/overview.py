@@ -8,9 +8,22 @@ from typing import Any
 from reports import page, phrases
 
 
-def render(runs: Sequence[Mapping[str, Any]]) -> str:
-    """One column a run, in the order given, one row a requirement of any of them."""
-    return page.fill("overview.html.j2", runs=[_column(run) for run in runs], rows=_rows(runs))
+def render(runs: Sequence[Mapping[str, Any]], links: Sequence[str | None] = ()) -> str:
+    """One column a run, in the order given, one row a requirement of any of them. `links`: where each report is."""
+    columns = [_column(run) for run in runs]
+    for column, label, link in zip(columns, _labels(runs), links or [None] * len(runs), strict=True):
+        column |= {"label": label, "link": link}
+    return page.fill("overview.html.j2", runs=columns, rows=_rows(runs))
+
+
+def _labels(runs: Sequence[Mapping[str, Any]]) -> list[str]:
+    """What tells the columns apart: the target, or the contract where one target was judged by several."""
+    targets, contracts = ([run[key]["name"] for run in runs] for key in ("target", "contract"))
+    if len(set(targets)) == len(runs):
+        return targets
+    if len(set(contracts)) == len(runs):
+        return contracts
+    return [f"{target} {contract}" for target, contract in zip(targets, contracts, strict=True)]
 
 
 def _column(run: Mapping[str, Any]) -> dict[str, Any]:

@@ -169,6 +169,15 @@ def test_unknown_kind_names_the_known_ones() -> None:
         reports.render(sample.results(), "pdf")
 
 
+def test_overview_tells_contracts_of_one_target_apart_and_links_their_reports() -> None:
+    other = sample.results()
+    other["contract"]["name"] = "openai-core"
+    page = Page(overview.render([sample.results(), other], ["a/report.html", "b/report.html"]))
+    assert [attrs["href"] for tag, attrs in page.tags if tag == "a"] == ["a/report.html", "b/report.html"]
+    heads = page.text.split("Level")[-1]
+    assert heads.index("voltagegpu-confidential") < heads.index("openai-core")
+
+
 def test_overview_shows_where_runs_differ() -> None:
     other = sample.results()
     other["requirements"] = [row | {"outcome": "pass"} for row in other["requirements"] if row["id"] != "OC-001"]

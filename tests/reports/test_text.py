@@ -151,7 +151,8 @@ def test_missing_cap_and_estimate_are_said_and_not_invented(results: dict[str, A
         ("suites/billing/test_charge.py::test_x[a/b]", "billing"),
         ("/opt/x/suites/stream/deep/test_y.py::test_y", "stream"),
         ("suites/test_z.py::test_z", "suites"),
-        ("sweep", "other"),
+        ("sweep::a_rule", "sweep"),
+        ("test_x.py::test_x", "other"),
     ],
 )
 def test_suite_is_the_folder_of_the_check(identifier: str, suite: str) -> None:
