@@ -9,6 +9,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import urlsplit
 
 import requests
 from schemathesis import GenerationMode
@@ -38,9 +39,10 @@ _BY_CHECK: Mapping[GenerationMode, Mapping[str, tuple[str, ...]]] = {
 class Exploration:
     """What was asked and what was wrong with the answers, by requirement."""
 
-    cases: dict[str, int] = field(default_factory=dict)  # "operation mode" -> cases asked
+    cases: dict[str, int] = field(default_factory=dict)  # "operation mode" -> cases asked and answered
     statuses: dict[str, dict[str, int]] = field(default_factory=dict)  # operation -> status -> answers
     findings: dict[str, list[Finding]] = field(default_factory=dict)
+    broken: list[Exchange] = field(default_factory=list)  # without a whole answer: nothing can be said of them
     out_of_time: bool = False
 
     def figures(self) -> dict[str, Any]:
@@ -84,7 +86,7 @@ class Explorer:
             case.method, sent["url"], params=sent.get("params"), data=sent.get("data"), json=sent.get("json")
         ).prepare()
         body: Any = prepared.body or b""
-        path = str(prepared.url).removeprefix(self.ask.target.base_url)
+        path = prepared.path_url.removeprefix(urlsplit(self.ask.target.base_url).path)
         with self.ask.asking("fuzz"):
             return self.ask.send(
                 case.method,
@@ -95,10 +97,11 @@ class Explorer:
             )
 
     def _judge(self, case: Any, batch: Batch, asked: Exchange) -> None:
+        if not asked.complete:
+            self.found.broken.append(asked)
+            return
         counted = f"{batch.operation} {batch.mode.value}"
         self.found.cases[counted] = self.found.cases.get(counted, 0) + 1
-        if not asked.complete:
-            return  # the wire's fault; the suites that look at the wire report it
         statuses = self.found.statuses.setdefault(batch.operation, {})
         statuses[str(asked.status)] = statuses.get(str(asked.status), 0) + 1
         # schemathesis has a check of server errors as well, but it sends requests of its own past our budget.

@@ -17,6 +17,7 @@ from specs import Contract
 NANO: Final = Decimal("1e-9")  # USD; the one rounding of a request may differ by this much
 PER_MILLION: Final = Decimal(1_000_000)
 LEAST_PER_MILLION: Final = Decimal("0.0005")  # a tenth of the cheapest offers known; a price per token is below it
+FINEST, LARGEST = -40, 20  # powers of ten of a price: what lies outside is sent to make arithmetic fail
 BYTES_PER_TOKEN: Final = 4  # what a fallback by bytes is expected to divide by
 
 
@@ -34,10 +35,12 @@ class Price:
 
 
 def amount(value: Any) -> Decimal | None:
-    """A price off the wire: a JSON number that is not negative, or None."""
+    """A price off the wire: a JSON number that is not negative and that arithmetic can bear, or None."""
     if isinstance(value, bool) or not isinstance(value, int | Decimal) or value < 0:
         return None
-    return Decimal(value)
+    found = Decimal(value) or Decimal(0)
+    exponent = found.as_tuple().exponent
+    return found if isinstance(exponent, int) and exponent >= FINEST and found.adjusted() <= LARGEST else None
 
 
 def price_of(row: Mapping[str, Any] | None, contract: Contract) -> Price | None:
@@ -48,9 +51,12 @@ def price_of(row: Mapping[str, Any] | None, contract: Contract) -> Price | None:
 
 
 def cost_of(x: Exchange, price: Price) -> Decimal | None:
-    """USD that the usage in an answer comes to, None when it reports no usage."""
+    """USD that the usage in an answer comes to, None when it reports none that can be reckoned with."""
     prompt, completion = token_count(x, "prompt_tokens"), token_count(x, "completion_tokens")
-    return None if prompt is None or completion is None else price.cost(prompt, completion)
+    try:
+        return None if prompt is None or completion is None else price.cost(prompt, completion)
+    except ArithmeticError:  # more digits than any money has
+        return None
 
 
 def delivered_bytes(x: Exchange) -> int:

@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from harness.cases import EFFORTS, PAID
+from harness.classify import needs_an_answer
 from harness.fuzz import Exploration, Explorer
 from harness.model import Nonconformity, NotObserved
 from harness.probe import probe
@@ -33,10 +34,13 @@ def nothing_found(explored: Exploration):
     def check(requirement: str) -> None:
         if findings := explored.findings.get(requirement):
             raise Nonconformity(findings)
+        if explored.broken and requirement == "OC-172":
+            needs_an_answer(explored.broken)  # dropping the connection is no way to answer what one cannot read
         asked = [
             f"{operation} {mode}" for operation in PAID for mode in MODES.get(requirement, ("positive", "negative"))
         ]
         if missed := [case for case in asked if not explored.cases.get(case)]:
+            needs_an_answer(explored.broken)
             raise NotObserved(f"the time box of the fuzz suite ended before {missed[0]} cases; see --fuzz-seconds")
 
     return check

@@ -77,3 +77,13 @@ def test_a_price_per_token_is_found(voltage: Contract, usd: str, found: int) -> 
     body = f'{{"object":"list","data":[{{"id":"a","pricing":{{"prompt":{usd},"completion":{usd}}}}}]}}'.encode()
     listing = completion(body, method="GET", path="/models")
     assert len(judge(billing.prices_are_per_million, [listing], voltage).findings) == found
+
+
+@pytest.mark.parametrize("value", ["1e999999999", "1e-999999999", "1e21"])
+def test_a_number_that_is_sent_to_make_arithmetic_fail_is_no_price(value: str) -> None:
+    assert billing.amount(Decimal(value)) is None
+
+
+def test_usage_beyond_arithmetic_comes_to_nothing_that_is_known() -> None:
+    usage = {"prompt_tokens": 10**30, "completion_tokens": 1, "total_tokens": 10**30 + 1}
+    assert billing.cost_of(completion(good_completion(usage=usage)), PRICE) is None
