@@ -61,7 +61,7 @@ def jobs(contract: Contract, chosen: Iterable[Defect], *, wide: bool) -> list[Jo
     everything = trial.default_files()
     made = []
     for defect in chosen:
-        ids = tuple(i for i in (*defect.breaks, *defect.also) if i in promised)
+        ids = tuple(i for i in defect.breaks if i in promised)  # what it breaks `also` takes a wide trial to see
         files = tuple(sorted({check.split("::")[0] for i in ids for check in checks.get(i, ())}))
         made.append(Job(defect, (), everything + files) if wide else Job(defect, ids, files))
     return made
@@ -174,7 +174,7 @@ def document(
         "started": started.isoformat(timespec="seconds").replace("+00:00", "Z"),
         "duration_s": round((datetime.now(UTC) - started).total_seconds(), 3),
         "tool": {"name": "assay", "version": __version__},
-        "clean": {"counts": dict(sorted(counts.items()))},
+        "clean": {"counts": dict(sorted(counts.items())), "failed": _failed(clean)},
         "rows": sorted(rows, key=lambda made: (made["breaks"], made["defect"])),
         "excluded_from_proof": _excluded(contract),
         "unproven": [i for i in promised if i not in proven and (whole or i in touched)],
@@ -185,6 +185,13 @@ def document(
             "must_proven": sum(i in proven for i in must),
         },
     }
+
+
+def _failed(clean: Ending) -> list[dict[str, str]]:
+    """What the clean mock does wrong, or a check of ours: also where no defect breaks the requirement."""
+    bad = {Outcome.FAIL, Outcome.ERROR, Outcome.WARN}
+    found = ((i, outcome, clean.reasons.get(i, "")) for i, outcome in sorted(clean.outcomes.items()) if outcome in bad)
+    return [{"id": i, "outcome": outcome.value, "reason": reason} for i, outcome, reason in found]
 
 
 def _excluded(contract: Contract) -> list[dict[str, str]]:
@@ -267,13 +274,17 @@ def main(
         else:
             Console(highlight=False).print(proof_report.renderable(proof))
             click.echo(f"proof: {folder / 'proof.json'}")
-        whole = not only and not names
-        ended.append(all(made["outcome"] == "killed" for made in proof["rows"]) and not (whole and _unproven(proof)))
+        ended.append(_holds(proof, console, whole=not only and not names))
     raise SystemExit(Exit.CONFORMS if all(ended) else Exit.DOES_NOT_CONFORM)
 
 
-def _unproven(proof: dict[str, Any]) -> bool:
-    return bool(proof["score"]["must_checked"] != proof["score"]["must_proven"])
+def _holds(proof: dict[str, Any], console: Console, *, whole: bool) -> bool:
+    """Whether nothing failed on the clean mock, every defect died and, in a whole proof, every MUST is proven."""
+    for bad in proof["clean"]["failed"]:
+        console.print(f"{bad['id']} {bad['outcome']} on the clean mock: {bad['reason']}", markup=False, soft_wrap=True)
+    killed = all(made["outcome"] == "killed" for made in proof["rows"])
+    proven = proof["score"]["must_checked"] == proof["score"]["must_proven"]
+    return killed and not proof["clean"]["failed"] and (proven or not whole)
 
 
 def _progress(console: Console, title: str) -> Callable[[Iterator[Any], int], Iterable[Any]]:

@@ -19,6 +19,7 @@ def test_every_check_can_fail(contract: str, tmp_path: Path) -> None:
     done = subprocess.run(line, capture_output=True, text=True, check=False)
     proof = json.loads((tmp_path / "proof.json").read_text())
     jsonschema.validate(proof, specs.schema("proof"))
+    assert not proof["clean"]["failed"]
     alive = {row["defect"]: row["note"] for row in proof["rows"] if row["outcome"] != "killed"}
     assert not alive
     assert proof["score"]["must_proven"] == proof["score"]["must_checked"], proof["unproven"]

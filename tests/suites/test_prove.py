@@ -1,0 +1,43 @@
+"""The proof counts nothing as proven that a failure of the clean mock may have caused."""
+
+from __future__ import annotations
+
+import io
+from datetime import UTC, datetime
+
+import jsonschema
+import pytest
+from rich.console import Console
+
+import specs
+from harness.model import Outcome
+from mockserver.defects import all_defects
+from suites.selftest import prove
+from suites.selftest.trial import Ending
+
+CONTRACT = specs.load("openai-core")
+DEFECT = next(defect for defect in all_defects() if defect.name == "never-says-done")
+KILLED = Ending(failed_by={i: ["suites/x.py::test"] for i in DEFECT.breaks})
+
+
+def proof_of(clean: Ending) -> dict[str, object]:
+    row = prove.row(prove.Job(DEFECT, (), ()), KILLED, clean, prove.provable(CONTRACT))
+    made = prove.document(CONTRACT, clean, [row], datetime.now(UTC), whole=False)
+    jsonschema.Draft202012Validator(specs.schema("proof")).validate(made)
+    return made
+
+
+@pytest.mark.parametrize("bad", [Outcome.FAIL, Outcome.ERROR, Outcome.WARN])
+def test_a_failure_on_the_clean_mock_is_told_though_no_defect_is_about_it(bad: Outcome) -> None:
+    passed = dict.fromkeys(DEFECT.breaks, Outcome.PASS)
+    said = io.StringIO()
+    assert prove._holds(proof_of(Ending(passed)), Console(file=said), whole=False)
+    spoilt = proof_of(Ending({**passed, "OC-001": bad}, reasons={"OC-001": "it said no"}))
+    assert not prove._holds(spoilt, Console(file=said), whole=False)
+    assert f"OC-001 {bad} on the clean mock: it said no" in said.getvalue()
+
+
+def test_a_requirement_that_failed_before_the_defect_is_not_proven_by_it() -> None:
+    clean = Ending(dict.fromkeys(DEFECT.breaks, Outcome.FAIL))
+    row = prove.row(prove.Job(DEFECT, (), ()), KILLED, clean, prove.provable(CONTRACT))
+    assert row["outcome"] == "not-clean"
