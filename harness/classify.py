@@ -22,7 +22,7 @@ def check_report(item: pytest.Item, call: pytest.CallInfo[None], session: Sessio
     """What this item says of the requirements it carries."""
     outcome, reason, findings, fault = _ending(item, call, session, ids)
     if call.when == "teardown" and outcome is Outcome.FAIL:  # what is torn down may have served other checks
-        outcome, reason, findings = Outcome.ERROR, f"could not be cleared up: {call.excinfo and call.excinfo.value}", ()
+        outcome, reason, findings = Outcome.ERROR, f"could not be cleared up: {findings[0].message}", ()
     return CheckReport(
         check=item.nodeid,
         requirements=ids,
