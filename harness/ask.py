@@ -18,7 +18,7 @@ from harness.control import Control, Key
 from harness.exchange import Exchange, TargetFault
 from harness.model import NotObserved
 from harness.sources import BalanceSource, EvidenceSource, amount, pointed
-from harness.target import Target
+from harness.target import KEY_VARIABLE, Target
 from harness.wire import Client
 from specs import Contract
 
@@ -125,7 +125,7 @@ class Ask:
             try:
                 return _usable(self.models())
             except TargetFault as fault:
-                self._unlisted.append(f"no catalogue to choose a model from, name one under [model] default: {fault}")
+                self._unlisted.append(f"no model list: {fault} (a target file can name a model by [model] default)")
                 raise TargetFault(self._unlisted[-1], fault.exchange) from fault
 
     @functools.cached_property
@@ -249,7 +249,10 @@ class Ask:
         if key in self.target.keys:
             return self.target.keys[key].reveal()
         if key == "main":
-            raise TargetFault("the target names no main key; name its environment variable under [keys]")
+            given = (
+                "name its environment variable under [keys] main" if self.target.path else f"export {KEY_VARIABLE}=..."
+            )
+            raise TargetFault(f"there is no key to ask with: {given}")
         raise NotObserved(f"the target names no {key} key")
 
     def _intent(self, key: Credential) -> dict[str, Any]:

@@ -247,7 +247,8 @@ def holds(contract: Contract) -> Callable[..., None]:
     def check(rule: Rule, *exchanges: Exchange) -> None:
         judged = judge(rule, (exchange.answered() for exchange in exchanges), contract)
         if not judged.subjects:
-            raise NotObserved(f"no answer was a subject of {rule.name}")
+            came = ", ".join(sorted({f"status {exchange.head_status}" for exchange in exchanges})) or "nothing"
+            raise NotObserved(f"what came back ({came}) could not show it")
         if judged.findings:
             raise Nonconformity(judged.findings)
         classify.needs_an_answer(exchanges)

@@ -68,6 +68,13 @@ class Reporter:
         told = f" {', '.join(check.requirements)}: {words[0]}"
         self.console.print(Text.assemble((str(check.outcome), STYLES[check.outcome]), told), soft_wrap=True)
 
+    def pytest_internalerror(self, excinfo: pytest.ExceptionInfo[BaseException]) -> bool:
+        """One line in place of pytest's own traceback; true means that it has been told."""
+        crash = excinfo.traceback[-1]
+        said = f"{excinfo.exconly(tryshort=True).splitlines()[0]} ({crash.path}:{crash.lineno + 1})"
+        self.console.print(Text.assemble(("fault of the harness: ", "bold red"), said), soft_wrap=True)
+        return True
+
     def pytest_sessionfinish(self) -> None:
         if self.bar is not None:
             self.bar.stop()

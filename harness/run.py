@@ -20,6 +20,7 @@ from harness.checks import SUITES
 from harness.model import Exit
 from harness.plugin import SELECTION, SESSION
 from harness.progress import Reporter
+from harness.target import KEY_VARIABLE
 
 # Only these plugins take part, whatever else is installed beside us: a run must not depend on the machine. Named by
 # module, since looking names up among all installed entry points costs more than many a run. The two that are left
@@ -85,15 +86,22 @@ def plan(request: Request, console: Console) -> dict[str, Any]:
     code = execute([*request.arguments(), "--collect-only"], request, [taker, Reporter(console, request.contract)])
     if taker.document is None:
         raise SystemExit(_exit_of(code))
+    if taker.keyless:
+        console.print(
+            f"note: there is no key: export {KEY_VARIABLE}=..., or name its variable under \\[keys] main",
+            soft_wrap=True,
+        )
     return taker.document
 
 
 class _PlanTaker:
     document: dict[str, Any] | None = None
+    keyless = False
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         run, chosen = session.config.stash[SESSION], session.config.stash[SELECTION]
         self.document = planning.document(planning.make(session.items, chosen, run), chosen, run)
+        self.keyless = "main" not in run.target.keys
         self.document["cap_usd"] = str(run.cap_usd)
         run.close()
 

@@ -23,7 +23,7 @@ from harness.journal import Journal
 from harness.recording import examined
 from harness.redact import Redactor
 from harness.sse import Event, Parser
-from harness.target import Target
+from harness.target import Target, TargetError
 
 KEEPALIVE_S = 4.0  # servers drop idle connections after 5 s or more; a stale one would look like a fault of the target
 DOWN_AFTER = {"connect": 3, "answer": 6}  # as many failures in a row: connections, or answers at all
@@ -212,12 +212,17 @@ class Client:
 
 
 def tls(target: Target) -> ssl.SSLContext | None:
-    """Trust for HTTPS: the target's own bundle or the usual roots, whatever the environment says."""
+    """Trust for HTTPS: the target's own bundle or the usual roots, whatever the environment says; or TargetError."""
     points = [target.base_url, *(point.url for point in (target.balance, target.evidence) if point)]
     if not any(url.startswith("https:") for url in points):
         return None
     if target.ca_bundle is not None:
-        return ssl.create_default_context(cafile=str(target.ca_bundle))
+        try:
+            return ssl.create_default_context(cafile=str(target.ca_bundle))
+        except OSError as error:  # an SSLError is one
+            raise TargetError(
+                f"ca_bundle: {target.ca_bundle} holds no certificates in PEM: {error.strerror}"
+            ) from error
     return httpx.create_ssl_context(trust_env=False)
 
 

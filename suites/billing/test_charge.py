@@ -54,9 +54,11 @@ def test_the_shown_balance_falls_by_the_cost(ask):
 def test_every_key_bills_its_account(ask):
     stranger, owner = open_account(ask), open_account(ask)
     second = ask.control.issue_key(account=owner.account)
-    bills = [stranger.spend(), owner.spend(), owner.spend(key=second)]
+    bills, left = [stranger.spend()], stranger.read()
+    bills += [owner.spend(), owner.spend(key=second)]
     told = "; ".join(str(bill) for bill in bills)
     assert all(bill.is_right for bill in bills), f"calls with a key of one account and two of another: {told}"
+    assert stranger.read() == left, "an account paid for calls that were made with the keys of another one"
 
 
 
