@@ -42,6 +42,7 @@ class Ask:
 
     def __init__(self, contract: Contract, target: Target, client: Client) -> None:
         self.contract, self.target, self.client = contract, target, client
+        self.alone = True  # no other process of this run uses the target's keys at the same time
         self.probe = "assay"
         self.seen: list[Exchange] = []
         self._lock = threading.RLock()

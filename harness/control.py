@@ -210,4 +210,11 @@ def _usd(row: dict[str, Any], name: str) -> Decimal:
 
 
 def _rows(document: dict[str, Any], name: str) -> list[dict[str, Any]]:
-    return [row for row in _member(document, name, list) if isinstance(row, dict)]
+    return [_Row(row) for row in _member(document, name, list) if isinstance(row, dict)]
+
+
+class _Row(dict[str, Any]):
+    """A row of an answer: a member that is not there is the control API's fault, and no breach of the contract."""
+
+    def __missing__(self, name: str) -> Any:
+        raise TargetFault(f"control API: a row has no member {name}")

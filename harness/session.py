@@ -72,6 +72,7 @@ class Session:
         self.budget = Budget.for_target(self.cap_usd / self.workers, self.target, self.contract)
         self.client = Client(self.target, self.redactor, self.budget, self.journal)
         self.ask = Ask(self.contract, self.target, self.client)
+        self.ask.alone = self.workers == 1
         self.rng = random.Random(self.options.seed)  # noqa: S311 - reproducible inputs, not secrets
 
     @property

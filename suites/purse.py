@@ -125,7 +125,12 @@ def open_account(ask: Ask, usd: Decimal | str = PURSE_USD) -> Purse:
 
 
 def main_purse(ask: Ask) -> Purse:
-    """The main account, as the target's own balance source shows it. Raises NotObserved without one."""
+    """The main account, as the target's own balance source shows it. Raises NotObserved without one.
+
+    Also while other processes of the run spend from it: what they hold and release is no breach.
+    """
+    if not ask.alone:
+        raise NotObserved("other workers of this run spend from the main account; run this suite without -n")
     return Purse(ask, "main", ask.balance.read, _drain_s(ask))
 
 

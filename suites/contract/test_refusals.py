@@ -82,11 +82,12 @@ def test_success_is_200(plain, counted_stream, catalogue, refusals, denied, hold
 
 @pytest.mark.requirement("VT-074")
 @pytest.mark.cost(calls=2)
-def test_a_failed_request_is_no_success(ask, holds):
+def test_a_failed_request_is_no_success(ask, holds, spares):
+    model = spares(5)  # another process of the run must not meet the fault in our place
     for stream in (False, True):
-        ask.control.fault("fail_before_first_byte")
+        ask.control.fault("fail_before_first_byte", model=model)
         try:
-            failed = ask.chat(stream=stream)
+            failed = ask.chat(model=model, stream=stream)
         finally:
             ask.control.clear_faults()
         assert failed.status >= 500, f"a request that the provider failed was answered with {failed.status}"

@@ -89,6 +89,8 @@ def test_a_used_up_key_is_refused(used_up, holds):
 def test_a_burst_is_refused(ask, contract, target):
     if "control" in target.capabilities():
         raise NotObserved("a key of a small limit shows the same for less")
+    if not ask.alone:
+        raise NotObserved("other workers of this run need the key that would be used up; run this suite without -n")
     left = limits.number(ask.models(), contract, "remaining") or 0
     answers = ask.parallel([ask.models] * (left + SLACK))
     refused = [answer for answer in answers if answer.status == 429]

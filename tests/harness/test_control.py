@@ -206,3 +206,9 @@ def test_an_unknown_model_cannot_be_flipped(control: Control, lab: respx.MockRou
     lab.get("/models").mock(httpx.Response(200, json={"data": []}))
     with pytest.raises(TargetFault, match="does not know"), control.flipped("x"):
         pass
+
+
+def test_a_row_without_a_member_is_a_fault_of_the_control_api(control: Control, lab: respx.MockRouter) -> None:
+    lab.get("/models").mock(httpx.Response(200, json={"data": [{"id": "a"}]}))
+    with pytest.raises(TargetFault, match="no member sibling"):
+        control.models()[0]["sibling"]
