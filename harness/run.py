@@ -20,6 +20,7 @@ from harness.checks import SUITES
 from harness.model import Exit
 from harness.plugin import SELECTION, SESSION
 from harness.progress import Reporter
+from harness.session import Session
 from harness.target import KEY_VARIABLE
 
 # Only these plugins take part, whatever else is installed beside us: a run must not depend on the machine. Named by
@@ -81,11 +82,13 @@ class _Refusal:
 
 
 def plan(request: Request, console: Console) -> dict[str, Any]:
-    """plan.json of a request. Collects the checks and reads prices; makes no paid call."""
+    """plan.json of a request. Collects the checks and reads prices; makes no paid call. Raises BadRequest."""
     taker = _PlanTaker()
     code = execute([*request.arguments(), "--collect-only"], request, [taker, Reporter(console, request.contract)])
     if taker.document is None:
         raise SystemExit(_exit_of(code))
+    if taker.refusal is not None:
+        raise BadRequest(taker.refusal)
     if taker.keyless:
         console.print(
             f"note: there is no key: export {KEY_VARIABLE}=..., or name its variable under \\[keys] main",
@@ -97,13 +100,32 @@ def plan(request: Request, console: Console) -> dict[str, Any]:
 class _PlanTaker:
     document: dict[str, Any] | None = None
     keyless = False
+    refusal: str | None = None
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         run, chosen = session.config.stash[SESSION], session.config.stash[SELECTION]
         self.document = planning.document(planning.make(session.items, chosen, run), chosen, run)
         self.keyless = "main" not in run.target.keys
+        self.refusal = _refusal(run)
         self.document["cap_usd"] = str(run.cap_usd)
         run.close()
+
+
+LOOK_AT = {401: "look at the key", 403: "look at the key", 404: "look at the base URL, which usually ends in /v1"}
+
+
+def _refusal(run: Session) -> str | None:
+    """Why nothing would be judged: where key or URL are wrong, every finding would speak of them and not of the target.
+
+    A target file that names a model is believed: a deployment without a model list can be judged by it.
+    """
+    status = next((x.head_status for x in reversed(run.journal.exchanges)), None)
+    if run.ask.model_or_none() is not None or status not in LOOK_AT:
+        return None
+    return (
+        f"GET {run.target.base_url}/models answered {status}, so no model is known to ask: {LOOK_AT[status]}, "
+        "or name a model in a target file by [model] default"
+    )
 
 
 def run(request: Request, out: Path, planned: Mapping[str, Any], console: Console) -> Mapping[str, Any]:

@@ -37,6 +37,7 @@ VERDICTS = {
         "The harness itself failed, so this run speaks neither for nor against the target.",
     ),
 }
+PARTLY = {"conforms": " in what was asked"}  # a green word must not cover what nobody asked
 NOT_SELECTED = "not selected"  # the harness's own reason where the caller asked for less than everything
 TEST_ROOTS = "TEST ROOTS"
 TEST_ROOTS_MEANING = (
@@ -50,6 +51,10 @@ def verdict(results: Mapping[str, Any]) -> tuple[str, str]:
     name = str(results["verdict"])
     headline, meaning = VERDICTS.get(name, (name, ""))
     sentences = [meaning.format(**_figures(results))]
+    rows = results["requirements"]
+    if unasked := sum(row.get("reason") == NOT_SELECTED for row in rows):
+        headline += PARTLY.get(name, "")
+        sentences.append(f"Only {len(rows) - unasked} of {len(rows)} requirements were selected for this run.")
     waived = sum(row["outcome"] == "waived" for row in results["requirements"])
     if waived:
         sentences.append(f"Waived and not counted: {waived}.")

@@ -43,8 +43,6 @@ def renderable(results: Mapping[str, Any]) -> RenderableType:
         chosen = [row for row in rows if row["outcome"] == outcome and row not in unasked]
         if chosen:
             parts += [Text(), Text(f"{title} ({len(chosen)})", "bold"), _reasons(chosen)]
-    if unasked:
-        parts += [Text(), Text(f"{len(unasked)} requirements were not selected for this run.", "dim")]
     return Group(*parts)
 
 

@@ -38,7 +38,7 @@ def test_the_plan_is_an_upper_bound(clean: Done) -> None:
 
 
 def test_the_plan_line_is_one_line(clean: Done) -> None:
-    assert any(line.startswith("plan:") and "cap $" in line for line in clean.err.splitlines())
+    assert any(line.startswith("plan:") and "the cap of $" in line for line in clean.err.splitlines())
 
 
 @pytest.mark.parametrize("kind", sorted(reports.KINDS))

@@ -123,7 +123,16 @@ def test_the_sentence_counts_only_what_was_asked(results: dict[str, Any]) -> Non
     asked, other = results["requirements"][0], dict(results["requirements"][0])
     other |= {"outcome": "not-observed", "reason": phrases.NOT_SELECTED}
     results["requirements"] = [asked, other]
-    assert phrases.verdict(results)[1] == "1 of 1 requirements is broken."
+    headline, sentence = phrases.verdict(results)
+    assert headline == "Does not conform"
+    assert sentence == "1 of 1 requirements is broken. Only 1 of 2 requirements were selected for this run."
+
+
+def test_a_green_word_does_not_cover_what_was_not_asked(results: dict[str, Any]) -> None:
+    results["verdict"] = "conforms"
+    results["requirements"][0] |= {"outcome": "not-observed", "reason": phrases.NOT_SELECTED}
+    for kind in ("text", "markdown", "html"):
+        assert "Conforms in what was asked" in reports.render(results, kind)
 
 
 def test_terminal_reads_no_markup_and_no_escapes(results: dict[str, Any]) -> None:
