@@ -66,8 +66,8 @@ def plain(content: RenderableType, width: int = 100) -> str:
 
 
 def _verdict(results: Mapping[str, Any]) -> Text:
-    text = Text(legible.line(phrases.headline(results)), STYLES.get(results["verdict"], "bold"))
-    text.append("\n" + phrases.verdict(results)[1], "default")
+    text = Text.assemble((legible.line(phrases.headline(results)), STYLES.get(results["verdict"], "bold")))
+    text.append("\n" + phrases.verdict(results)[1])
     if results["target"].get("test_roots"):
         text.append("\n" + phrases.TEST_ROOTS_MEANING, "yellow")
     return text
