@@ -92,7 +92,7 @@ class Ask:
 
     def model(self, model_id: str, *, encoded: bool = False, key: Credential = "main") -> Exchange:
         """GET one model; a slash in the id is sent as it is, or as %2F when `encoded`."""
-        return self.send("GET", f"/models/{quote(model_id, safe='' if encoded else '/:')}", key=key)
+        return self.send("GET", f"/models/{quote(model_id, safe='' if encoded else '/:', errors='replace')}", key=key)
 
     def send(
         self,

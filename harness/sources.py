@@ -63,7 +63,7 @@ class EvidenceSource:
 
     def fetch(self, model: str, nonce: bytes) -> Exchange:
         """Fresh evidence bound to the nonce."""
-        query = urlencode({"model": model, "nonce": nonce.hex(), "signing_algo": "ecdsa"})
+        query = urlencode({"model": model, "nonce": nonce.hex(), "signing_algo": "ecdsa"}, errors="replace")
         return self._get(f"{self._point.url}?{query}", "evidence")
 
 

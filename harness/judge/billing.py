@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from harness.exchange import Exchange
 from harness.judge import Problem, Problems, rule
-from harness.judge.calls import is_listing
+from harness.judge.calls import lists_models
 from harness.judge.catalogue import at, rows
 from harness.judge.chat import content, indices, shown, token_count
 from specs import Contract
@@ -69,7 +69,7 @@ def fallback_tokens(size: int) -> int:
     return -(-size // BYTES_PER_TOKEN)
 
 
-@rule("VT-099", on=is_listing)
+@rule("VT-099", on=lists_models)
 def prices_are_per_million(x: Exchange, contract: Contract) -> Problems:
     """No listed price is so small that it can only be a price per token."""
     for row in rows(x):

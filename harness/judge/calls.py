@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from harness.exchange import Exchange
-from harness.judge.chat import is_chat, member
+from harness.judge.chat import is_chat, member, objects
 from harness.judge.invalidity import invalid_members
 
 
@@ -44,6 +44,11 @@ def is_invalid_chat_call(x: Exchange) -> bool:
 def is_listing(x: Exchange) -> bool:
     """A whole model list that was answered with 200."""
     return x.head_status == 200 and x.complete and x.request.method == "GET" and path(x).endswith("/v1/models")
+
+
+def lists_models(x: Exchange) -> bool:
+    """A model list with at least one row: what each row has to say is not kept by a list of none."""
+    return is_listing(x) and bool(objects(member(x.json, "data")))
 
 
 def is_refusal(x: Exchange) -> bool:

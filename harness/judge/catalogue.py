@@ -9,7 +9,7 @@ from typing import Any
 
 from harness.exchange import Exchange
 from harness.judge import Problem, Problems, rule
-from harness.judge.calls import is_listing
+from harness.judge.calls import is_listing, lists_models
 from harness.judge.chat import is_filled, is_integer, listed, member, objects
 from specs import Contract
 
@@ -51,7 +51,7 @@ def list_is_a_list_object(x: Exchange, contract: Contract) -> Problems:
         yield Problem("data of the model list is not an array of objects", "an array", repr(data)[:80])
 
 
-@rule("OC-131", on=is_listing)
+@rule("OC-131", on=lists_models)
 def rows_are_complete(x: Exchange, contract: Contract) -> Problems:
     """Each row has a unique id, the object model, an integer created and a string owned_by."""
     for row in rows(x):
@@ -69,7 +69,7 @@ def rows_are_complete(x: Exchange, contract: Contract) -> Problems:
             yield Problem(f"the id {model!r} is listed more than once"[:160], "once", f"{times} times")
 
 
-@rule("VT-032", on=is_listing)
+@rule("VT-032", on=lists_models)
 def rows_are_priced(x: Exchange, contract: Contract) -> Problems:
     """Each row has a prompt price and a completion price: JSON numbers that are not negative."""
     for row, (kind, pointer) in _each(x, contract.trait("catalogue.price", {})):
@@ -83,7 +83,7 @@ def _each(x: Exchange, price: dict[str, str]) -> Iterator[tuple[dict[str, Any], 
     return ((row, pointer) for row in rows(x) for pointer in pointers)
 
 
-@rule("VT-033", on=is_listing)
+@rule("VT-033", on=lists_models)
 def rows_are_confidential(x: Exchange, contract: Contract) -> Problems:
     """No row is without the flag."""
     flag = contract.trait("catalogue.confidential_flag")
@@ -92,7 +92,7 @@ def rows_are_confidential(x: Exchange, contract: Contract) -> Problems:
             yield Problem(f"{row.get('id')!r} is listed without {flag}"[:160], "true", repr(row.get(flag))[:80])
 
 
-@rule("VT-038", on=is_listing)
+@rule("VT-038", on=lists_models)
 def rows_are_tagged(x: Exchange, contract: Contract) -> Problems:
     """Each row has an array of strings as tags, and the documented tags are in use."""
     name = contract.trait("catalogue.tags")
@@ -102,5 +102,5 @@ def rows_are_tagged(x: Exchange, contract: Contract) -> Problems:
             yield Problem(f"{row.get('id')!r} has no array of tags"[:160], "an array of strings", repr(tags)[:80])
     used = {tag for row in rows(x) for tag in listed(row.get(name)) if isinstance(tag, str)}
     for either in TAGS:
-        if rows(x) and not either & used:
+        if not either & used:
             yield Problem(f"no model is tagged {' or '.join(sorted(either))}", observed=", ".join(sorted(used))[:120])

@@ -67,7 +67,8 @@ def asks_several(x: Exchange) -> bool:
 
 
 def is_bounded(x: Exchange) -> bool:
-    return is_finished(x) and asked_bound(x) is not None
+    """A finished stream that was given a bound and says how many tokens it has."""
+    return is_finished(x) and asked_bound(x) is not None and bool(_usages(x))
 
 
 def has_stops(x: Exchange) -> bool:

@@ -36,6 +36,11 @@ def is_streamed(x: Exchange) -> bool:
     return asks_stream(x) and is_served(x)
 
 
+def has_events(x: Exchange) -> bool:
+    """A stream that is not empty: an empty one keeps no promise about its events."""
+    return is_chunked(x) and bool(x.events)
+
+
 def is_not_streamed(x: Exchange) -> bool:
     """No stream was asked for and the answer was 200."""
     stream = asked(x).get("stream")
@@ -59,7 +64,7 @@ def stream_is_event_stream(x: Exchange, contract: Contract) -> Problems:
         yield Problem("a streamed answer has another Content-Type", "text/event-stream", str(x.header("content-type")))
 
 
-@rule("OC-081", on=is_chunked)
+@rule("OC-081", on=has_events)
 def events_are_json_or_done(x: Exchange, contract: Contract) -> Problems:
     """Every event's data is a JSON object or [DONE], in fields the event-stream format knows."""
     broken = [problem for event, document in _read(x) for problem in _broken(event, document)]
@@ -91,14 +96,14 @@ def _tail(sent: list[str]) -> str:
     return json.dumps([data[-120:] for data in sent[-3:]], ensure_ascii=False)
 
 
-@rule("OC-091", on=is_chunked)
+@rule("OC-091", on=has_events)
 def events_are_utf8(x: Exchange, contract: Contract) -> Problems:
     """Every byte of the stream is valid UTF-8."""
     faults = [fault for event in x.events for fault in event.faults if "not UTF-8" in fault]
     yield from (Problem(f"an event holds {fault}") for fault in faults[:MANY_LINES])
 
 
-@rule("OC-096", on=is_chunked)
+@rule("OC-096", on=has_events)
 def chunks_are_sent_once(x: Exchange, contract: Contract) -> Problems:
     """Not every content chunk comes twice, and an error is reported once.
 

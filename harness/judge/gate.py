@@ -6,7 +6,7 @@ from typing import Any
 
 from harness.exchange import Exchange
 from harness.judge import Problem, Problems, rule
-from harness.judge.calls import is_listing, path
+from harness.judge.calls import lists_models, path
 from harness.judge.chat import asked, chunks, is_chunked, is_completion, is_filled, member, objects, shown
 from harness.judge.completion import is_version_of
 from specs import Contract
@@ -38,7 +38,7 @@ def answer_names_the_model_asked_for(x: Exchange, contract: Contract) -> Problem
             yield Problem("the answer names another model than was asked for", shown(wanted), shown(model))
 
 
-@rule("VT-016", on=lambda x: is_listing(x) or is_retrieval(x))
+@rule("VT-016", on=lambda x: lists_models(x) or is_retrieval(x))
 def shown_models_carry_the_flag(x: Exchange, contract: Contract) -> Problems:
     """Every model that is listed or retrieved has the confidential flag, and it is the JSON value true."""
     flag = contract.trait("catalogue.confidential_flag")
