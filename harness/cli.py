@@ -25,6 +25,7 @@ from harness import run as running
 from harness.model import Exit
 from harness.session import PROFILES, new_run_id
 from harness.target import TargetError
+from harness.target import load as load_target
 from reports import overview, terminal
 
 OUT = Console(highlight=False)
@@ -175,13 +176,20 @@ def _requested(contract: str, target: str, defects: tuple[str, ...], **asked: An
         yield running.Request(contract=contract, target=target, again=again, **asked)
 
 
+def _contract_of(target: str) -> str:
+    """The contract that a target file names, for who names none."""
+    if target == "mock" or (named := load_target(target).contract) is None:
+        raise click.UsageError("name a contract to judge by; `assay contracts` lists them")
+    return named
+
+
 @main.command(name="plan")
-@click.argument("contract")
+@click.argument("contract", required=False)
 @_request_options
 @as_json
-def plan_command(contract: str, as_json: bool, **asked: Any) -> None:
+def plan_command(contract: str | None, as_json: bool, **asked: Any) -> None:
     """Show what a run will ask, what that should cost, and what is left out. Makes no paid call."""
-    with _requested(contract, **asked) as request:
+    with _requested(contract or _contract_of(asked["target"]), **asked) as request:
         planned = running.plan(request, ERR)
     if as_json:
         return click.echo(json.dumps(planned, indent=1))
@@ -190,14 +198,14 @@ def plan_command(contract: str, as_json: bool, **asked: Any) -> None:
 
 
 @main.command(name="run")
-@click.argument("contracts", nargs=-1, required=True, metavar="CONTRACT...")
+@click.argument("contracts", nargs=-1, metavar="[CONTRACT]...")
 @_request_options
 @click.option("--out", type=click.Path(path_type=Path), help="Folder of the run (default out/<run>).")
 @as_json
 def run_command(contracts: tuple[str, ...], out: Path | None, as_json: bool, **asked: Any) -> None:
-    """Judge a deployment. CONTRACT may be repeated; `all` means every contract."""
+    """Judge a deployment by these contracts: by default the one its target file names; `all` means every one."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # a cancelled job keeps its results, as Ctrl-C does
-    wanted = specs.names() if contracts == ("all",) else list(contracts)
+    wanted = specs.names() if contracts == ("all",) else list(contracts) or [_contract_of(asked["target"])]
     for name in wanted:
         specs.load(name)
     done: list[tuple[Path, Mapping[str, Any]]] = []

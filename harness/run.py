@@ -89,26 +89,30 @@ def plan(request: Request, console: Console) -> dict[str, Any]:
         raise SystemExit(_exit_of(code))
     if taker.refusal is not None:
         raise BadRequest(taker.refusal)
-    if taker.keyless:
-        console.print(
-            f"note: there is no key: export {KEY_VARIABLE}=..., or name its variable under \\[keys] main",
-            soft_wrap=True,
-        )
+    if taker.note is not None:
+        console.print(f"note: {taker.note}", markup=False, soft_wrap=True)
     return taker.document
 
 
 class _PlanTaker:
     document: dict[str, Any] | None = None
-    keyless = False
+    note: str | None = None
     refusal: str | None = None
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         run, chosen = session.config.stash[SESSION], session.config.stash[SELECTION]
         self.document = planning.document(planning.make(session.items, chosen, run), chosen, run)
-        self.keyless = "main" not in run.target.keys
-        self.refusal = _refusal(run)
+        self.note, self.refusal = _note(run), _refusal(run)
         self.document["cap_usd"] = str(run.cap_usd)
         run.close()
+
+
+def _note(run: Session) -> str | None:
+    """What is known before the start to keep most checks from being made; the run says of each check that it was."""
+    if "main" not in run.target.keys:
+        return f"there is no key to ask with: export {KEY_VARIABLE}=..., or name its variable under [keys] main"
+    failed = [f"GET {x.request.url}: {x.fault.message}" for x in run.journal.exchanges if x.fault is not None]
+    return failed[-1] if failed else None
 
 
 LOOK_AT = {401: "look at the key", 403: "look at the key", 404: "look at the base URL, which usually ends in /v1"}

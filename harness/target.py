@@ -101,7 +101,6 @@ class Target:
     keys: Mapping[str, Secret] = field(default_factory=dict)
     headers: Mapping[str, str] = field(default_factory=dict)
     ca_bundle: Path | None = None
-    clock: str | None = None
     default_model: str | None = None
     timeouts: Timeouts = Timeouts()
     limits: Limits = Limits()
@@ -196,7 +195,6 @@ class _File:
             keys={name: self._from_environment("keys", name) for name in part("keys", {})},
             headers=part("headers", {}),
             ca_bundle=self._beside(bundle, "ca_bundle") if bundle else None,
-            clock=part("clock"),
             default_model=part("model", {}).get("default"),
             timeouts=Timeouts(**part("timeouts", {})),
             limits=Limits(**part("limits", {})),
