@@ -11,6 +11,7 @@ from harness.redact import Redactor
 from harness.target import Target
 
 _IMPLIED = {"host", "content-length", "accept", "accept-encoding"}
+LONGEST = 32 * 1024  # bytes of a body that a command line shows; checks of size limits send megabytes
 _PLACEHOLDER = re.compile(r"\$\{(\w+)\}")
 
 
@@ -25,7 +26,11 @@ def curl(exchange: Exchange, target: Target, redactor: Redactor | None = None) -
     for name, value in asked.headers:
         if name.lower() not in _IMPLIED:
             parts += ["-H", _word(f"{name}: {value}", names)]
-    if asked.body:
+    if len(asked.body) > LONGEST:
+        file = f"{exchange.id}.body"
+        said = f"# {file}: {len(asked.body)} bytes, request.body of {exchange.id} in exchanges.jsonl"
+        parts += ["--data-binary", f"@{file}", said]
+    elif asked.body:
         parts += ["--data-binary", _word(_text(asked.body), names)]
     return " ".join(parts)
 

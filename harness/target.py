@@ -20,6 +20,7 @@ import jsonschema
 import specs
 from harness.redact import MIN_LENGTH
 
+_CREDENTIAL = re.compile(r"auth|cookie|key|token|secret|password", re.IGNORECASE)  # in the name of a header
 KEY_VARIABLE = "ASSAY_API_KEY"  # the main key of a target that is given as a bare URL
 
 
@@ -127,7 +128,22 @@ class Target:
         return frozenset(offered | (self.keys.keys() - {"main"}))
 
     def secrets(self) -> tuple[Secret, ...]:
-        return (*self.keys.values(), *([self.control.token] if self.control else []))
+        """What must not be kept: keys, the control token, and headers of the file that look like a credential."""
+        headers = (_header_secret(name, value) for name, value in self.headers.items())
+        token = [self.control.token] if self.control else []
+        return (*self.keys.values(), *token, *(found for found in headers if found is not None))
+
+
+def _header_secret(name: str, value: str) -> Secret | None:
+    """A header's credential without its scheme; too short a one could not be told from other text."""
+    if not _CREDENTIAL.search(name):
+        return None
+    credential = re.sub(r"^\s*(bearer|basic|token)\s+", "", value, flags=re.IGNORECASE).strip()
+    return (
+        Secret(f"HEADER_{re.sub(r'[^A-Za-z0-9]', '_', name).upper()}", credential)
+        if len(credential) >= MIN_LENGTH
+        else None
+    )
 
 
 def load(path_or_url: str | Path, *, base_url: str | None = None, environ: Mapping[str, str] = os.environ) -> Target:

@@ -181,3 +181,15 @@ def test_the_curl_line_asks_the_same_again(connect: Connect, tmp_path: Path) -> 
     assert f"Authorization: Bearer {KEY}" in arguments
     body = arguments[arguments.index("--data-binary") + 1]
     assert json.loads(body)["messages"][0]["content"] == nasty.replace("${THE_KEY}", KEY)
+
+
+def test_a_large_body_is_named_and_not_written_out(connect: Connect) -> None:
+    with serving(answer(b"{}")) as server:
+        ask = connect(server.url, default_model="m")
+        found = ask.chat("x" * 100_000)
+        line = curl(found, ask.target)
+    assert len(line) < 1000
+    assert line.endswith(
+        f"--data-binary @{found.id}.body # {found.id}.body: {len(found.request.body)} bytes, "
+        f"request.body of {found.id} in exchanges.jsonl"
+    )

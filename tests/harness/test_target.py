@@ -147,3 +147,13 @@ def test_a_line_of_the_env_file_that_is_none_is_named(tmp_path: Path) -> None:
 
 def test_a_target_needs_only_name_and_url() -> None:
     assert Target(name="t", base_url="http://h/v1").capabilities() == frozenset()
+
+
+def test_a_header_that_looks_like_a_credential_is_a_secret(tmp_path: Path) -> None:
+    path = tmp_path / "target.toml"
+    path.write_text(
+        'base_url = "https://api.example.com/v1"\n[headers]\nX-Api-Key = "0123456789"\nX-Token = "short"\n'
+        'Proxy-Authorization = "Basic dXNlcjpwYXNz"\nX-Tenant = "a-name-of-one"\n'
+    )
+    found = {secret.name: secret.reveal() for secret in load(path, environ={}).secrets()}
+    assert found == {"HEADER_X_API_KEY": "0123456789", "HEADER_PROXY_AUTHORIZATION": "dXNlcjpwYXNz"}
