@@ -185,7 +185,7 @@ def test_the_curl_line_asks_the_same_again(connect: Connect, tmp_path: Path) -> 
 
 def test_a_large_body_is_named_and_not_written_out(connect: Connect) -> None:
     with serving(answer(b"{}")) as server:
-        ask = connect(server.url, default_model="m")
+        ask = connect(server.url, default_model="m", cap="9")
         found = ask.chat("x" * 100_000)
         line = curl(found, ask.target)
     assert len(line) < 1000
