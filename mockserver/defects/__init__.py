@@ -46,7 +46,8 @@ def defect(
         if name in _REGISTER:
             raise ValueError(f"two defects are called {name}")
         broken = (breaks,) if isinstance(breaks, str) else tuple(breaks)
-        _REGISTER[name] = Defect(name, _summary(override), broken, also, seen, contracts, override)
+        beside = tuple(requirement for requirement in also if requirement not in broken)
+        _REGISTER[name] = Defect(name, _summary(override), broken, beside, seen, contracts, override)
         return override
 
     return register
