@@ -42,9 +42,6 @@ from mockserver.traits import Traits
 from mockserver.upstream import Generation, Job, Piece
 
 if TYPE_CHECKING:
-    from mockserver.tee.decisions import Decisions
-
-if TYPE_CHECKING:
     from mockserver.tee import Platform
 
 Json = dict[str, Any]
