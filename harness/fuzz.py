@@ -5,6 +5,7 @@ schemathesis makes the cases and judges shape; the recorded exchanges are judged
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -109,11 +110,14 @@ class Explorer:
             self._add("OC-172", f"{batch.operation}: answered {asked.status} to {_said(case)}", asked)
         for requirement, checks in _BY_CHECK[batch.mode].items():
             for failure in _failures(case, asked, checks):
-                self._add(requirement, f"{batch.operation}: {failure.title}: {_first_line(failure.message)}", asked)
+                said, schema, value = told(failure.message)
+                self._add(requirement, f"{batch.operation}: {failure.title}: {said}", asked, schema, value)
 
-    def _add(self, requirement: str, message: str, asked: Exchange) -> None:
+    def _add(
+        self, requirement: str, message: str, asked: Exchange, expected: str | None = None, observed: str | None = None
+    ) -> None:
         """Keep one finding a cause: the one with the shortest request."""
-        finding = Finding(requirement, message, exchanges=(asked.id,))
+        finding = Finding(requirement, message, expected, observed, exchanges=(asked.id,))
         known = self.found.findings.setdefault(requirement, [])
         if finding.signature not in {other.signature for other in known}:
             known.append(finding)
@@ -121,7 +125,7 @@ class Explorer:
 
 def _said(case: Any) -> str:
     """What the case is about, in schemathesis's words."""
-    return _first_line(str(getattr(case.meta.phase.data, "description", None) or "a valid request"))
+    return _one_line(str(getattr(case.meta.phase.data, "description", None) or "a valid request"))
 
 
 def _key_of(case: Any) -> str | None:
@@ -158,6 +162,19 @@ def _response(asked: Exchange) -> Response:
     )
 
 
-def _first_line(message: str) -> str:
-    lines = [line.strip() for line in message.splitlines() if line.strip()]
-    return " ".join(lines)[:300]
+_TOLD = re.compile(
+    r"(?P<problem>.*?)(?: Validated against .*?\.)?"
+    r"(?: Schema at (?P<place>\S+): (?P<schema>.*?))?(?: Value: (?P<value>.*))?"
+)
+
+
+def told(message: str) -> tuple[str, str | None, str | None]:
+    """What schemathesis says as ours: what is wrong and where, the schema, the value. Other words stay whole."""
+    found = _TOLD.fullmatch(" ".join(message.split()))
+    if found is None or found["place"] is None:
+        return _one_line(message), None, None
+    return f"{found['problem']} at {found['place']}"[:300], found["schema"][:300], (found["value"] or "")[:300] or None
+
+
+def _one_line(message: str) -> str:
+    return " ".join(message.split())[:300]

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from harness.ask import Ask
 from harness.cases import EFFORTS, batches
-from harness.fuzz import Explorer
+from harness.fuzz import Explorer, told
 from tests.harness import hostile
 from tests.harness.hostile import serving
 
@@ -29,3 +29,30 @@ def test_the_path_is_below_the_base_url_however_its_host_is_spelled(connect: Cal
         explorer = Explorer(connect(server.url.replace("127.0.0.1", "LOCALHOST"), default_model="m"), EFFORT, 1)
         explorer._explore(replace(batch, cases=batch.cases[:1]))
     assert server.heads[0].split(b" ")[1] == b"/v1/models"
+
+
+VIOLATION = """0 is less than the minimum of 1
+
+Validated against the response schema for status code 200.
+
+Schema at /components/schemas/Chat/properties/created:
+
+    {
+        "minimum": 1,
+        "type": "integer"
+    }
+
+Value:
+
+    0"""
+
+
+def test_a_violation_is_told_in_parts() -> None:
+    message, expected, observed = told(VIOLATION)
+    assert message == "0 is less than the minimum of 1 at /components/schemas/Chat/properties/created"
+    assert (expected, observed) == ('{ "minimum": 1, "type": "integer" }', "0")
+
+
+def test_other_words_stay() -> None:
+    assert told("Received: 418\n\nDocumented: 200, 400") == ("Received: 418 Documented: 200, 400", None, None)
+    assert len(told("x" * 1000)[0]) == 300
