@@ -27,6 +27,7 @@ from specs import Contract, SpecError
 SESSION = pytest.StashKey[Session]()
 SELECTION = pytest.StashKey[selection.Selection]()
 PROPERTY = "assay"
+SPENT = "assay-spent"  # USD and calls of the worker that reports, so far
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -167,6 +168,7 @@ def pytest_runtest_makereport(
         return report
     made = classify.check_report(item, call, session, item.config.stash[SELECTION].ids_of[item])
     report.user_properties.append((PROPERTY, made.to_json()))
+    report.user_properties.append((SPENT, [str(session.budget.spent), session.budget.calls]))
     if call.excinfo is not None:
         classify.retell(report, made)
     session.reports.append(made)
@@ -181,6 +183,9 @@ def pytest_runtest_logreport(report: pytest.TestReport) -> None:
     made = dict(report.user_properties).get(PROPERTY)
     if run is not None and isinstance(made, dict):
         run.unheard.setdefault(node.gateway.id, []).append(CheckReport.from_json(made))
+        spent: Any = dict(report.user_properties)[SPENT]
+        usd, calls = spent
+        run.unsettled[node.gateway.id] = Decimal(usd), calls
 
 
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
@@ -190,6 +195,8 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
     run.interrupted = exitstatus == pytest.ExitCode.INTERRUPTED
     if exitstatus == pytest.ExitCode.INTERNAL_ERROR:
         run.faults.append("pytest stopped with an internal error: the checks that were left did not run")
+    for worker in list(run.unheard):  # broken off: nobody hands over any more
+        run.from_unheard(worker)
     run.reports += run.sweep()
     run.close()
     worker_output: dict[str, Any] | None = getattr(session.config, "workeroutput", None)

@@ -18,6 +18,7 @@ from harness import __version__, excerpt, journal
 from harness.model import (
     CheckReport,
     CheckRow,
+    Exit,
     Finding,
     Outcome,
     RequirementRow,
@@ -41,7 +42,9 @@ def rows(run: Session) -> list[RequirementRow]:
         for requirement in report.requirements:
             by_id.setdefault(requirement, []).append(report)
     # A check that was not to run at all (no control API, say) leaves a gap; what was seen wrong all the same counts.
-    gaps = {i: gap for i, gap in run.gaps.items() if gap[0] != Outcome.NOT_OBSERVED or i not in by_id}
+    excluded = {r.id: (Outcome.EXCLUDED, r.excluded) for r in run.contract.requirements.values() if r.excluded}
+    seen = {i: gap for i, gap in run.gaps.items() if gap[0] != Outcome.NOT_OBSERVED or i not in by_id}
+    gaps = {**excluded, **seen}
     missing = _missing(run)
     return [
         _row(r, by_id.get(r.id, []), gaps.get(r.id), missing.get(r.id, 0)) for r in run.contract.requirements.values()
@@ -94,8 +97,11 @@ def judged(run: Session) -> tuple[list[RequirementRow], Verdict]:
     """All rows, and the verdict over those that the caller selected."""
     all_rows = rows(run)
     levels = {r.id: r.level for r in run.contract.requirements.values()}
-    chosen = [row for row in all_rows if row.id in run.selected]
-    return all_rows, verdict(chosen, levels, faults=len(_faults(run)))
+    # What was seen counts, also where a run was broken off before the workers could say what they had chosen.
+    chosen = [row for row in all_rows if row.id in run.selected or row.checks]
+    said = verdict(chosen, levels, faults=len(_faults(run)))
+    broken_off = run.interrupted and said.exit is Exit.CONFORMS
+    return all_rows, Verdict("incomplete", Exit.INCOMPLETE) if broken_off else said
 
 
 def _faults(run: Session) -> list[str]:

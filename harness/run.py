@@ -20,6 +20,7 @@ from harness.checks import SUITES
 from harness.model import Exit
 from harness.plugin import SELECTION, SESSION
 from harness.progress import Reporter
+from harness.selection import NOT_SELECTED
 from harness.session import Session
 from harness.target import KEY_VARIABLE
 
@@ -145,7 +146,7 @@ def run(request: Request, out: Path, planned: Mapping[str, Any], console: Consol
     planning.write({k: v for k, v in planned.items() if k != "cap_usd"}, out)
     spread = ["-p", "xdist.plugin", f"-n{request.workers}", "--dist=loadfile"] if request.workers > 1 else []
     line = [*request.arguments(), f"--assay-out={out}", *spread]
-    code = execute(line, request, [_Estimate(planned), Reporter(console, request.contract)])
+    code = execute(line, request, [_Foreseen(planned), Reporter(console, request.contract)])
     if not (out / "results.json").is_file():
         raise SystemExit(_exit_of(code))
     return results.read(out)
@@ -157,8 +158,11 @@ def _forget(out: Path) -> None:
         path.unlink(missing_ok=True)
 
 
-class _Estimate:
-    """Tells the budget what the plan foresaw, so that the results show both."""
+class _Foreseen:
+    """Tells the run what was planned: to show it beside what was spent, and to miss a check that never ended.
+
+    A process that runs its checks itself finds out by collecting them; the controller of several workers does not.
+    """
 
     def __init__(self, planned: Mapping[str, Any]) -> None:
         self.planned = planned
@@ -166,6 +170,18 @@ class _Estimate:
     def pytest_sessionstart(self, session: pytest.Session) -> None:
         if (run := session.config.stash.get(SESSION, None)) is not None:
             run.budget.estimate(Decimal(self.planned["usd"]), self.planned["calls"])
+            for row in self.planned["rows"]:
+                self._expect(run, row)
+
+    def _expect(self, run: Session, row: Mapping[str, Any]) -> None:
+        requirement, reason = row["requirement"], row["reason"] or ""
+        for check in row["checks"]:
+            run.due[check] = (*run.due.get(check, ()), requirement)
+        outcome, found, said = reason.partition(": ")
+        if found:
+            run.gaps[requirement] = (outcome, said)
+        if said != NOT_SELECTED:
+            run.selected.add(requirement)
 
 
 def execute(line: Sequence[str], request: Request, plugins: list[object]) -> int:

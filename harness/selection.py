@@ -11,6 +11,7 @@ from harness.model import Outcome
 from harness.session import Session
 from specs import Requirement
 
+NOT_SELECTED = "not selected"
 Gap = tuple[str, str]  # outcome and reason of a requirement that no check will decide
 
 
@@ -53,7 +54,7 @@ def _gap(requirement: Requirement, session: Session, in_suites: set[str]) -> Gap
     if not session.contract.applies(requirement):
         return Outcome.NOT_APPLICABLE, f"the contract does not promise {requirement.when}"
     if not _asked_for(requirement.id, session, in_suites):
-        return Outcome.NOT_OBSERVED, "not selected"
+        return Outcome.NOT_OBSERVED, NOT_SELECTED
     if missing := [need for need in requirement.needs if need not in session.target.capabilities()]:
         return Outcome.NOT_OBSERVED, f"the target offers no {' and no '.join(missing)}"
     return None

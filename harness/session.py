@@ -57,6 +57,7 @@ class Session:
     workers: int = 1
     heard: int = 0  # on the controller of a distributed run: workers that handed over what they saw
     unheard: dict[str, list[CheckReport]] = field(default_factory=dict)  # there: reports of workers still at work
+    unsettled: dict[str, tuple[Decimal, int]] = field(default_factory=dict)  # and what they had spent by their last one
     faults: list[str] = field(default_factory=list)  # of the harness, outside any one check
     reports: list[CheckReport] = field(default_factory=list)
     gaps: dict[str, tuple[str, str]] = field(default_factory=dict)  # outcome and reason where no check decides
@@ -151,11 +152,12 @@ class Session:
 
     def from_worker(self, worker: str, output: Mapping[str, Any] | None) -> None:
         """Take in what a worker handed over; of one that died, what it had reported by then."""
-        reported = self.unheard.pop(worker, [])
         if output is None:
-            self.reports += reported
             self.faults.append(f"worker {worker} died; what it had not yet reported is lost")
+            self.from_unheard(worker)
             return
+        self.unheard.pop(worker, None)
+        self.unsettled.pop(worker, None)
         self.heard += 1
         self.reports += [CheckReport.from_json(row) for row in output["reports"]]
         self.gaps.update({i: (Outcome(outcome), reason) for i, (outcome, reason) in output["gaps"].items()})
@@ -164,6 +166,11 @@ class Session:
         self.faults += output["faults"]
         self.figures.update(output["figures"])
         self.budget.absorb(Decimal(output["usd"]), output["calls"])
+
+    def from_unheard(self, worker: str) -> None:
+        """Take in what a worker said before it died or was stopped."""
+        self.reports += self.unheard.pop(worker, [])
+        self.budget.absorb(*self.unsettled.pop(worker, (Decimal(0), 0)))
 
     def close(self) -> None:
         self.client.close()

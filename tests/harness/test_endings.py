@@ -99,3 +99,18 @@ def test_a_cap_of_zero_is_a_cap(asked: Decimal | None, cap: str) -> None:
     run = Session(specs.load("openai-core"), a_target("http://127.0.0.1:9/v1"), Options(cap_usd=asked))
     run.close()
     assert run.budget.cap == Decimal(cap)
+
+
+def test_what_workers_said_before_they_were_stopped_counts(session: Session) -> None:
+    session.selected, session.due = set(), {}  # the controller has chosen nothing by itself
+    session.unheard, session.unsettled = {"gw0": [said(PAIR[0], Outcome.FAIL)]}, {"gw0": (Decimal("0.01"), 3)}
+    session.from_unheard("gw0")
+    document = written(session)
+    assert (outcome_of(document), document["verdict"]) == ("fail", "does-not-conform")
+    assert (document["spend"]["calls"], document["spend"]["usd"]) == (3, "0.01")
+    assert written(session)["run"]["interrupted"] is False
+
+
+def test_a_run_that_was_broken_off_does_not_conform(session: Session) -> None:
+    session.reports, session.interrupted = [said(check, Outcome.PASS) for check in PAIR], True
+    assert written(session)["verdict"] == "incomplete"
