@@ -6,6 +6,7 @@ import argparse
 import errno
 import gc
 import json
+import signal
 import sys
 import threading
 from pathlib import Path
@@ -89,6 +90,8 @@ def _print_defects(as_json: bool) -> None:
     if as_json:
         print(json.dumps(rows))  # noqa: T201
         return
+    if hasattr(signal, "SIGPIPE"):
+        signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # a pager that has seen enough is no error
     for row in rows:
         print(f"{row['name']:40} {','.join(row['breaks']):16} {row['summary']}")  # noqa: T201
 

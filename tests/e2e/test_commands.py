@@ -13,8 +13,9 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
-from harness import cli, explain
+from harness import cli, explain, mock
 from harness.model import Exit
+from harness.target import load
 from tests.e2e.conftest import ASSAY, CONTRACT, ROOT, Assay, Done, valid
 
 
@@ -82,6 +83,22 @@ def test_a_plan_is_what_its_schema_says(assay: Assay, target: Path) -> None:
     del plan["cap_usd"]
     assert valid("plan", plan)["calls"] > 0
     assert [row["requirement"] for row in plan["rows"] if row["planned"]] == ["OC-082"]
+
+
+@pytest.mark.parametrize(("path", "said"), [("/v1", "answered 401"), ("", "answered 404")], ids=["key", "url"])
+def test_a_wrong_key_or_url_is_told_before_anything_is_judged(assay: Assay, path: str, said: str) -> None:
+    with mock.running("openai-core") as target:
+        lines = dict(line.split("=", 1) for line in target.with_suffix(".env").read_text().split())
+        key = lines["ASSAY_MAIN_KEY"] if path == "" else "sk-nobody-knows-this"
+        url = load(target).host_url + path
+        done = assay("run", "openai-core", "--target", url, environ={"ASSAY_API_KEY": key})
+    assert done.code == Exit.BAD_INVOCATION
+    assert said in done.err
+
+
+def test_the_contract_of_a_target_file_is_the_default(assay: Assay, target: Path) -> None:
+    done = assay("plan", "--target", str(target), "--only", "OC-082", "--json")
+    assert json.loads(done.out)["contract"] == CONTRACT
 
 
 def test_the_mock_stops_with_its_command(tmp_path: Path) -> None:
