@@ -93,6 +93,24 @@ class Code(enum.StrEnum):
     EVENTLOG_REPLAY_MISMATCH = "eventlog.replay_mismatch"
     COMPOSE_MISMATCH = "compose.mismatch"
     CONFIG_ID_MISMATCH = "config_id.mismatch"
+    # whole documents, and what ties their parts together
+    EVIDENCE_UNRECOGNISED = "evidence.unrecognised"
+    EVIDENCE_INCONSISTENT = "evidence.inconsistent"
+    COMMITMENT_MISMATCH = "commitment.mismatch"
+    NONCE_UNBOUND = "nonce.unbound"
+    CHANNEL_MISMATCH = "channel.mismatch"
+    TIE_NONCE_MISMATCH = "tie.nonce_mismatch"
+    # measured boot reports without a quote
+    BOOT_INCOMPLETE = "boot.incomplete"
+    BOOT_STALE = "boot.stale"
+    BOOT_REFUSED = "boot.refused"
+    # signed answers
+    ANSWER_MALFORMED = "answer.malformed"
+    ANSWER_ALGORITHM_UNSUPPORTED = "answer.algorithm_unsupported"
+    ANSWER_SIGNATURE_INVALID = "answer.signature_invalid"
+    ANSWER_KEY_UNATTESTED = "answer.key_unattested"
+    ANSWER_REQUEST_MISMATCH = "answer.request_mismatch"
+    ANSWER_RESPONSE_MISMATCH = "answer.response_mismatch"
     # our own engine
     ENGINE_UNMAPPED = "engine.unmapped"
     ENGINE_DISAGREES = "engine.disagrees"
