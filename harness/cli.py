@@ -152,7 +152,14 @@ def _request_options(command: Any) -> Any:
             click.option(
                 "--seed", type=int, metavar="N", default=1, show_default=True, help="Seed of generated inputs."
             ),
-            click.option("-n", "--workers", type=click.IntRange(0), default=0, metavar="N", help="Worker processes."),
+            click.option(
+                "-n",
+                "--workers",
+                type=click.IntRange(0),
+                default=0,
+                metavar="N",
+                help="Worker processes. What needs the account to itself is not observed then.",
+            ),
             click.option("--cap", "cap_usd", metavar="USD", help="Spend cap, overrides the target file."),
             click.option("--fuzz-seconds", type=float, metavar="S", help="How long the fuzz suite may take."),
             click.option("--defect", "defects", multiple=True, metavar="NAME", help="With --target mock: break it."),

@@ -42,14 +42,14 @@ class Plan:
         return sum((line.usd for line in self.lines), Decimal(0))
 
 
-def make(items: Iterable[pytest.Item], chosen: Selection, session: Session) -> Plan:
-    """Price every probe once and every self-calling check once."""
+def make(items: Iterable[pytest.Item], chosen: Selection, session: Session, workers: int = 1) -> Plan:
+    """Price every probe once for each worker, and every self-calling check once."""
     costs: dict[str, Cost] = {}
     checks: dict[str, list[str]] = {}
     for item in items:
         for requirement in chosen.ids_of.get(item, ()):
             checks.setdefault(requirement, []).append(item.nodeid)
-        costs.update(_costs_of(item, session.options.profile))
+        costs.update(_costs_of(item, session.options.profile, workers))
     prompt, completion, basis = session.budget.prices(session.ask.model_or_none())
     lines = (
         Line(name, cost, (cost.prompt_tokens * prompt + cost.completion_tokens * completion) / 1_000_000)
@@ -58,14 +58,14 @@ def make(items: Iterable[pytest.Item], chosen: Selection, session: Session) -> P
     return Plan(tuple(lines), {i: tuple(names) for i, names in checks.items()}, basis)
 
 
-def _costs_of(item: pytest.Item, profile: str) -> dict[str, Cost]:
+def _costs_of(item: pytest.Item, profile: str, workers: int) -> dict[str, Cost]:
     found: dict[str, Cost] = {}
     if mark := item.get_closest_marker("cost"):
         found[item.nodeid] = Cost(**{"calls": 1, "prompt_tokens": 30, "completion_tokens": 0, **mark.kwargs})
     info = getattr(item, "_fixtureinfo", None)  # pytest has no public way to ask which fixtures an item will use
     for name, definitions in (info.name2fixturedefs if info else {}).items():
         if (cost := cost_of(definitions[-1].func, profile)) is not FREE:
-            found[name] = cost
+            found[name] = cost * workers
     return found
 
 

@@ -20,6 +20,9 @@ class Cost:
     prompt_tokens: int = 0
     completion_tokens: int = 0
 
+    def __mul__(self, times: int) -> Cost:
+        return Cost(self.calls * times, self.prompt_tokens * times, self.completion_tokens * times)
+
     def __add__(self, other: Cost) -> Cost:
         return Cost(
             self.calls + other.calls,

@@ -84,7 +84,7 @@ class _Refusal:
 
 def plan(request: Request, console: Console) -> dict[str, Any]:
     """plan.json of a request. Collects the checks and reads prices; makes no paid call. Raises BadRequest."""
-    taker = _PlanTaker()
+    taker = _PlanTaker(max(request.workers, 1))
     code = execute([*request.arguments(), "--collect-only"], request, [taker, Reporter(console, request.contract)])
     if taker.document is None:
         raise SystemExit(_exit_of(code))
@@ -100,9 +100,12 @@ class _PlanTaker:
     note: str | None = None
     refusal: str | None = None
 
+    def __init__(self, workers: int) -> None:
+        self.workers = workers
+
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         run, chosen = session.config.stash[SESSION], session.config.stash[SELECTION]
-        self.document = planning.document(planning.make(session.items, chosen, run), chosen, run)
+        self.document = planning.document(planning.make(session.items, chosen, run, self.workers), chosen, run)
         self.note, self.refusal = _note(run), _refusal(run)
         self.document["cap_usd"] = str(run.cap_usd)
         run.close()

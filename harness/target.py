@@ -10,6 +10,7 @@ import re
 import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -102,6 +103,7 @@ class Target:
     keys: Mapping[str, Secret] = field(default_factory=dict)
     headers: Mapping[str, str] = field(default_factory=dict)
     ca_bundle: Path | None = None
+    clock_ahead: timedelta = timedelta()  # how far the time to judge by is ahead of this machine's
     default_model: str | None = None
     timeouts: Timeouts = Timeouts()
     limits: Limits = Limits()
@@ -116,6 +118,10 @@ class Target:
         """Scheme and authority of the base URL."""
         parts = urlsplit(self.base_url)
         return f"{parts.scheme}://{parts.netloc}"
+
+    def now(self) -> datetime:
+        """The time to judge by: this machine's, or one that the file sets and that runs on from there."""
+        return datetime.now(UTC) + self.clock_ahead
 
     @property
     def test_roots(self) -> bool:
@@ -211,6 +217,7 @@ class _File:
             keys={name: self._from_environment("keys", name) for name in part("keys", {})},
             headers=part("headers", {}),
             ca_bundle=self._beside(bundle, "ca_bundle") if bundle else None,
+            clock_ahead=self._clock_ahead(),
             default_model=part("model", {}).get("default"),
             timeouts=Timeouts(**part("timeouts", {})),
             limits=Limits(**part("limits", {})),
@@ -220,6 +227,17 @@ class _File:
             evidence=self._evidence(),
             path=self.path,
         )
+
+    def _clock_ahead(self) -> timedelta:
+        if "clock" not in self.document:
+            return timedelta()
+        try:
+            meant = datetime.fromisoformat(self.document["clock"])
+        except ValueError:
+            meant = None
+        if meant is None or meant.tzinfo is None:
+            raise TargetError(f'{self._where("clock")}: not a time; write it as "2026-11-20T12:00:00Z"')
+        return meant - datetime.now(UTC)
 
     def _control(self) -> ControlPoint | None:
         if "control" not in self.document:

@@ -6,7 +6,6 @@ Speaks to httpcore, the engine of httpx: httpx would normalise URLs, add headers
 from __future__ import annotations
 
 import contextlib
-import datetime
 import ssl
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -98,7 +97,7 @@ class Client:
         meant = {**(intent or {}), **({} if abort_after is None else {"abort_after": abort_after})}
         request = Request(method, url, _with_defaults(url, headers, content), content)
         reservation = self.budget.reserve(content if method == "POST" else b"")
-        started = datetime.datetime.now(datetime.UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        started = self.target.now().isoformat(timespec="milliseconds").replace("+00:00", "Z")
         with watching(self.target.timeouts) as watch:
             try:
                 answer = self._answer(request, watch, Reading(abort_after, during, at_event))

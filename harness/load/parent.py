@@ -12,6 +12,7 @@ import sys
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -140,7 +141,9 @@ def _environment(target: Target) -> dict[str, str]:
 
 def _recorded(ask: Ask, found: Exchange) -> Exchange:
     journal = ask.client.journal
-    return journal.append(examined(replace(found, id=journal.next_id()), ask.target.limits))
+    started = datetime.fromisoformat(found.started) + ask.target.clock_ahead  # the generator knows no other clock
+    named = replace(found, id=journal.next_id(), started=started.isoformat(timespec="milliseconds"))
+    return journal.append(examined(named, ask.target.limits))
 
 
 def _refuse_silence(target: Target, figures: Mapping[str, Any], kept: Sequence[Exchange]) -> None:

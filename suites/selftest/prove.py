@@ -125,7 +125,10 @@ def _child(pipe: Connection, contract: Contract, job: Job) -> None:
 
 
 def row(job: Job, ending: Ending | str, clean: Ending, promised: Iterable[str]) -> dict[str, Any]:
-    """The proof's row of one defect: killed only if every requirement it breaks passed on the clean mock."""
+    """The proof's row of one defect.
+
+    Killed only if every requirement it breaks passed on the clean mock, and fails by a check that passed there too.
+    """
     assert job.defect is not None
     defect, known = job.defect, set(promised)
     breaks = [i for i in defect.breaks if i in known]
@@ -143,9 +146,10 @@ def row(job: Job, ending: Ending | str, clean: Ending, promised: Iterable[str]) 
     }
     if isinstance(ending, str):
         return {**made, "outcome": "error", "note": ending}
-    failed = {i for i, checks in ending.failed_by.items() if checks}
+    killers = {i: [c for c in checks if c in clean.passed] for i, checks in ending.failed_by.items()}
+    failed = {i for i, checks in killers.items() if checks}
     made["duration_s"] = ending.duration_s
-    made["killed_by"] = sorted({check for i in breaks for check in ending.failed_by.get(i, ())})
+    made["killed_by"] = sorted({check for i in breaks for check in killers.get(i, ())})
     made["also_failed"] = sorted(failed & set(defect.also))
     made["unlisted"] = sorted(failed - set(defect.breaks) - set(defect.also))
     if unclean := [i for i in breaks if clean.outcomes.get(i) is not Outcome.PASS]:

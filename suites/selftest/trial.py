@@ -30,6 +30,7 @@ class Ending:
     """What the checks said of one mock: outcomes by requirement, and by which check."""
 
     outcomes: dict[str, Outcome] = field(default_factory=dict)
+    passed: set[str] = field(default_factory=set)  # checks
     failed_by: dict[str, list[str]] = field(default_factory=dict)
     reasons: dict[str, str] = field(default_factory=dict)
     duration_s: float = 0.0
@@ -72,6 +73,8 @@ def judge(contract: Contract, defect: Defect | None, ids: tuple[str, ...], files
 
 
 def _take(report: CheckReport, ending: Ending) -> None:
+    if report.outcome is Outcome.PASS:
+        ending.passed.add(report.check)
     for requirement in report.requirements:
         before = ending.outcomes.get(requirement, report.outcome)
         ending.outcomes[requirement] = min(before, report.outcome, key=lambda outcome: outcome.badness)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 
@@ -157,3 +158,15 @@ def test_a_header_that_looks_like_a_credential_is_a_secret(tmp_path: Path) -> No
     )
     found = {secret.name: secret.reveal() for secret in load(path, environ={}).secrets()}
     assert found == {"HEADER_X_API_KEY": "0123456789", "HEADER_PROXY_AUTHORIZATION": "dXNlcjpwYXNz"}
+
+
+def test_a_clock_is_set_and_runs_on(tmp_path: Path) -> None:
+    target = load(written(tmp_path, 'clock = "2026-01-02T03:04:05Z"\n' + WHOLE), environ={})
+    ahead = target.now() - datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+    assert timedelta() <= ahead < timedelta(minutes=1)
+
+
+@pytest.mark.parametrize("clock", ["yesterday", "2026-01-02T03:04:05"])
+def test_a_clock_without_a_zone_is_none(clock: str, tmp_path: Path) -> None:
+    with pytest.raises(TargetError, match=r"target\.toml:1.*clock"):
+        load(written(tmp_path, f'clock = "{clock}"\n' + WHOLE), environ={})
