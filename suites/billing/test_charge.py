@@ -61,7 +61,6 @@ def test_every_key_bills_its_account(ask):
     assert stranger.read() == left, "an account paid for calls that were made with the keys of another one"
 
 
-
 @pytest.mark.requirement("VT-042")
 @pytest.mark.cost(calls=2, prompt_tokens=20, completion_tokens=16)
 def test_no_other_account_is_billed(ask):
