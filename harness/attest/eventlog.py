@@ -1,4 +1,4 @@
-"""Replays a dstack event log (version 1) and recomputes the digest of every event that carries its payload.
+"""Replays a dstack event log (versions 1 and 2) and recomputes the digest of every event that carries its payload.
 
 A log whose digests are taken on trust replays even when its payloads are forged; here they are not.
 """
@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from harness.attest.canonical import canonical
 from harness.attest.verdict import Code, Problem
 
 MAX_EVENTS = 10_000
@@ -33,6 +34,7 @@ SYSTEM_NAMES = frozenset(
 )
 _HEX = re.compile(r"(?:[0-9a-fA-F]{2})*")
 _DIGEST = re.compile(r"[0-9a-fA-F]{96}")
+_VERSIONS = {None: 1, "v1": 1, 1: 1, "v2": 2, 2: 2}
 
 
 @dataclass(frozen=True)
@@ -81,8 +83,11 @@ def _shape_problem(event: Any) -> str | None:
         return "digest: expected 48 bytes in hex"
     if not isinstance(event.get("event", ""), str) or not _matches(_HEX, event.get("event_payload", "")):
         return "event and event_payload: expected a name, and bytes in hex"
-    if event.get("version", "v1") != "v1":
-        return f"version: only v1 is understood, got {event['version']!r}"
+    version = event.get("version")
+    if isinstance(version, bool) or not isinstance(version, int | str | None) or version not in _VERSIONS:
+        return f"version: expected v1 or v2, got {version!r}"
+    if _VERSIONS[version] == 2 and any("\ud800" <= character <= "\udfff" for character in event.get("event", "")):
+        return "event: half a character has no canonical form"
     return None
 
 
@@ -96,10 +101,26 @@ def _content_problems(n: int, event: Mapping[str, Any], named: Mapping[str, byte
         reason = f"event {n}: {name!r} on an event whose payload nothing proves"
         return [Problem(Code.EVENTLOG_NAME_MISUSED, reason)] if misused else []
     problems = []
-    if _extended(event) != _digest(name, bytes.fromhex(event.get("event_payload", ""))):
+    measured = _measured(event)
+    if _extended(event) != hashlib.sha384(measured).digest():
         problems.append(Problem(Code.EVENTLOG_DIGEST_MISMATCH, f"event {n}: {name!r}: digest is not of its payload"))
-    if name in named and _LAST_SYSTEM_EVENT not in named:
+    if event.get("preimage") not in (None, "") and event["preimage"] != measured.hex():
+        reason = f"event {n}: {name!r}: preimage is not the canonical form of the event"
+        problems.append(Problem(Code.EVENTLOG_DIGEST_MISMATCH, reason))
+    return [*problems, *_name_problems(n, event, named)]
+
+
+def _name_problems(n: int, event: Mapping[str, Any], named: Mapping[str, bytes]) -> list[Problem]:
+    """Until system-ready a name stands for one fact. Version 1 hashes name:payload, so a colon in the name is a seam
+    that a forger may move."""
+    name = event.get("event", "")
+    if _LAST_SYSTEM_EVENT in named:
+        return []
+    problems = []
+    if name in named:
         problems.append(Problem(Code.EVENTLOG_NAME_MISUSED, f"event {n}: {name!r} occurs twice before system-ready"))
+    if ":" in name and _version(event) == 1:
+        problems.append(Problem(Code.EVENTLOG_NAME_MISUSED, f"event {n}: {name!r}: name and payload cannot be told"))
     return problems
 
 
@@ -113,12 +134,21 @@ def _extended(event: Mapping[str, Any]) -> bytes:
     """What went into the register. Newer guests leave the digest of a runtime event out: it follows from the rest."""
     if event.get("digest"):
         return bytes.fromhex(event["digest"])
-    return _digest(event.get("event", ""), bytes.fromhex(event.get("event_payload", "")))
+    return hashlib.sha384(_measured(event)).digest()
 
 
-def _digest(name: str, payload: bytes) -> bytes:
-    kind = RUNTIME_EVENT.to_bytes(4, "little")
-    return hashlib.sha384(kind + b":" + name.encode("utf-8", "surrogatepass") + b":" + payload).digest()
+def _measured(event: Mapping[str, Any]) -> bytes:
+    """The bytes whose SHA-384 a runtime event extends."""
+    name = str(event.get("event", ""))
+    payload = bytes.fromhex(event.get("event_payload", ""))
+    if _version(event) == 1:
+        kind = RUNTIME_EVENT.to_bytes(4, "little")
+        return kind + b":" + name.encode("utf-8", "surrogatepass") + b":" + payload
+    return canonical({"name": name, "payload": payload.hex(), "type": RUNTIME_EVENT})
+
+
+def _version(event: Mapping[str, Any]) -> int:
+    return _VERSIONS[event.get("version")]
 
 
 def _matches(pattern: re.Pattern[str], value: Any) -> bool:

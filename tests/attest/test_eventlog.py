@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
 from typing import Any
 
@@ -53,7 +54,11 @@ def edited(name: str, **members: Any) -> Callable[[Events], Events]:
         (lambda events: [*events[:-2], events[-1], events[-2]], {Code.EVENTLOG_REPLAY_MISMATCH}),
         (lambda events: [{**events[0], "event": "compose-hash"}, *events[1:]], {Code.EVENTLOG_NAME_MISUSED}),
         (edited("compose-hash", event_type=10, event_payload="00" * 32), {Code.EVENTLOG_NAME_MISUSED}),
-        (edited("app-id", version="v2"), {Code.EVENTLOG_MALFORMED, Code.EVENTLOG_REPLAY_MISMATCH}),
+        (edited("app-id", version="v2"), {Code.EVENTLOG_DIGEST_MISMATCH}),
+        (edited("app-id", version="v3"), {Code.EVENTLOG_MALFORMED, Code.EVENTLOG_REPLAY_MISMATCH}),
+        (edited("app-id", version=True), {Code.EVENTLOG_MALFORMED, Code.EVENTLOG_REPLAY_MISMATCH}),
+        (edited("app-id", version={}), {Code.EVENTLOG_MALFORMED, Code.EVENTLOG_REPLAY_MISMATCH}),
+        (edited("app-id", preimage="00"), {Code.EVENTLOG_DIGEST_MISMATCH}),
         (edited("app-id", imr=4), {Code.EVENTLOG_MALFORMED, Code.EVENTLOG_REPLAY_MISMATCH}),
         (edited("app-id", imr=-1), {Code.EVENTLOG_MALFORMED, Code.EVENTLOG_REPLAY_MISMATCH}),
         (edited("app-id", imr=True), {Code.EVENTLOG_MALFORMED, Code.EVENTLOG_REPLAY_MISMATCH}),
@@ -68,6 +73,49 @@ def edited(name: str, **members: Any) -> Callable[[Events], Events]:
 )
 def test_a_changed_log_is_found(change: Callable[[Events], Events], expected: set[Code]) -> None:
     assert codes(change(log())) == expected
+
+
+def test_a_version_1_event_does_not_hide_its_payload_in_its_name() -> None:
+    events = log()
+    (at,) = [n for n, event in enumerate(events) if event["event"] == "key-provider"]
+    payload = bytes.fromhex(events[at]["event_payload"])
+    head, tail = payload.split(b":", 1)
+    moved = {"event": f"key-provider:{head.decode()}", "event_payload": tail.hex()}
+    events[at] = {**events[at], **moved}  # the same bytes are hashed, so the registers agree
+    assert codes(events) == {Code.EVENTLOG_NAME_MISUSED}
+
+
+PREIMAGE = b'{"name":"compose-hash","payload":"abcd","type":134217729}'
+V2 = {
+    "imr": 3,
+    "event_type": 134217729,
+    "digest": hashlib.sha384(PREIMAGE).hexdigest(),
+    "event": "compose-hash",
+    "event_payload": "ABCD",
+    "version": "v2",
+    "preimage": PREIMAGE.hex(),
+}
+
+
+def test_a_version_2_event_is_hashed_in_its_canonical_form() -> None:
+    replayed = replay([V2, {**V2, "version": 2, "event": "a:b", "digest": "", "preimage": None}])
+    assert replayed.problems == ()
+    assert replayed.named == {"compose-hash": bytes.fromhex("abcd"), "a:b": bytes.fromhex("abcd")}
+
+
+@pytest.mark.parametrize(
+    ("change", "code"),
+    [
+        ({"event_payload": "abce"}, Code.EVENTLOG_DIGEST_MISMATCH),
+        ({"event": "compose-hasH"}, Code.EVENTLOG_DIGEST_MISMATCH),
+        ({"preimage": PREIMAGE.replace(b",", b", ").hex()}, Code.EVENTLOG_DIGEST_MISMATCH),
+        ({"preimage": 7}, Code.EVENTLOG_DIGEST_MISMATCH),
+        ({"version": "v1"}, Code.EVENTLOG_DIGEST_MISMATCH),
+        ({"event": "\ud800", "digest": hashlib.sha384(b"").hexdigest()}, Code.EVENTLOG_MALFORMED),
+    ],
+)
+def test_a_changed_version_2_event_is_found(change: dict[str, Any], code: Code) -> None:
+    assert code in {problem.code for problem in replay([{**V2, **change}]).problems}
 
 
 def test_names_after_system_ready_belong_to_applications() -> None:
