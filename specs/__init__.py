@@ -90,12 +90,45 @@ def names() -> list[str]:
     return sorted(path.parent.name for path in HERE.glob("*/contract.yaml"))
 
 
+def policies() -> list[str]:
+    """Names of the attestation policies that are shipped."""
+    return sorted(path.stem for path in (HERE / "policies").glob("*.yaml"))
+
+
+def policy(name: str | Path) -> dict[str, Any]:
+    """An attestation policy, merged with the one it extends: a shipped name, or the path of a YAML file.
+
+    Raises SpecError with file, key and what was expected.
+    """
+    path = HERE / "policies" / f"{name}.yaml" if name in policies() else Path(name)
+    if not path.is_file():
+        raise SpecError(f"no policy {str(name)!r}; there are: {', '.join(policies())}{near(str(name), policies())}")
+    own = _validated(path, "policy")
+    base = own.pop("extends", None)
+    if base is None:
+        return dict(own)
+    if base not in policies() or base == name:
+        raise SpecError(f"{path}: extends: expected one of {', '.join(policies())}, got {base!r}")
+    return _merged(policy(base), own)
+
+
 def schema(name: str) -> dict[str, Any]:
-    """The JSON Schema of a file we own: contract, requirements, target, results, proof, plan, waivers."""
+    """The JSON Schema of a file we own: contract, requirements, target, results, proof, plan, waivers, policy."""
     path = HERE / "schema" / f"{name}.schema.json"
     if not path.is_file():
         raise SpecError(f"no schema {name!r}: expected {path}")
     return dict(json.loads(path.read_text()))
+
+
+@functools.cache
+def bindings() -> Mapping[str, Mapping[str, Any]]:
+    """How evidence formats bind what they say (`bindings.yaml`), by name. Raises SpecError."""
+    path = HERE / "bindings.yaml"
+    rows = _validated(path, "bindings")
+    named = {row["name"]: row for row in rows}
+    if len(named) != len(rows):
+        raise SpecError(f"{path}: name: expected no name twice")
+    return named
 
 
 def near(given: str, known: Iterable[str]) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from harness.attest.collateral import Trust, load_trust
 from harness.attest.evidence import Evidence
-from harness.attest.policy import Policy
+from harness.attest.policy import Policy, policy_of
 from harness.attest.quote import judge_quote
 from harness.attest.verdict import Code, Problem, Rejected, Verdict
 from harness.attest.verify import Report, verify
@@ -20,5 +20,6 @@ __all__ = [
     "Verdict",
     "judge_quote",
     "load_trust",
+    "policy_of",
     "verify",
 ]

@@ -3,24 +3,16 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from datetime import datetime
+from importlib.metadata import version
 from typing import Any
 
 import dcap_qvl
 
 from harness.attest.collateral import Trust
-from harness.attest.policy import Policy
+from harness.attest.facts import Facts, Level
 from harness.attest.verdict import Code, Problem
 
-_STATUS_CODES = {
-    "OutOfDate": Code.TCB_OUT_OF_DATE,
-    "OutOfDateConfigurationNeeded": Code.TCB_OUT_OF_DATE_CONFIGURATION_NEEDED,
-    "ConfigurationNeeded": Code.TCB_CONFIGURATION_NEEDED,
-    "SWHardeningNeeded": Code.TCB_SW_HARDENING_NEEDED,
-    "ConfigurationAndSWHardeningNeeded": Code.TCB_CONFIGURATION_AND_SW_HARDENING_NEEDED,
-    "TDRelaunchAdvised": Code.TCB_RELAUNCH_ADVISED,
-    "TDRelaunchAdvisedConfigurationNeeded": Code.TCB_RELAUNCH_ADVISED_CONFIGURATION_NEEDED,
-}
 # The first row whose words all occur decides; narrower rows stand above wider ones.
 _TEXTS: tuple[tuple[tuple[str, ...], Code], ...] = (
     (("root CA CRL", "InvalidCrlSignature"), Code.ROOT_UNTRUSTED),
@@ -93,23 +85,19 @@ _TEXTS: tuple[tuple[tuple[str, ...], Code], ...] = (
 )
 
 
-@dataclass(frozen=True)
-class Appraisal:
-    """`claims` is empty when the engine rejected the quote before any policy was asked."""
-
-    problem: Problem | None
-    claims: dict[str, Any]
+NAME = f"dcap-qvl {version('dcap-qvl')}"
+_FLAGS = {"dynamic_platform": "dynamic_platform", "cached_keys": "cached_keys", "smt_enabled": "smt"}
+_BOOLEANS = {"True": True, "False": False}
 
 
-def appraise(raw: bytes, trust: Trust, at_s: int, policy: Policy) -> Appraisal:
-    """Signatures, chains, revocation and TCB level first; then the policy. `at_s` is unix seconds."""
-    verifier = dcap_qvl.QuoteVerifier(trust.root_der)
+def appraise(raw: bytes, trust: Trust, at_s: int) -> Facts | Problem:
+    """Signatures, chains, revocation and TCB level; policy is for the caller. `at_s` is unix seconds."""
+    every = dcap_qvl.QuotePolicy.claims_only(at_s)
     try:
-        every = dcap_qvl.QuotePolicy.claims_only(at_s)
-        claims = json.loads(verifier.verify_with_policy(raw, trust.engine_form, at_s, every).to_json())
+        found = dcap_qvl.QuoteVerifier(trust.root_der).verify_with_policy(raw, trust.engine_form, at_s, every)
     except ValueError:
-        return Appraisal(_cause(raw, trust, at_s), {})
-    return Appraisal(_refusal(verifier, raw, trust, at_s, policy, claims), claims)
+        return _cause(raw, trust, at_s)
+    return _facts(json.loads(found.to_json()))
 
 
 def code_of(text: str) -> Code:
@@ -129,32 +117,32 @@ def _cause(raw: bytes, trust: Trust, at_s: int) -> Problem:
     return Problem(Code.ENGINE_DISAGREES, "the engine accepts the quote with one call and rejects it with another")
 
 
-def _refusal(
-    verifier: dcap_qvl.QuoteVerifier, raw: bytes, trust: Trust, at_s: int, policy: Policy, claims: dict[str, Any]
-) -> Problem | None:
-    status = claims["tcb"]["status"]
-    if status not in policy.statuses:
-        reason = f"TCB status {status}; advisories: {', '.join(claims['tcb']['advisory_ids']) or 'none named'}"
-        return Problem(_STATUS_CODES.get(status, Code.TCB_STATUS_UNKNOWN), reason)
-    try:
-        verifier.verify_with_policy(raw, trust.engine_form, at_s, _engine_policy(policy, at_s))
-    except ValueError as error:
-        text = " ".join(str(error).split())
-        return Problem(code_of(text), text)
-    return None
-
-
-def _engine_policy(policy: Policy, at_s: int) -> dcap_qvl.QuotePolicy:
-    built = (
-        dcap_qvl.QuotePolicy.strict(at_s)
-        .allow_dynamic_platform(policy.allow_dynamic_platform)
-        .allow_cached_keys(policy.allow_cached_keys)
-        .allow_smt(policy.allow_smt)
-        .reject_advisories(sorted(policy.refused_advisories))
-        .platform_grace_period(policy.grace_s)
-        .qe_grace_period(policy.grace_s)
-        .min_tcb_eval_data_number(policy.min_evaluation_number)
+def _facts(claims: dict[str, Any]) -> Facts:
+    platform, quoting = claims["platform"], claims["qe"]["tcb_level"]
+    pck = platform["pck"]
+    (nested,) = claims["report"].values()
+    flat = {name: value for name, value in _flat(nested).items() if isinstance(value, str)}
+    return Facts(
+        engine=NAME,
+        status=claims["tcb"]["status"],
+        advisories=tuple(claims["tcb"]["advisory_ids"]),
+        levels=(
+            Level("platform", platform["tcb_level"]["tcbStatus"], platform["tcb_date_tag"]),
+            Level("quoting enclave", quoting["tcbStatus"], int(datetime.fromisoformat(quoting["tcbDate"]).timestamp())),
+        ),
+        fmspc=bytes(pck["fmspc"]).hex(),
+        ppid=bytes(pck["ppid"]).hex(),
+        sgx_type=pck["sgx_type"],
+        flags={ours: _BOOLEANS.get(pck[theirs]) for theirs, ours in _FLAGS.items()},
+        root_key_id=bytes(platform["root_key_id"]).hex(),
+        evaluation_number=claims["tcb"]["eval_data_number"],
+        root_crl_number=platform["root_ca_crl_num"],
+        pck_crl_number=platform["pck_crl_num"],
+        expires_s=claims["earliest_expiration_date"],
+        body=flat,
     )
-    for status in sorted(policy.statuses):
-        built = built.allow_status(status)
-    return built
+
+
+def _flat(report: dict[str, Any]) -> dict[str, Any]:
+    """TD report 1.5 and its extension hold the older report in a member called base."""
+    return {**_flat(report["base"]), **report} if "base" in report else report

@@ -32,6 +32,19 @@ _TD10: tuple[tuple[str, int], ...] = (
     ("report_data", 64),
 )
 _TD15 = (*_TD10, ("tee_tcb_svn2", 16), ("mr_service_td", 48))
+_TD15EX = (
+    *_TD15,
+    ("vmid", 1),
+    ("td_id", 32),
+    ("dev_info", 48),
+    ("init_service_td_hash", 48),
+    ("init_service_td_attributes", 8),
+    ("init_cpu_svn", 16),
+    ("init_tee_tcb_svn", 16),
+    ("init_tee_fmspc", 12),
+    ("cur_service_td_hash", 48),
+    ("cur_service_td_attributes", 8),
+)
 _SGX: tuple[tuple[str, int], ...] = (
     ("cpu_svn", 16),
     ("misc_select", 4),
@@ -46,7 +59,7 @@ _SGX: tuple[tuple[str, int], ...] = (
     ("reserved4", 60),
     ("report_data", 64),
 )
-_BODIES = {1: (384, _SGX), 2: (584, _TD10), 3: (648, _TD15), 4: (885, _TD15)}  # v5 body type -> size, known fields
+_BODIES = {1: (384, _SGX), 2: (584, _TD10), 3: (648, _TD15), 4: (885, _TD15EX)}  # v5 body type -> size, fields
 
 
 @dataclass(frozen=True)
@@ -54,9 +67,20 @@ class Layout:
     version: int
     tee_type: int
     body: Mapping[str, bytes]
+    signed: bytes  # header and body, as the attestation key signed them
+    signature: bytes
+    attestation_key: bytes
+    qe_report: bytes
+    qe_signature: bytes
+    qe_auth: bytes
     certification_type: int  # 5: a PEM chain inside the quote
     certification: bytes
     trailing: bytes
+
+    @property
+    def qe(self) -> dict[str, bytes]:
+        """The report of the quoting enclave, field by field."""
+        return _split(self.qe_report, _SGX)
 
 
 def read(raw: bytes) -> Layout:
@@ -68,10 +92,10 @@ def read(raw: bytes) -> Layout:
     body_at, size, fields = _body(raw, version, tee_type)
     cursor = _Cursor(raw, body_at)
     body = _split(cursor.take(size, "body"), fields)
-    signed = _Cursor(cursor.take(cursor.u32("signature data size"), "signature data"))
-    kind, data = _certification(signed, version)
-    signed.finish("signature data")
-    return Layout(version, tee_type, body, kind, data, cursor.rest())
+    data = _Cursor(cursor.take(cursor.u32("signature data size"), "signature data"))
+    certified = _certified(data, version)
+    data.finish("signature data")
+    return Layout(version, tee_type, body, raw[: body_at + size], *certified, cursor.rest())
 
 
 def _body(raw: bytes, version: int, tee_type: int) -> tuple[int, int, tuple[tuple[str, int], ...]]:
@@ -94,22 +118,22 @@ def _described_body(raw: bytes) -> tuple[int, int, tuple[tuple[str, int], ...]]:
     return (_HEADER + 6, *_BODIES[kind])
 
 
-def _certification(signed: _Cursor, version: int) -> tuple[int, bytes]:
-    """The innermost certification data: its type and its bytes."""
-    signed.take(128, "signature and attestation key")
-    inner = signed
+def _certified(data: _Cursor, version: int) -> tuple[bytes, bytes, bytes, bytes, bytes, int, bytes]:
+    """Signature, key, QE report with signature and authentication data, innermost certification type and data."""
+    signature, key = data.take(64, "signature"), data.take(64, "attestation key")
+    inner = data
     if version >= 4:
-        outer = signed.u16("certification data type")
+        outer = data.u16("certification data type")
         if outer != 6:
             raise Rejected(Code.QUOTE_CERTIFICATION_UNSUPPORTED, f"outer certification type {outer}, expected 6")
-        inner = _Cursor(signed.take(signed.u32("certification data size"), "certification data"))
-    inner.take(384 + 64, "QE report and signature")
-    inner.take(inner.u16("QE authentication data size"), "QE authentication data")
+        inner = _Cursor(data.take(data.u32("certification data size"), "certification data"))
+    report, report_signature = inner.take(384, "QE report"), inner.take(64, "QE report signature")
+    auth = inner.take(inner.u16("QE authentication data size"), "QE authentication data")
     kind = inner.u16("inner certification data type")
-    data = inner.take(inner.u32("inner certification data size"), "inner certification data")
-    if inner is not signed:
+    certification = inner.take(inner.u32("inner certification data size"), "inner certification data")
+    if inner is not data:
         inner.finish("certification data")
-    return kind, data
+    return signature, key, report, report_signature, auth, kind, certification
 
 
 def _split(body: bytes, fields: tuple[tuple[str, int], ...]) -> dict[str, bytes]:

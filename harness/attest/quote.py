@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from datetime import datetime
-from typing import Any
 
+from harness.attest import engine, fallback
+from harness.attest.certificates import UNREADABLE
 from harness.attest.collateral import INTEL_ROOT_KEY_ID, Trust
-from harness.attest.engine import Appraisal, appraise
+from harness.attest.domain import ATTRIBUTE_CODES, takes, weakened
+from harness.attest.facts import Facts, weighed
 from harness.attest.layout import Layout, read
-from harness.attest.policy import DEFAULT, Policy
-from harness.attest.strict import UNREADABLE, examine, revoked_code
+from harness.attest.policy import DEFAULT, Policy, unpinned
+from harness.attest.strict import examine, revoked_code
 from harness.attest.verdict import Code, Problem, Rejected, Verdict
 
 
@@ -20,34 +24,66 @@ def judge_quote(raw: bytes, trust: Trust, at: datetime, policy: Policy = DEFAULT
     try:
         layout = read(raw)
     except Rejected as rejected:
-        return Verdict(problems=(rejected.problem,))
+        return Verdict(problems=(rejected.problem,), policy=policy.name)
     measurements = {name: value.hex() for name, value in layout.body.items()}
     try:
-        appraisal = appraise(raw, trust, int(at.timestamp()), policy)
+        found, weak = _appraised(raw, layout, trust, at, policy)
     except Rejected as rejected:
-        return Verdict(problems=(rejected.problem,), measurements=measurements)
-    return _verdict(layout, appraisal, trust, at, policy, measurements)
+        return Verdict(problems=(rejected.problem,), measurements=measurements, policy=policy.name)
+    wrong = _wrong_tee(layout, policy)
+    if isinstance(found, Problem):
+        problems = (*wrong, *weak, _named(found, layout, trust))
+        return Verdict(problems=problems, measurements=measurements, policy=policy.name)
+    return _verdict(layout, found, (*wrong, *weak), trust, at, policy, measurements)
+
+
+def _appraised(
+    raw: bytes, layout: Layout, trust: Trust, at: datetime, policy: Policy
+) -> tuple[Facts | Problem, list[Problem]]:
+    """What is known about the quote, and how the domain is weaker than the policy takes.
+
+    The engine refuses some domains that a policy may take; then our own code says whether the signatures hold.
+    """
+    found = engine.appraise(raw, trust, int(at.timestamp()))
+    if isinstance(found, Facts):
+        return found, weakened(layout, policy)
+    if found.code not in ATTRIBUTE_CODES:
+        return found, []
+    weak = weakened(layout, policy)
+    if not takes(policy, found.code) and found.code not in {problem.code for problem in weak}:
+        weak.append(found)  # a refusal of the engine that we do not see is still a refusal
+    return fallback.appraise(layout, trust, at), weak
 
 
 def _verdict(
-    layout: Layout, appraisal: Appraisal, trust: Trust, at: datetime, policy: Policy, measurements: dict[str, str]
+    layout: Layout,
+    facts: Facts,
+    found: tuple[Problem, ...],
+    trust: Trust,
+    at: datetime,
+    policy: Policy,
+    measurements: dict[str, str],
 ) -> Verdict:
-    problems = [*_wrong_tee(layout, policy), *_engine_problem(appraisal, layout, trust)]
-    claims = appraisal.claims
-    if not claims:
-        return Verdict(problems=tuple(problems), measurements=measurements)
-    problems += _examined(layout, trust, at, policy)
-    problems += _disagreement(measurements, claims)
-    problems += _unexpected(measurements, policy)
-    root = bytes(claims["platform"]["root_key_id"]).hex()
+    problems = [
+        *found,
+        *weighed(facts, policy, int(at.timestamp())),
+        *_examined(layout, trust, at, policy),
+        *_disagreement(measurements, facts),
+        *_unexpected(measurements, policy),
+    ]
     return Verdict(
         problems=tuple(problems),
-        status=claims["tcb"]["status"],
-        advisories=tuple(claims["tcb"]["advisory_ids"]),
-        fmspc=bytes(claims["platform"]["pck"]["fmspc"]).hex().upper(),
-        root_key_id=root,
+        status=facts.status,
+        advisories=facts.advisories,
+        fmspc=facts.fmspc.upper(),
+        root_key_id=facts.root_key_id,
+        engine=facts.engine,
+        policy=policy.name,
+        unpinned=unpinned(policy, layout.tee_type),
+        platform=_platform(facts),
+        collateral=_used(trust, facts),
         measurements=measurements,
-        notes=_notes(layout, root),
+        notes=_notes(layout, facts),
     )
 
 
@@ -64,29 +100,21 @@ def _wrong_tee(layout: Layout, policy: Policy) -> list[Problem]:
     return [Problem(Code.QUOTE_WRONG_TEE, f"TEE type 0x{layout.tee_type:x} is not one that the policy takes")]
 
 
-def _engine_problem(appraisal: Appraisal, layout: Layout, trust: Trust) -> list[Problem]:
-    problem = appraisal.problem
-    if problem is None:
-        return []
-    if problem.code is Code.CHAIN_REVOKED:
-        return [Problem(revoked_code(layout, trust), problem.reason)]
-    return [problem]
+def _named(problem: Problem, layout: Layout, trust: Trust) -> Problem:
+    if problem.code is not Code.CHAIN_REVOKED:
+        return problem
+    return Problem(revoked_code(layout, trust), problem.reason)
 
 
-def _disagreement(measurements: dict[str, str], claims: dict[str, Any]) -> list[Problem]:
+def _disagreement(measurements: dict[str, str], facts: Facts) -> list[Problem]:
     """Two parsers of one quote must read the same fields, or one of them judges another quote."""
-    (nested,) = claims["report"].values()
-    theirs = _flat(nested)
-    shared = [name for name in measurements if isinstance(theirs.get(name), str)]
-    differing = [name for name in shared if theirs[name] != measurements[name]]
+    if not facts.body:
+        return []
+    shared = [name for name in measurements if name in facts.body]
+    differing = [name for name in shared if facts.body[name] != measurements[name]]
     if "report_data" in shared and not differing:
         return []
     return [Problem(Code.ENGINE_DISAGREES, f"two readings of the quote differ in {differing or 'report_data'}")]
-
-
-def _flat(report: dict[str, Any]) -> dict[str, Any]:
-    """TD report 1.5 and its extension hold the older report in a member called base."""
-    return {**_flat(report["base"]), **report} if "base" in report else report
 
 
 def _unexpected(measurements: dict[str, str], policy: Policy) -> list[Problem]:
@@ -96,10 +124,30 @@ def _unexpected(measurements: dict[str, str], policy: Policy) -> list[Problem]:
     ]
 
 
-def _notes(layout: Layout, root: str) -> tuple[str, ...]:
+def _platform(facts: Facts) -> dict[str, str]:
+    flags = {name: {True: "yes", False: "no", None: "not said"}[value] for name, value in facts.flags.items()}
+    return {"fmspc": facts.fmspc, "ppid": facts.ppid, "sgx_type": str(facts.sgx_type), **flags}
+
+
+def _used(trust: Trust, facts: Facts) -> dict[str, str]:
+    info, identity = (json.loads(trust.members[name]) for name in ("tcb_info", "qe_identity"))
+    return {
+        "source": trust.source,
+        "sha256": hashlib.sha256(trust.collateral.encode()).hexdigest(),
+        "tcb_info": f"{info['issueDate']} to {info['nextUpdate']}",
+        "qe_identity": f"{identity['issueDate']} to {identity['nextUpdate']}",
+        "evaluation_number": str(facts.evaluation_number),
+        "root_crl_number": str(facts.root_crl_number),
+        "pck_crl_number": str(facts.pck_crl_number),
+    }
+
+
+def _notes(layout: Layout, facts: Facts) -> tuple[str, ...]:
     notes = []
-    if root != INTEL_ROOT_KEY_ID:
+    if facts.root_key_id != INTEL_ROOT_KEY_ID:
         notes.append("TEST ROOT: the chain does not end at Intel, so this says nothing about real hardware")
+    if facts.engine == fallback.NAME:
+        notes.append(f"{engine.NAME} refuses such a domain outright; our own code found that its signatures hold")
     if layout.trailing:
         notes.append(f"{len(layout.trailing)} bytes of padding after the quote")
     return tuple(notes)

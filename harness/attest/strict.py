@@ -5,35 +5,39 @@ Every function returns all the problems it sees; none of them repeats a check of
 
 from __future__ import annotations
 
-import hashlib
 import json
-import re
 from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
 import dcap_qvl
 from cryptography import x509
-from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
-from cryptography.x509.oid import NameOID
+from cryptography.hazmat.primitives.serialization import Encoding
 
-from harness.attest.collateral import INTEL_ROOT_KEY_ID, Trust
+from harness.attest.certificates import (
+    UNREADABLE,
+    chain_in,
+    chain_of,
+    common_name,
+    issued,
+    lists,
+    revocation_list,
+    signed_by,
+    trusted,
+)
+from harness.attest.collateral import Trust
 from harness.attest.layout import Layout
 from harness.attest.policy import Policy
 from harness.attest.verdict import Code, Problem
 
-_PEM = re.compile(r"-----BEGIN CERTIFICATE-----.*?-----END CERTIFICATE-----", re.DOTALL)
+__all__ = ["UNREADABLE", "examine", "revoked_code"]
 _SGX_TCB = "1.2.840.113741.1.13.1.2"
 _EMBEDDED_CHAIN = 5
-# what the certificate library raises for bytes it cannot take; only some of these are ValueErrors
-UNREADABLE = (ValueError, UnsupportedAlgorithm, x509.InvalidVersion, x509.DuplicateExtension)
 
 
 def examine(layout: Layout, trust: Trust, at: datetime, policy: Policy) -> list[Problem]:
     """For a quote that the engine accepted. `at` is aware."""
-    chain = _chain(layout.certification.rstrip(b"\0").decode("ascii", "replace"))
+    chain = chain_of(layout)
     return [
         *_encoding(layout, chain, policy),
         *_roots(chain, trust),
@@ -46,15 +50,15 @@ def examine(layout: Layout, trust: Trust, at: datetime, policy: Policy) -> list[
 def revoked_code(layout: Layout, trust: Trust) -> Code:
     """The engine says that something is revoked; this says what. CHAIN_REVOKED when it cannot be told."""
     try:
-        chain = _chain(layout.certification.rstrip(b"\0").decode("ascii", "replace"))
-        pck_crl, root_crl = _crl(trust, "pck_crl"), _crl(trust, "root_ca_crl")
-        signer = _chain(trust.members["tcb_info_issuer_chain"])[0]
+        chain = chain_of(layout)
+        pck_crl, root_crl = revocation_list(trust, "pck_crl"), revocation_list(trust, "root_ca_crl")
+        signer = chain_in(trust.members["tcb_info_issuer_chain"])[0]
         candidates = (
             (chain[0], pck_crl, Code.PCK_REVOKED),
             (chain[1], root_crl, Code.PCK_ISSUER_REVOKED),
             (signer, root_crl, Code.TCB_SIGNER_REVOKED),
         )
-        found = (code for certificate, crl, code in candidates if _lists(crl, certificate))
+        found = (code for certificate, crl, code in candidates if lists(crl, certificate))
         return next(found, Code.CHAIN_REVOKED)
     except (*UNREADABLE, IndexError):
         return Code.CHAIN_REVOKED
@@ -76,19 +80,12 @@ def _roots(chain: list[x509.Certificate], trust: Trust) -> Iterator[Problem]:
     """The engine anchors at its own root and never looks at the ones that come with the evidence."""
     if len(chain) != 3:
         yield Problem(Code.CHAIN_INVALID, f"{len(chain)} certificates in the quote, expected leaf, CA and root")
-    elif not _trusted(chain[2], trust):
+    elif not trusted(chain[2], trust):
         yield Problem(Code.ROOT_UNTRUSTED, "the root inside the quote is not the trusted root")
     for member in ("pck_crl_issuer_chain", "tcb_info_issuer_chain", "qe_identity_issuer_chain"):
-        issuers = _chain(trust.members[member])
-        if len(issuers) != 2 or not _trusted(issuers[1], trust) or not _issued(*issuers):
+        issuers = chain_in(trust.members[member])
+        if len(issuers) != 2 or not trusted(issuers[1], trust) or not issued(*issuers):
             yield Problem(Code.CHAIN_INVALID, f"{member}: expected one issuer and the trusted root")
-
-
-def _trusted(root: x509.Certificate, trust: Trust) -> bool:
-    if trust.root_der is not None:
-        return root.public_bytes(Encoding.DER) == trust.root_der
-    point = root.public_key().public_bytes(Encoding.X962, PublicFormat.UncompressedPoint)
-    return hashlib.sha384(point).hexdigest() == INTEL_ROOT_KEY_ID and _issued(root, root)
 
 
 def _pck(chain: list[x509.Certificate], trust: Trust) -> Iterator[Problem]:
@@ -108,58 +105,24 @@ def _pck(chain: list[x509.Certificate], trust: Trust) -> Iterator[Problem]:
 
 def _signer_roles(trust: Trust) -> Iterator[Problem]:
     for member in ("tcb_info_issuer_chain", "qe_identity_issuer_chain"):
-        chain = _chain(trust.members[member])
-        if not chain or "SGX TCB Signing" not in _common_name(chain[0]):
-            name = _common_name(chain[0]) if chain else "nothing"
+        chain = chain_in(trust.members[member])
+        if not chain or "SGX TCB Signing" not in common_name(chain[0]):
+            name = common_name(chain[0]) if chain else "nothing"
             yield Problem(Code.TCB_SIGNER_WRONG_ROLE, f"{member}: signed by {name!r}, not by a TCB signing key")
 
 
 def _revocation_lists(trust: Trust, at: datetime) -> Iterator[Problem]:
     for member in ("root_ca_crl", "pck_crl"):
-        crl = _crl(trust, member)
+        crl = revocation_list(trust, member)
         if crl.last_update_utc > at:
             yield Problem(Code.CRL_NOT_YET_VALID, f"{member}: issued {crl.last_update_utc.isoformat()}")
         present = {extension.oid for extension in crl.extensions}
         for needed in (x509.CRLNumber, x509.AuthorityKeyIdentifier):
             if needed.oid not in present:
                 yield Problem(Code.CRL_INVALID, f"{member}: no {needed.__name__} extension")
-    issuers = _chain(trust.members["pck_crl_issuer_chain"])
-    if not issuers or not _signed_by(_crl(trust, "pck_crl"), issuers[0]):
+    issuers = chain_in(trust.members["pck_crl_issuer_chain"])
+    if not issuers or not signed_by(revocation_list(trust, "pck_crl"), issuers[0]):
         yield Problem(Code.CRL_ISSUER_INVALID, "pck_crl_issuer_chain: its first certificate did not sign the PCK CRL")
-
-
-def _chain(text: str) -> list[x509.Certificate]:
-    try:
-        return [x509.load_pem_x509_certificate(match.encode()) for match in _PEM.findall(text)]
-    except UNREADABLE:
-        return []
-
-
-def _crl(trust: Trust, member: str) -> x509.CertificateRevocationList:
-    return x509.load_der_x509_crl(bytes.fromhex(trust.members[member]))
-
-
-def _lists(crl: x509.CertificateRevocationList, certificate: x509.Certificate) -> bool:
-    same_issuer = crl.issuer == certificate.issuer
-    return same_issuer and crl.get_revoked_certificate_by_serial_number(certificate.serial_number) is not None
-
-
-def _signed_by(crl: x509.CertificateRevocationList, issuer: x509.Certificate) -> bool:
-    key = issuer.public_key()
-    return isinstance(key, ec.EllipticCurvePublicKey) and crl.is_signature_valid(key)
-
-
-def _issued(certificate: x509.Certificate, issuer: x509.Certificate) -> bool:
-    try:
-        certificate.verify_directly_issued_by(issuer)
-    except (*UNREADABLE, TypeError, InvalidSignature):
-        return False
-    return True
-
-
-def _common_name(certificate: x509.Certificate) -> str:
-    names = certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME)
-    return str(names[0].value) if names else ""
 
 
 def _number(value: Any) -> int:

@@ -79,6 +79,8 @@ class Code(enum.StrEnum):
     TD_MIGRATABLE = "td.migratable"
     TD_SERVICE_TD = "td.service_td"
     TD_SEPT_VE = "td.sept_ve_disable_clear"
+    TD_XFAM = "td.xfam_refused"
+    PLATFORM_UNEXPECTED = "platform.unexpected"
     MEASUREMENT_UNEXPECTED = "measurement.unexpected"
     # what the report data binds
     BINDING_MALFORMED = "binding.malformed"
@@ -263,6 +265,11 @@ class Verdict:
     advisories: tuple[str, ...] = ()
     fmspc: str | None = None
     root_key_id: str | None = None  # SHA-384 of the root's public key: says which root vouched
+    engine: str | None = None  # which verifier found that the signatures hold; None: none did
+    policy: str | None = None
+    unpinned: tuple[str, ...] = ()  # what the policy leaves open: not proven, whatever its value
+    platform: Mapping[str, str] = field(default_factory=dict)  # what the PCK certificate says about the machine
+    collateral: Mapping[str, str] = field(default_factory=dict)  # which statements were used: digest, dates, numbers
     measurements: Mapping[str, str] = field(default_factory=dict)  # field of the TD report -> hex
     notes: tuple[str, ...] = ()
 

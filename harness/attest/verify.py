@@ -24,6 +24,8 @@ UNKNOWABLE = (
     "Whether this very answer was computed inside the TD, unless the answer is signed with the bound key.",
 )
 
+_WEAKENING = {"debug": 1 << 0, "profiling": 0b111 << 4, "migration": 1 << 29}  # bits of the TD attributes
+
 
 @dataclass(frozen=True)
 class Report:
@@ -48,11 +50,11 @@ def verify(evidence: Evidence, trust: Trust, nonce: bytes, at: datetime, policy:
     body = {name: bytes.fromhex(value) for name, value in verdict.measurements.items()}
     bound = [*_binding(evidence, nonce, body), *_key(evidence)]
     replayed = eventlog.replay(evidence.event_log) if evidence.event_log is not None else None
-    logged = _log(replayed, body)
+    logged = [*_log(replayed, body), *_expected_events(replayed, policy)]
     contradicted = [*_claims(evidence, verdict, replayed), *_compose(evidence, replayed, body)]
     problems = (*verdict.problems, *bound, *logged, *contradicted)
     proven = _proven(evidence, verdict, nonce, bound, logged, contradicted) if verdict.accepted else ()
-    return Report(verdict, problems, proven, _claimed(evidence))
+    return Report(verdict, problems, proven, _claimed(evidence, verdict))
 
 
 def _binding(evidence: Evidence, nonce: bytes, body: dict[str, bytes]) -> Iterator[Problem]:
@@ -78,6 +80,15 @@ def _log(replayed: eventlog.Replay | None, body: dict[str, bytes]) -> list[Probl
         return list(replayed.problems)
     quoted = [body[f"rt_mr{n}"] for n in range(4)]
     return [*replayed.problems, *replayed.against(quoted)]
+
+
+def _expected_events(replayed: eventlog.Replay | None, policy: Policy) -> Iterator[Problem]:
+    """System events whose payload the policy pins; one that is absent is not one of the values taken."""
+    for name, allowed in sorted(policy.events.items()):
+        logged = replayed.named.get(name) if replayed else None
+        if logged is None or logged.hex() not in allowed:
+            found = "absent" if logged is None else logged.hex()
+            yield Problem(Code.MEASUREMENT_UNEXPECTED, f"event {name} is {found}")
 
 
 def _claims(evidence: Evidence, verdict: Verdict, replayed: eventlog.Replay | None) -> Iterator[Problem]:
@@ -117,7 +128,7 @@ def _proven(
     intel = verdict.root_key_id == INTEL_ROOT_KEY_ID
     root = "Intel's root" if intel else "a TEST root, not Intel's"
     proven = [f"A TDX machine of FMSPC {verdict.fmspc} under {root}, made this quote; TCB status {verdict.status}."]
-    proven.append("The trust domain runs without debug, profiling or migration.")
+    proven.append(_domain(verdict))
     if not bound:
         address = evidence.fields["address"].hex() if "address" in evidence.fields else "named in the evidence"
         proven.append(f"It was made for nonce {nonce.hex()[:16]}..., by a TD that names the key {address}.")
@@ -128,8 +139,19 @@ def _proven(
     return tuple(proven)
 
 
-def _claimed(evidence: Evidence) -> tuple[str, ...]:
+def _domain(verdict: Verdict) -> str:
+    """What the attributes say: a policy may take domains that this sentence does not praise."""
+    bits = int.from_bytes(bytes.fromhex(verdict.measurements.get("td_attributes", "")), "little")
+    weak = [name for name, mask in _WEAKENING.items() if bits & mask]
+    if not weak:
+        return "The trust domain runs without debug, profiling or migration."
+    return f"The trust domain runs with {', '.join(weak)}: its memory is not its own."
+
+
+def _claimed(evidence: Evidence, verdict: Verdict) -> tuple[str, ...]:
     claims = [f"{name}: {value}" for name, value in sorted(evidence.says.items())]
-    claims.append("That these measurements are those of good software: no reference values were given to compare.")
+    if verdict.unpinned:
+        named = ", ".join(verdict.unpinned)
+        claims.append(f"Unpinned: policy {verdict.policy} has no reference values to compare for {named}.")
     claims.append("Names and payloads of boot events in RTMR0 to RTMR2: only their digests are measured.")
     return tuple(claims)
