@@ -17,7 +17,8 @@ from suites.selftest.trial import Ending
 
 CONTRACT = specs.load("openai-core")
 DEFECT = next(defect for defect in all_defects() if defect.name == "never-says-done")
-KILLED = Ending(failed_by={i: ["suites/x.py::test"] for i in DEFECT.breaks})
+CHECK = "suites/x.py::test"
+KILLED = Ending(failed_by={i: [CHECK] for i in DEFECT.breaks})
 
 
 def proof_of(clean: Ending) -> dict[str, object]:
@@ -31,8 +32,8 @@ def proof_of(clean: Ending) -> dict[str, object]:
 def test_a_failure_on_the_clean_mock_is_told_though_no_defect_is_about_it(bad: Outcome) -> None:
     passed = dict.fromkeys(DEFECT.breaks, Outcome.PASS)
     said = io.StringIO()
-    assert prove._holds(proof_of(Ending(passed)), Console(file=said), whole=False)
-    spoilt = proof_of(Ending({**passed, "OC-001": bad}, reasons={"OC-001": "it said no"}))
+    assert prove._holds(proof_of(Ending(passed, {CHECK})), Console(file=said), whole=False)
+    spoilt = proof_of(Ending({**passed, "OC-001": bad}, {CHECK}, reasons={"OC-001": "it said no"}))
     assert not prove._holds(spoilt, Console(file=said), whole=False)
     assert f"OC-001 {bad} on the clean mock: it said no" in said.getvalue()
 
@@ -41,3 +42,9 @@ def test_a_requirement_that_failed_before_the_defect_is_not_proven_by_it() -> No
     clean = Ending(dict.fromkeys(DEFECT.breaks, Outcome.FAIL))
     row = prove.row(prove.Job(DEFECT, (), ()), KILLED, clean, prove.provable(CONTRACT))
     assert row["outcome"] == "not-clean"
+
+
+def test_a_check_that_did_not_pass_on_the_clean_mock_kills_nothing() -> None:
+    clean = Ending(dict.fromkeys(DEFECT.breaks, Outcome.PASS), passed={"suites/x.py::another_test"})
+    row = prove.row(prove.Job(DEFECT, (), ()), KILLED, clean, prove.provable(CONTRACT))
+    assert (row["outcome"], row["killed_by"]) == ("survived", [])
