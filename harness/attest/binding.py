@@ -3,6 +3,7 @@
     address20 || zeros(12) || nonce32
     sha256(address20 || fingerprint32) || nonce32
     pad(sha512('app-data:' || content), 64)
+    sha256(hex(nonce32) || key) || zeros(32)
 
 A number at the end of a name is the width that the field must have: without it, bytes could move
 from one field to its neighbour and leave the hash as it was. It evaluates nothing but this grammar.
@@ -22,10 +23,11 @@ REPORT_DATA_BYTES = 64
 MAX_EXPRESSION = 500
 _TOKEN = re.compile(r"\s*(?:(?P<op>\|\||[(),])|(?P<word>[a-z_][a-z0-9_]*)|(?P<number>\d+)|'(?P<text>[ -&(-~]*)')")
 _FIELD = re.compile(r"(?P<name>[a-z_]+?)(?P<width>\d+)?")
-_HASHES: dict[str, Callable[[bytes], bytes]] = {
+_FUNCTIONS: dict[str, Callable[[bytes], bytes]] = {
     "sha256": lambda data: hashlib.sha256(data).digest(),
     "sha384": lambda data: hashlib.sha384(data).digest(),
     "sha512": lambda data: hashlib.sha512(data).digest(),
+    "hex": lambda data: data.hex().encode(),  # lower case, as ASCII
 }
 
 
@@ -55,6 +57,26 @@ def check(expression: str, fields: Mapping[str, bytes], report_data: bytes) -> l
         return []
     reason = f"report_data is {report_data.hex()}, but {expression} gives {expected.hex()}"
     return [Problem(Code.BINDING_MISMATCH, reason)]
+
+
+def fields_of(expression: str) -> frozenset[str]:
+    """Names of the fields that a formula reads, without their widths. Raises Rejected(binding.malformed)."""
+    tokens = _tokens(expression)
+    following = [*tokens[1:], _Token("op", "")]
+    words = [token.text for token, after in zip(tokens, following, strict=True) if _is_field(token, after)]
+    return frozenset(_split(word)[0] for word in words)
+
+
+def _is_field(token: _Token, following: _Token) -> bool:
+    return token.kind == "word" and following.text != "("
+
+
+def _split(word: str) -> tuple[str, int | None]:
+    """A name and its width."""
+    match = _FIELD.fullmatch(word)
+    if match is None:
+        return word, None
+    return match["name"], int(match["width"]) if match["width"] else None
 
 
 def _tokens(expression: str) -> list[_Token]:
@@ -98,8 +120,8 @@ class _Parser:
         self._expect("(")
         if name == "zeros":
             value = bytes(self._size())
-        elif name in _HASHES:
-            value = _HASHES[name](self.concatenation())
+        elif name in _FUNCTIONS:
+            value = _FUNCTIONS[name](self.concatenation())
         elif name == "pad":
             value = self._padded()
         else:
@@ -116,13 +138,12 @@ class _Parser:
         return value.ljust(size, b"\0")
 
     def _field(self, word: str) -> bytes:
-        match = _FIELD.fullmatch(word)
-        name = match["name"] if match else word
+        name, width = _split(word)
         if name not in self._fields:
             raise _malformed(f"no field {name!r}; there are {', '.join(sorted(self._fields))}")
         value = self._fields[name]
-        if match and match["width"] and len(value) != int(match["width"]):
-            raise _malformed(f"{name} has {len(value)} bytes, the formula wants {match['width']}")
+        if width is not None and len(value) != width:
+            raise _malformed(f"{name} has {len(value)} bytes, the formula wants {width}")
         return value
 
     def _size(self) -> int:

@@ -6,8 +6,19 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from harness.attest.scheme import Scheme
+
 MAX_DOCUMENT_BYTES = 4 * 1024 * 1024
 MAX_ATTESTATIONS = 64
+
+
+@dataclass(frozen=True)
+class GpuDevice:
+    """One GPU's SPDM request and report, and its certificate chain as PEM; nothing of it is checked yet."""
+
+    evidence: bytes
+    certificate: bytes
+    arch: str
 
 
 @dataclass(frozen=True)
@@ -17,9 +28,14 @@ class Evidence:
     format: str
     raw: bytes  # the document as it came off the wire
     quote: bytes
-    binding: str  # the formula of report_data; `nonce` is filled in by the judge
-    fields: Mapping[str, bytes]  # what the formula binds, besides the nonce
-    event_log: tuple[Any, ...] | None = None
+    scheme: Scheme  # what report_data binds; `nonce` is filled in by the judge
+    fields: Mapping[str, bytes]  # what the scheme binds, besides the nonce
+    event_log: tuple[Any, ...] | None = None  # dstack's
+    ccel: bytes | None = None  # the firmware's, where there is no dstack log
+    has_log: bool = True  # whether the format carries a log at all
+    copies: tuple[bytes, ...] = ()  # the quote as other members of the document give it
+    gpu: tuple[GpuDevice, ...] = ()
+    gpu_payload: Mapping[str, Any] | None = None  # {nonce, evidence_list, arch} as it came
     echoed_nonce: bytes | None = None
     public_key: bytes | None = None  # 64 bytes x and y of the key whose address is bound
     compose: str | None = None  # the text whose hash was measured

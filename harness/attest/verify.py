@@ -10,11 +10,14 @@ from datetime import datetime
 
 from Crypto.Hash import keccak
 
-from harness.attest import binding, eventlog
+from harness.attest import eventlog
+from harness.attest.ccel import replay_ccel
+from harness.attest.channel import ChannelBinding, judge_channel
 from harness.attest.collateral import INTEL_ROOT_KEY_ID, Trust
 from harness.attest.evidence import Evidence
 from harness.attest.policy import DEFAULT, Policy
 from harness.attest.quote import judge_quote
+from harness.attest.tie import TieVerdict, judge_tie
 from harness.attest.verdict import Code, Problem, Verdict
 
 UNKNOWABLE = (
@@ -33,6 +36,8 @@ class Report:
     problems: tuple[Problem, ...]  # the quote's first, then those of binding, log and claims
     proven: tuple[str, ...]
     claimed: tuple[str, ...]
+    tie: TieVerdict  # what ties the GPU evidence to the quote
+    channel: ChannelBinding  # whether the TLS certificate of the connection is the bound one
     unknowable: tuple[str, ...] = UNKNOWABLE
 
     @property
@@ -44,17 +49,27 @@ class Report:
         return tuple(problem.code for problem in self.problems)
 
 
-def verify(evidence: Evidence, trust: Trust, nonce: bytes, at: datetime, policy: Policy = DEFAULT) -> Report:
-    """`nonce` is the challenge that was sent; `at` is aware. Never raises on bad evidence."""
+def verify(
+    evidence: Evidence,
+    trust: Trust,
+    nonce: bytes,
+    at: datetime,
+    policy: Policy = DEFAULT,
+    certificate: bytes | None = None,
+) -> Report:
+    """`nonce` is the challenge that was sent; `at` is aware; `certificate` is the DER of the leaf that the connection
+    showed, where there was one. Never raises on bad evidence."""
     verdict = judge_quote(evidence.quote, trust, at, policy)
     body = {name: bytes.fromhex(value) for name, value in verdict.measurements.items()}
     bound = [*_binding(evidence, nonce, body), *_key(evidence)]
-    replayed = eventlog.replay(evidence.event_log) if evidence.event_log is not None else None
-    logged = [*_log(replayed, body), *_expected_events(replayed, policy)]
+    replayed = _replayed(evidence)
+    logged = [*_log(evidence, replayed, body), *_expected_events(replayed, policy)]
+    tie = judge_tie(evidence, nonce, replayed.named if replayed and not logged else {})
+    channel, off_channel = judge_channel(evidence.scheme, evidence.fields, certificate)
     contradicted = [*_claims(evidence, verdict, replayed), *_compose(evidence, replayed, body)]
-    problems = (*verdict.problems, *bound, *logged, *contradicted)
+    problems = (*verdict.problems, *bound, *logged, *contradicted, *tie.problems, *off_channel)
     proven = _proven(evidence, verdict, nonce, bound, logged, contradicted) if verdict.accepted else ()
-    return Report(verdict, problems, proven, _claimed(evidence, verdict))
+    return Report(verdict, problems, proven, _claimed(evidence, verdict), tie, channel)
 
 
 def _binding(evidence: Evidence, nonce: bytes, body: dict[str, bytes]) -> Iterator[Problem]:
@@ -62,7 +77,15 @@ def _binding(evidence: Evidence, nonce: bytes, body: dict[str, bytes]) -> Iterat
     if evidence.echoed_nonce is not None and not hmac.compare_digest(evidence.echoed_nonce, nonce):
         yield Problem(Code.NONCE_NOT_ECHOED, f"sent {nonce.hex()}, the report repeats {evidence.echoed_nonce.hex()}")
     if "report_data" in body:
-        yield from binding.check(evidence.binding, {**evidence.fields, "nonce": nonce}, body["report_data"])
+        yield from evidence.scheme.judge({**evidence.fields, "nonce": nonce}, body["report_data"])
+    if any(copy != evidence.quote for copy in evidence.copies):
+        yield Problem(Code.EVIDENCE_INCONSISTENT, "the document holds two quotes that differ where it should hold one")
+
+
+def _replayed(evidence: Evidence) -> eventlog.Replay | None:
+    if evidence.event_log is not None:
+        return eventlog.replay(evidence.event_log)
+    return replay_ccel(evidence.ccel) if evidence.ccel is not None else None
 
 
 def _key(evidence: Evidence) -> Iterator[Problem]:
@@ -73,7 +96,9 @@ def _key(evidence: Evidence) -> Iterator[Problem]:
         yield Problem(Code.KEY_ADDRESS_MISMATCH, f"the public key has address 0x{address.hex()}")
 
 
-def _log(replayed: eventlog.Replay | None, body: dict[str, bytes]) -> list[Problem]:
+def _log(evidence: Evidence, replayed: eventlog.Replay | None, body: dict[str, bytes]) -> list[Problem]:
+    if replayed is None and not evidence.has_log:
+        return []
     if replayed is None:
         return [Problem(Code.EVENTLOG_MISSING, "no event log: the RTMRs cannot be explained")]
     if "rt_mr0" not in body:
@@ -132,9 +157,9 @@ def _proven(
     if not bound:
         address = evidence.fields["address"].hex() if "address" in evidence.fields else "named in the evidence"
         proven.append(f"It was made for nonce {nonce.hex()[:16]}..., by a TD that names the key {address}.")
-    if not logged:
+    if evidence.has_log and not logged:
         proven.append("The event log is the one that was measured: all four RTMRs replay.")
-    if not logged and not contradicted and evidence.compose is not None:
+    if evidence.has_log and not logged and not contradicted and evidence.compose is not None:
         proven.append("The app_compose text is the one that was measured at boot.")
     return tuple(proven)
 
@@ -150,6 +175,8 @@ def _domain(verdict: Verdict) -> str:
 
 def _claimed(evidence: Evidence, verdict: Verdict) -> tuple[str, ...]:
     claims = [f"{name}: {value}" for name, value in sorted(evidence.says.items())]
+    if not evidence.has_log:
+        claims.append("What the RTMRs measure: this format carries no event log.")
     if verdict.unpinned:
         named = ", ".join(verdict.unpinned)
         claims.append(f"Unpinned: policy {verdict.policy} has no reference values to compare for {named}.")

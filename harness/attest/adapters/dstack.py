@@ -8,10 +8,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from harness.attest.evidence import MAX_ATTESTATIONS, MAX_DOCUMENT_BYTES, Evidence
+from harness.attest.scheme import scheme
 from harness.attest.verdict import Code, Rejected
 
 FORMAT = "dstack"
-_BINDINGS = {"ecdsa": "address20 || zeros(12) || nonce32", "ed25519": "address32 || nonce32"}
+_ALGORITHMS = ("ecdsa", "ed25519")
 _MEASURED = {"mrtd": "mr_td", "rtmr0": "rt_mr0", "rtmr1": "rt_mr1", "rtmr2": "rt_mr2", "rtmr3": "rt_mr3"}
 _EVENTS = {
     "compose_hash": "compose-hash",
@@ -34,15 +35,15 @@ def parse(raw: bytes) -> tuple[Evidence, ...]:
 
 def _evidence(document: Mapping[str, Any], raw: bytes) -> Evidence:
     algo = document.get("signing_algo", "ecdsa")
-    if not isinstance(algo, str) or algo not in _BINDINGS:
-        raise _malformed(f"signing_algo: expected one of {', '.join(_BINDINGS)}, got {algo!r}")
+    if not isinstance(algo, str) or algo not in _ALGORITHMS:
+        raise _malformed(f"signing_algo: expected one of {', '.join(_ALGORITHMS)}, got {algo!r}")
     info = _object(document.get("info") or {}, "info")
     tcb_info = _object(info.get("tcb_info") or {}, "info.tcb_info")
     return Evidence(
         format=FORMAT,
         raw=raw,
         quote=_bytes(document, "intel_quote"),
-        binding=_BINDINGS[algo],
+        scheme=scheme(f"dstack-{algo}"),
         fields={"address": _bytes(document, "signing_address")},
         event_log=_event_log(document.get("event_log")),
         echoed_nonce=_optional_bytes(document, "request_nonce"),
