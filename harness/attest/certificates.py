@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from cryptography.x509.oid import NameOID
 
-from harness.attest.collateral import INTEL_ROOT_KEY_ID, Trust
+from harness.attest.collateral import INTEL_ROOT_KEY_ID, PCK_CHAIN, Trust
 from harness.attest.layout import Layout
 
 _PEM = re.compile(r"-----BEGIN CERTIFICATE-----.*?-----END CERTIFICATE-----", re.DOTALL)
@@ -29,8 +29,15 @@ def chain_in(text: str) -> list[x509.Certificate]:
         return []
 
 
-def chain_of(layout: Layout) -> list[x509.Certificate]:
-    return chain_in(layout.certification.rstrip(b"\0").decode("ascii", "replace"))
+def chain_text(layout: Layout, trust: Trust) -> bytes:
+    """The PCK chain: the quote's own, or the collateral's where the quote carries none."""
+    if layout.embeds_chain:
+        return layout.certification
+    return trust.members.get(PCK_CHAIN, "").encode("utf-8", "surrogatepass")
+
+
+def chain_of(layout: Layout, trust: Trust) -> list[x509.Certificate]:
+    return chain_in(chain_text(layout, trust).rstrip(b"\0").decode("ascii", "replace"))
 
 
 def revocation_list(trust: Trust, member: str) -> x509.CertificateRevocationList:

@@ -15,6 +15,7 @@ from harness.attest.verdict import Code, Rejected
 # SHA-384 of the public key of Intel's SGX/TDX root, as an uncompressed point
 INTEL_ROOT_KEY_ID = "46e403bd34f05a3f2817ab9badcaacc7ffc98e0f261008cd30dae936cace18d5dcf58eef31463613de1570d516200993"
 MAX_COLLATERAL_BYTES = 1024 * 1024
+PCK_CHAIN = "pck_certificate_chain"  # optional: what Intel says is the chain of one machine
 _HEX_MEMBERS = frozenset({"root_ca_crl", "pck_crl", "tcb_info_signature", "qe_identity_signature"})
 _TEXT_MEMBERS = frozenset(
     {"pck_crl_issuer_chain", "tcb_info_issuer_chain", "tcb_info", "qe_identity_issuer_chain", "qe_identity"}
@@ -41,11 +42,19 @@ class Trust:
 
     @cached_property
     def engine_form(self) -> dcap_qvl.QuoteCollateralV3:
-        """Raises Rejected(collateral.malformed)."""
-        chosen = {name: self.members[name] for name in sorted(_HEX_MEMBERS | _TEXT_MEMBERS)}
+        """Without the PCK chain, which would replace the one in the quote. Raises Rejected(collateral.malformed)."""
+        return self._form(_HEX_MEMBERS | _TEXT_MEMBERS)
+
+    @cached_property
+    def engine_form_with_chain(self) -> dcap_qvl.QuoteCollateralV3:
+        """For a quote that names its machine instead of carrying the chain. Raises Rejected(collateral.malformed)."""
+        return self._form(_HEX_MEMBERS | _TEXT_MEMBERS | ({PCK_CHAIN} & self.members.keys()))
+
+    def _form(self, names: frozenset[str]) -> dcap_qvl.QuoteCollateralV3:
+        chosen = {name: self.members[name] for name in sorted(names)}
         try:
             return dcap_qvl.QuoteCollateralV3.from_json(json.dumps(chosen))
-        except ValueError as error:
+        except (ValueError, TypeError) as error:
             raise Rejected(Code.COLLATERAL_MALFORMED, f"{self.source}: {error}") from error
 
 
@@ -63,6 +72,8 @@ def _check_members(document: Any, source: str) -> None:
     for name in sorted(_HEX_MEMBERS | _TEXT_MEMBERS):
         if not isinstance(document.get(name), str):
             raise Rejected(Code.COLLATERAL_MALFORMED, f"{source}: {name}: expected a string")
+    if not isinstance(document.get(PCK_CHAIN, ""), str):
+        raise Rejected(Code.COLLATERAL_MALFORMED, f"{source}: {PCK_CHAIN}: expected a string")
     for name in sorted(_HEX_MEMBERS):
         try:
             bytes.fromhex(document[name])

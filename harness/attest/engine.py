@@ -11,6 +11,7 @@ import dcap_qvl
 
 from harness.attest.collateral import Trust
 from harness.attest.facts import Facts, Level
+from harness.attest.layout import Layout
 from harness.attest.verdict import Code, Problem
 
 # The first row whose words all occur decides; narrower rows stand above wider ones.
@@ -90,13 +91,14 @@ _FLAGS = {"dynamic_platform": "dynamic_platform", "cached_keys": "cached_keys", 
 _BOOLEANS = {"True": True, "False": False}
 
 
-def appraise(raw: bytes, trust: Trust, at_s: int) -> Facts | Problem:
+def appraise(raw: bytes, layout: Layout, trust: Trust, at_s: int) -> Facts | Problem:
     """Signatures, chains, revocation and TCB level; policy is for the caller. `at_s` is unix seconds."""
+    form = trust.engine_form if layout.embeds_chain else trust.engine_form_with_chain
     every = dcap_qvl.QuotePolicy.claims_only(at_s)
     try:
-        found = dcap_qvl.QuoteVerifier(trust.root_der).verify_with_policy(raw, trust.engine_form, at_s, every)
+        found = dcap_qvl.QuoteVerifier(trust.root_der).verify_with_policy(raw, form, at_s, every)
     except ValueError:
-        return _cause(raw, trust, at_s)
+        return _cause(raw, form, trust.root_der, at_s)
     return _facts(json.loads(found.to_json()))
 
 
@@ -104,13 +106,13 @@ def code_of(text: str) -> Code:
     return next((code for words, code in _TEXTS if all(word in text for word in words)), Code.ENGINE_UNMAPPED)
 
 
-def _cause(raw: bytes, trust: Trust, at_s: int) -> Problem:
+def _cause(raw: bytes, form: dcap_qvl.QuoteCollateralV3, root: bytes | None, at_s: int) -> Problem:
     """The policy call hides what lies beneath an error; the plain call tells it."""
     try:
-        if trust.root_der is None:
-            dcap_qvl.verify(raw, trust.engine_form, at_s)
+        if root is None:
+            dcap_qvl.verify(raw, form, at_s)
         else:
-            dcap_qvl.verify_with_root_ca(raw, trust.engine_form, trust.root_der, at_s)
+            dcap_qvl.verify_with_root_ca(raw, form, root, at_s)
     except ValueError as error:
         text = " ".join(str(error).split())
         return Problem(code_of(text), text)

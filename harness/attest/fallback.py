@@ -41,7 +41,7 @@ def appraise(layout: Layout, trust: Trust, at: datetime) -> Facts | Problem:
 
 
 def _appraised(layout: Layout, trust: Trust, at: datetime) -> Facts:
-    chain = certificates.chain_of(layout)
+    chain = certificates.chain_of(layout, trust)
     if len(chain) != 3 or not certificates.trusted(chain[-1], trust):
         raise Rejected(Code.ROOT_UNTRUSTED, "the quote does not carry leaf, CA and the trusted root")
     root_crl = _list(trust, "root_ca_crl", chain[2], at)

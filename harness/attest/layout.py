@@ -78,6 +78,11 @@ class Layout:
     trailing: bytes
 
     @property
+    def embeds_chain(self) -> bool:
+        """Whether the PCK chain is in the quote; if not, the quote only names the machine it belongs to."""
+        return self.certification_type not in (2, 3)
+
+    @property
     def qe(self) -> dict[str, bytes]:
         """The report of the quoting enclave, field by field."""
         return _split(self.qe_report, _SGX)

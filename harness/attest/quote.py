@@ -44,7 +44,7 @@ def _appraised(
 
     The engine refuses some domains that a policy may take; then our own code says whether the signatures hold.
     """
-    found = engine.appraise(raw, trust, int(at.timestamp()))
+    found = engine.appraise(raw, layout, trust, int(at.timestamp()))
     if isinstance(found, Facts):
         return found, weakened(layout, policy)
     if found.code not in ATTRIBUTE_CODES:

@@ -18,6 +18,7 @@ from harness.attest.certificates import (
     UNREADABLE,
     chain_in,
     chain_of,
+    chain_text,
     common_name,
     issued,
     lists,
@@ -32,14 +33,14 @@ from harness.attest.verdict import Code, Problem
 
 __all__ = ["UNREADABLE", "examine", "revoked_code"]
 _SGX_TCB = "1.2.840.113741.1.13.1.2"
-_EMBEDDED_CHAIN = 5
+_CERTIFICATIONS = (2, 3, 5)  # encrypted PPID (the chain comes with the collateral), embedded chain
 
 
 def examine(layout: Layout, trust: Trust, at: datetime, policy: Policy) -> list[Problem]:
     """For a quote that the engine accepted. `at` is aware."""
-    chain = chain_of(layout)
+    chain = chain_of(layout, trust)
     return [
-        *_encoding(layout, chain, policy),
+        *_encoding(layout, chain, trust, policy),
         *_roots(chain, trust),
         *_pck(chain, trust),
         *_signer_roles(trust),
@@ -50,7 +51,7 @@ def examine(layout: Layout, trust: Trust, at: datetime, policy: Policy) -> list[
 def revoked_code(layout: Layout, trust: Trust) -> Code:
     """The engine says that something is revoked; this says what. CHAIN_REVOKED when it cannot be told."""
     try:
-        chain = chain_of(layout)
+        chain = chain_of(layout, trust)
         pck_crl, root_crl = revocation_list(trust, "pck_crl"), revocation_list(trust, "root_ca_crl")
         signer = chain_in(trust.members["tcb_info_issuer_chain"])[0]
         candidates = (
@@ -64,14 +65,16 @@ def revoked_code(layout: Layout, trust: Trust) -> Code:
         return Code.CHAIN_REVOKED
 
 
-def _encoding(layout: Layout, chain: list[x509.Certificate], policy: Policy) -> Iterator[Problem]:
-    if layout.certification_type != _EMBEDDED_CHAIN:
-        reason = f"inner certification type {layout.certification_type}, expected {_EMBEDDED_CHAIN}"
+def _encoding(layout: Layout, chain: list[x509.Certificate], trust: Trust, policy: Policy) -> Iterator[Problem]:
+    if layout.certification_type not in _CERTIFICATIONS:
+        reason = f"inner certification type {layout.certification_type}, expected one of {_CERTIFICATIONS}"
         yield Problem(Code.QUOTE_CERTIFICATION_UNSUPPORTED, reason)
     canonical = b"".join(certificate.public_bytes(Encoding.PEM) for certificate in chain)
-    text = layout.certification.rstrip(b"\0")
+    text = chain_text(layout, trust).rstrip(b"\0")
     if text.rstrip(b"\n") != canonical.rstrip(b"\n"):
         yield Problem(Code.QUOTE_MALFORMED, "the PEM chain holds bytes that belong to no certificate")
+    if any(layout.qe["report_data"][32:]):
+        yield Problem(Code.QE_KEY_UNBOUND, "the quoting enclave's report data holds more than the hash of the key")
     if policy.zero_padding_only and any(layout.trailing):
         yield Problem(Code.QUOTE_TRAILING_DATA, f"{len(layout.trailing)} bytes after the quote are not zero padding")
 

@@ -40,6 +40,8 @@ class Decisions:
     mr_td: Callable[[bytes], bytes] = unchanged
     mr_seam: Callable[[bytes], bytes] = unchanged
     mr_config_id: Callable[[bytes], bytes] = compose_in_config_id  # SHA-256 of app_compose -> 48 bytes
+    quote_form: str = "v4"  # v4, v5, v5-td15 or v5-td15ex
+    mr_service_td: bytes = bytes(48)  # TD report 1.5: the service domain bound to this one
     # what was measured, and what the JSON says was measured
     compose_measured: Callable[[str], str] = unchanged  # app_compose as hashed into RTMR3 and mr_config_id
     compose_shown: Callable[[str], str] = unchanged
@@ -51,6 +53,7 @@ class Decisions:
     quote: Callable[[bytes], bytes] = unchanged  # the finished quote
     # the machine, as Intel's collateral describes it
     tee_tcb_svn: bytes = bytes((13, 1, 4)) + bytes(13)
+    tee_tcb_svn_now: bytes | None = None  # of the module that runs now; None: the one that started the TD
     tcb_status: str = "UpToDate"
     tcb_advisories: tuple[str, ...] = ()
     qe_status: str = "UpToDate"

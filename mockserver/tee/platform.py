@@ -65,7 +65,7 @@ class Platform:
         identity, domain = self.identity(host, algo), self.domain(host)
         report_data = chosen.report_data(identity.bound, chosen.nonce_used(nonce))
         td_report = self._td_report(domain, report_data)
-        quote = chosen.quote(self._enclave.quote(td_report, chosen.body_signed))
+        quote = chosen.quote(self._enclave.quote(td_report, chosen.body_signed, chosen.quote_form))
         evidence = {
             "signing_address": chosen.identity_shown(identity.address),
             "signing_algo": algo,
@@ -127,6 +127,8 @@ class Platform:
             mr_owner=bytes(48),
             mr_owner_config=bytes(48),
             report_data=report_data,
+            tee_tcb_svn2=chosen.tee_tcb_svn_now or chosen.tee_tcb_svn,
+            mr_service_td=chosen.mr_service_td,
             **domain.measurements,
         )
 

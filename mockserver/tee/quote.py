@@ -1,4 +1,4 @@
-"""Builds an Intel TDX quote, version 4, from a TD report and the keys of a test platform.
+"""Builds an Intel TDX quote, version 4 or 5, from a TD report and the keys of a test platform.
 
 It refuses fields of the wrong length; whether the content is sensible is for the caller to decide.
 """
@@ -37,6 +37,10 @@ _WIDTHS = {
     "rtmr3": 48,
     "report_data": 64,
 }
+_LATER_WIDTHS = {"tee_tcb_svn2": 16, "mr_service_td": 48}
+# version of the quote, and the body type that version 5 announces
+FORMS = {"v4": (4, None), "v5": (5, 2), "v5-td15": (5, 3), "v5-td15ex": (5, 4)}
+_EXTENDED_BYTES = 237  # VM id, TD id, device and migration fields of a TD report 1.5ex: all zero on this platform
 
 
 @dataclass(frozen=True)
@@ -58,13 +62,19 @@ class TdReport:
     rtmr2: bytes
     rtmr3: bytes
     report_data: bytes
+    tee_tcb_svn2: bytes = bytes(16)  # from here on only in TD report 1.5 and later
+    mr_service_td: bytes = bytes(48)
 
-    def encode(self) -> bytes:
-        values = {name: getattr(self, name) for name in _WIDTHS}
-        wrong = [name for name, width in _WIDTHS.items() if len(values[name]) != width]
+    def encode(self, form: str) -> bytes:
+        """The body, preceded in version 5 by its type and size. Raises ValueError for a field of the wrong length."""
+        _, kind = FORMS[form]
+        widths = _WIDTHS if kind in (None, 2) else {**_WIDTHS, **_LATER_WIDTHS}
+        values = {name: getattr(self, name) for name in widths}
+        wrong = [name for name, width in widths.items() if len(values[name]) != width]
         if wrong:
             raise ValueError(f"TD report: wrong length in {', '.join(wrong)}")
-        return b"".join(values.values())
+        body = b"".join(values.values()) + (bytes(_EXTENDED_BYTES) if kind == 4 else b"")
+        return body if kind is None else struct.pack("<HI", kind, len(body)) + body
 
 
 class QuotingEnclave:
@@ -74,9 +84,9 @@ class QuotingEnclave:
         self._key = attestation_key
         self._tail = self._certification(pck, chain.encode() + b"\0")
 
-    def quote(self, report: TdReport, body_signed: Callable[[bytes], bytes]) -> bytes:
+    def quote(self, report: TdReport, body_signed: Callable[[bytes], bytes], form: str = "v4") -> bytes:
         """`body_signed` is the seam through which a defect signs other bytes than it ships."""
-        body = _header() + report.encode()
+        body = _header(FORMS[form][0]) + report.encode(form)
         signature = sign_raw(self._key, body_signed(body))
         return body + struct.pack("<I", 64 + len(self._tail)) + signature + self._tail
 
@@ -89,8 +99,8 @@ class QuotingEnclave:
         return public + struct.pack("<HI", 6, len(certification)) + certification
 
 
-def _header() -> bytes:
-    return struct.pack("<HHI4x", 4, 2, 0x81) + QE_VENDOR_INTEL + bytes(20)
+def _header(version: int) -> bytes:
+    return struct.pack("<HHI4x", version, 2, 0x81) + QE_VENDOR_INTEL + bytes(20)
 
 
 def _qe_report(key_hash: bytes) -> bytes:
