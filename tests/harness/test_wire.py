@@ -9,7 +9,10 @@ import time
 from collections.abc import Callable
 from decimal import Decimal
 
+import httpcore
+import httpx
 import pytest
+import respx
 
 from harness.ask import Ask
 from harness.budget import BudgetExceeded
@@ -150,3 +153,30 @@ def test_a_request_that_http_cannot_carry_is_our_fault_and_costs_nothing(connect
             ask.chat(model="m", headers={"X-Broken": "a\r\nb"})
         assert server.heads == []
     assert (ask.client.budget.reserved, ask.client.budget.calls) == (Decimal(0), 0)
+
+
+@pytest.mark.parametrize(
+    ("raised", "kind"),
+    [
+        (httpcore.ConnectTimeout("slow"), "connect"),
+        (httpcore.ConnectError("refused"), "connect"),
+        (httpcore.RemoteProtocolError("Server disconnected"), "protocol"),
+        (httpcore.ReadError("reset"), "protocol"),
+    ],
+    ids=lambda value: type(value).__name__ if isinstance(value, Exception) else value,
+)
+@respx.mock
+def test_what_breaks_the_transport_is_a_fault_and_no_exception(
+    raised: Exception, kind: str, connect: Connect, respx_mock: respx.MockRouter
+) -> None:
+    respx_mock.get("http://api.test/v1/models").mock(side_effect=raised)
+    broken = connect("http://api.test/v1").models()
+    assert (broken.head_status, broken.fault.kind if broken.fault else None) == (None, kind)
+
+
+@respx.mock
+def test_repeated_headers_are_all_kept(connect: Connect, respx_mock: respx.MockRouter) -> None:
+    headers = [("X-A", "1"), ("x-a", "2")]
+    respx_mock.get("http://api.test/v1/models").mock(httpx.Response(200, headers=headers, json={"data": []}))
+    answered = connect("http://api.test/v1").models()
+    assert (answered.json, answered.header_values("X-A")) == ({"data": []}, ["1", "2"])
