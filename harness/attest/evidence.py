@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from harness.attest.scheme import Scheme
+from harness.attest.tpm import TpmQuote
 
 MAX_DOCUMENT_BYTES = 4 * 1024 * 1024
 MAX_ATTESTATIONS = 64
@@ -19,6 +21,22 @@ class GpuDevice:
     evidence: bytes
     certificate: bytes
     arch: str
+
+
+@dataclass(frozen=True)
+class Tokens:
+    """Answers of NVIDIA's attestation service, not verified: one overall token and one for each device."""
+
+    format: str
+    raw: bytes
+    overall: str
+    devices: Mapping[str, str]
+    wrapper: str | None = None  # the SDK's own token, signed with a key that everybody has
+
+    @property
+    def answer(self) -> bytes:
+        """In the form in which the service itself gives them."""
+        return json.dumps([["JWT", self.overall], dict(self.devices)], separators=(",", ":")).encode()
 
 
 @dataclass(frozen=True)
@@ -35,6 +53,8 @@ class Evidence:
     has_log: bool = True  # whether the format carries a log at all
     copies: tuple[bytes, ...] = ()  # the quote as other members of the document give it
     gpu: tuple[GpuDevice, ...] = ()
+    tokens: Tokens | None = None  # what NVIDIA's service said about the GPUs
+    tpm: TpmQuote | None = None  # signed by a key that report_data binds
     gpu_payload: Mapping[str, Any] | None = None  # {nonce, evidence_list, arch} as it came
     echoed_nonce: bytes | None = None
     public_key: bytes | None = None  # 64 bytes x and y of the key whose address is bound

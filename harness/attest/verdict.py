@@ -102,6 +102,8 @@ class Code(enum.StrEnum):
     NONCE_UNBOUND = "nonce.unbound"
     CHANNEL_MISMATCH = "channel.mismatch"
     TIE_NONCE_MISMATCH = "tie.nonce_mismatch"
+    TPM_SIGNATURE_INVALID = "tpm.signature_invalid"
+    TPM_REGISTERS_MISMATCH = "tpm.registers_mismatch"
     # measured boot reports without a quote
     BOOT_INCOMPLETE = "boot.incomplete"
     BOOT_STALE = "boot.stale"

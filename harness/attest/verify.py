@@ -18,6 +18,7 @@ from harness.attest.evidence import Evidence
 from harness.attest.policy import DEFAULT, Policy
 from harness.attest.quote import judge_quote
 from harness.attest.tie import TieVerdict, judge_tie
+from harness.attest.tpm import judge_tpm
 from harness.attest.verdict import Code, Problem, Verdict
 
 UNKNOWABLE = (
@@ -80,6 +81,8 @@ def _binding(evidence: Evidence, nonce: bytes, body: dict[str, bytes]) -> Iterat
         yield from evidence.scheme.judge({**evidence.fields, "nonce": nonce}, body["report_data"])
     if any(copy != evidence.quote for copy in evidence.copies):
         yield Problem(Code.EVIDENCE_INCONSISTENT, "the document holds two quotes that differ where it should hold one")
+    if evidence.tpm is not None:
+        yield from judge_tpm(evidence.tpm)
 
 
 def _replayed(evidence: Evidence) -> eventlog.Replay | None:

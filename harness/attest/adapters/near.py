@@ -1,0 +1,56 @@
+"""Reads NEAR AI's answer: the gateway, every model behind it, and their compose managers. Believes nothing in them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from harness.attest.adapters import dstack, reading
+from harness.attest.evidence import MAX_ATTESTATIONS, Evidence
+from harness.attest.scheme import scheme
+
+FORMAT = "near"
+_MEMBERS = ("gateway_attestation", "model_attestations")
+
+
+def recognises(document: Any) -> bool:
+    """The direct endpoint answers for one machine in dstack's shape and is told apart by the TLS fingerprint."""
+    if not isinstance(document, dict):
+        return False
+    direct = dstack.recognises(document) and document.get("tls_cert_fingerprint") is not None
+    return direct or any(member in document for member in _MEMBERS)
+
+
+def parse(raw: bytes) -> tuple[Evidence, ...]:
+    """Gateway first, then the models, each followed by its compose manager. Raises Rejected(evidence.malformed)."""
+    document = reading.json_object(raw, "report")
+    if not any(member in document for member in _MEMBERS):
+        return tuple(_machines(document, raw))
+    entries = reading.json_list(document.get("model_attestations"), "model_attestations", MAX_ATTESTATIONS)
+    if document.get("gateway_attestation") is not None:
+        entries = [document["gateway_attestation"], *entries]
+    if not entries:
+        raise reading.malformed("neither a gateway nor a model is attested")
+    return tuple(machine for entry in entries for machine in _machines(reading.json_object(entry, "entry"), raw))
+
+
+def _machines(entry: Mapping[str, Any], raw: bytes) -> Iterator[Evidence]:
+    yield dstack.evidence_of(entry, raw, FORMAT)
+    manager = entry.get("compose_manager_attestation")
+    if manager is not None:
+        yield _compose_manager(reading.json_object(manager, "compose_manager_attestation"), raw)
+
+
+def _compose_manager(manager: Mapping[str, Any], raw: bytes) -> Evidence:
+    said = reading.optional_hex(manager, "report_data")
+    return Evidence(
+        format=FORMAT,
+        raw=raw,
+        quote=reading.hex_bytes(manager, "quote"),
+        scheme=scheme("near-compose-manager"),
+        fields={"actions_hash": reading.hex_bytes(manager, "actions_hash")},
+        event_log=dstack.event_log(manager.get("event_log")),
+        echoed_nonce=reading.optional_hex(manager, "nonce"),
+        measured_claims={} if said is None else {"report_data": said.hex()},
+        says={"actions": "the list of compose actions; how its hash is made is not published"},
+    )
