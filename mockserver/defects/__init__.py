@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import functools
 import importlib
 import pkgutil
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING
+
+import yaml
 
 import specs
 
@@ -31,6 +35,7 @@ class Defect:
 
 
 _REGISTER: dict[str, Defect] = {}
+ALSO = Path(__file__).parent / "also.yaml"
 
 
 def defect(
@@ -64,7 +69,19 @@ def all_defects() -> list[Defect]:
     """Every defect of this package, sorted by name."""
     for module in pkgutil.iter_modules(__path__):
         importlib.import_module(f"{__name__}.{module.name}")
-    return [_REGISTER[name] for name in sorted(_REGISTER)]
+    known = measured()
+    return [_with_also(_REGISTER[name], known.get(name, ())) for name in sorted(_REGISTER)]
+
+
+@functools.cache
+def measured() -> Mapping[str, tuple[str, ...]]:
+    """What else each defect was seen to turn red, by name (`also.yaml`, written by wide proofs)."""
+    lists = yaml.safe_load(ALSO.read_text(encoding="utf-8")) or {}
+    return {name: tuple(ids) for name, ids in lists.items()}
+
+
+def _with_also(made: Defect, seen: Iterable[str]) -> Defect:
+    return replace(made, also=tuple(sorted({*made.also, *seen} - set(made.breaks))))
 
 
 def find_defect(name: str) -> Defect:

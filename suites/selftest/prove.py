@@ -269,7 +269,7 @@ def main(
         ]
         shown = _progress(console, contract.name)
         proof = prove(contract, chosen, workers, wide=wide, shown=shown)
-        folder = out or Path("out") / f"proof-{contract.name}"
+        folder = _folder(out, contract.name, alone=len(loaded) == 1)
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "proof.json").write_text(json.dumps(proof, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
         (folder / "proof.md").write_text(proof_report.markdown(proof), encoding="utf-8")
@@ -289,6 +289,12 @@ def _holds(proof: dict[str, Any], console: Console, *, whole: bool) -> bool:
     killed = all(made["outcome"] == "killed" for made in proof["rows"])
     proven = proof["score"]["must_checked"] == proof["score"]["must_proven"]
     return killed and not proof["clean"]["failed"] and (proven or not whole)
+
+
+def _folder(out: Path | None, contract: str, *, alone: bool) -> Path:
+    if out is None:
+        return Path("out") / f"proof-{contract}"
+    return out if alone else out / contract
 
 
 def _progress(console: Console, title: str) -> Callable[[Iterator[Any], int], Iterable[Any]]:

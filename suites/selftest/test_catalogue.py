@@ -12,7 +12,7 @@ import specs
 from harness.checks import checks_by_requirement
 from harness.explain import defects
 from harness.judge import all_rules
-from mockserver.defects import Defect, all_defects
+from mockserver.defects import Defect, all_defects, measured
 from suites.selftest.table import page
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -38,6 +38,11 @@ def test_every_rule_decides_a_requirement_that_exists() -> None:
 def test_every_defect_names_requirements_that_exist(defect: Defect) -> None:
     assert not {*defect.breaks, *defect.also} - STATED.keys()
     assert not set(defect.breaks) & set(defect.also)
+
+
+def test_what_else_was_measured_is_of_defects_and_requirements_that_exist() -> None:
+    assert not measured().keys() - {defect.name for defect in all_defects()}
+    assert not {i for ids in measured().values() for i in ids} - STATED.keys()
 
 
 def test_the_mock_lists_its_defects() -> None:
