@@ -6,13 +6,14 @@ import base64
 import binascii
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from harness.attest.evidence import MAX_DOCUMENT_BYTES, GpuDevice
 from harness.attest.verdict import Code, Rejected
 
 MAX_DEVICES = 64
+MAX_DEPTH = 64
 _HEX = re.compile(r"(?:0[xX])?((?:[0-9a-fA-F]{2})*)")
 _BASE64 = re.compile(r"[A-Za-z0-9+/]*={0,2}")
 _SPACE = re.compile(r"[ \t\r\n]*")
@@ -23,11 +24,28 @@ def json_value(text: bytes | str, where: str) -> Any:
     if len(text) > MAX_DOCUMENT_BYTES:
         raise malformed(f"{where}: more than {MAX_DOCUMENT_BYTES} bytes")
     try:
-        return json.loads(
-            text.decode() if isinstance(text, bytes) else text, object_pairs_hook=_unique, parse_constant=_no_constant
-        )
+        decoded = text.decode() if isinstance(text, bytes) else text
+        value = json.loads(decoded, object_pairs_hook=_unique, parse_constant=_no_constant)
     except (ValueError, RecursionError) as error:
         raise malformed(f"{where}: {error}") from error
+    if not _is_shallow(value):
+        raise malformed(f"{where}: nested deeper than {MAX_DEPTH}")
+    return value
+
+
+def _is_shallow(value: Any) -> bool:
+    level = [value]
+    for _ in range(MAX_DEPTH):
+        level = [inner for each in level for inner in _inside(each)]
+        if not level:
+            return True
+    return False
+
+
+def _inside(value: Any) -> Iterable[Any]:
+    if isinstance(value, dict):
+        return value.values()
+    return value if isinstance(value, list) else ()
 
 
 def json_object(value: Any, where: str) -> dict[str, Any]:
