@@ -19,7 +19,7 @@ from harness.attest import certificates
 from harness.attest.collateral import Trust
 from harness.attest.facts import Facts, Level
 from harness.attest.layout import Layout
-from harness.attest.levels import isv_level, merged, module_level, platform_level, relaunched
+from harness.attest.levels import domain_levels, isv_level, merged, platform_level, relaunched
 from harness.attest.policy import TEE_SGX
 from harness.attest.verdict import Code, Problem, Rejected
 
@@ -81,22 +81,15 @@ def _levels(
     if layout.tee_type == TEE_SGX:
         found = [platform_level(info, pck.cpu_svn, pck.pce_svn, None)]
     else:
-        found = _domain_levels(layout, info, pck, "tee_tcb_svn")
+        found = domain_levels(layout.body, info, pck, "tee_tcb_svn")
     status = merged(found[0][0].status, (level.status for level, _ in (*found[1:], quoting)))
     if "tee_tcb_svn2" in layout.body:
-        current = _domain_levels(layout, info, pck, "tee_tcb_svn2")
+        current = domain_levels(layout.body, info, pck, "tee_tcb_svn2")
         others = (level.status for level, _ in (*current[1:], quoting))
         status = relaunched(status, merged(current[0][0].status, others))
     found.append(quoting)
     advisories = dict.fromkeys(advisory for _, named in found for advisory in named)
     return status, tuple(level for level, _ in found), tuple(advisories)
-
-
-def _domain_levels(layout: Layout, info: Mapping[str, Any], pck: Any, svn: str) -> list[tuple[Level, tuple[str, ...]]]:
-    body = layout.body
-    module = module_level(info, body[svn], body["mr_signer_seam"], body["seam_attributes"])
-    platform = platform_level(info, pck.cpu_svn, pck.pce_svn, body[svn])
-    return [platform, module] if module else [platform]
 
 
 def _check_signatures(layout: Layout, pck: x509.Certificate) -> None:

@@ -13,6 +13,15 @@ _CONFIGURATION = ("ConfigurationNeeded", "ConfigurationAndSWHardeningNeeded", "O
 _STATUSES = ("UpToDate", "SWHardeningNeeded", "OutOfDate", "Revoked", *_CONFIGURATION)
 
 
+def domain_levels(
+    body: Mapping[str, bytes], info: Mapping[str, Any], pck: Any, svn: str
+) -> list[tuple[Level, tuple[str, ...]]]:
+    """Of the platform, then of the TDX module. `svn` names the field: of the module at launch, or of the one now."""
+    module = module_level(info, body[svn], body["mr_signer_seam"], body["seam_attributes"])
+    platform = platform_level(info, pck.cpu_svn, pck.pce_svn, body[svn])
+    return [platform, module] if module else [platform]
+
+
 def platform_level(
     info: Mapping[str, Any], cpu_svn: bytes, pce_svn: int, tdx_svn: bytes | None
 ) -> tuple[Level, tuple[str, ...]]:

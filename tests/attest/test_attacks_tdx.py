@@ -1,0 +1,29 @@
+"""The attack list as a table: every case is rejected with its code, every control accepted. Run with -s to see it."""
+
+from __future__ import annotations
+
+import pytest
+
+from harness.attest import Code
+from tests.attest import attacks_collateral, attacks_quote
+from tests.attest.forge import Make
+
+ROWS = {
+    name: row
+    for module in (attacks_quote, attacks_collateral)
+    for group in module.GROUPS
+    for name, row in group.items()
+}
+
+
+@pytest.mark.parametrize(("name", "text", "code", "make"), [(name, *row) for name, row in ROWS.items()], ids=list(ROWS))
+def test_each_attack_gets_its_code(name: str, text: str, code: Code, make: Make) -> None:
+    verdict = make().judged()
+    print(f"{name:6} {text:72} {verdict.code}")  # noqa: T201
+    assert verdict.code is code, verdict.problems
+    assert {Code.ENGINE_UNMAPPED, Code.ENGINE_DISAGREES}.isdisjoint(problem.code for problem in verdict.problems)
+
+
+def test_no_case_of_one_group_hides_one_of_another() -> None:
+    groups = [group for module in (attacks_quote, attacks_collateral) for group in module.GROUPS]
+    assert len(ROWS) == sum(len(group) for group in groups)
