@@ -212,7 +212,8 @@ def plan_command(contract: str | None, as_json: bool, **asked: Any) -> None:
 def run_command(contracts: tuple[str, ...], out: Path | None, as_json: bool, **asked: Any) -> None:
     """Judge a deployment by these contracts: by default the one its target file names; `all` means every one."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # a cancelled job keeps its results, as Ctrl-C does
-    wanted = specs.names() if contracts == ("all",) else list(contracts) or [_contract_of(asked["target"])]
+    wanted = _all_stating(asked["only"]) if contracts == ("all",) else list(contracts)
+    wanted = wanted or [_contract_of(asked["target"])]
     for name in wanted:
         specs.load(name)
     done: list[tuple[Path, Mapping[str, Any]]] = []
@@ -237,6 +238,14 @@ def _folder(out: Path | None, contract: str, *, alone: bool) -> Path:
     if out is None:
         return Path("out") / new_run_id(contract, now)
     return out if alone else out / contract
+
+
+def _all_stating(only: tuple[str, ...]) -> list[str]:
+    """Every contract, or those that state one of the chosen requirements. Raises SpecError when none does."""
+    stating = [name for name in specs.names() if not only or set(only) & specs.load(name).requirements.keys()]
+    if not stating:
+        raise specs.SpecError(f"no contract states {', '.join(only)}; `assay contracts` lists the contracts")
+    return stating
 
 
 def _render_all(folder: Path, document: Mapping[str, Any]) -> None:
