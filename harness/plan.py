@@ -16,6 +16,9 @@ from harness.selection import Selection
 from harness.session import Session
 
 
+CATALOGUE = "GET /models, for the model and its price"  # free, and asked before anything else
+
+
 @dataclass(frozen=True)
 class Line:
     """One probe, or one check that calls by itself, with its upper bounds."""
@@ -44,7 +47,7 @@ class Plan:
 
 def make(items: Iterable[pytest.Item], chosen: Selection, session: Session, workers: int = 1) -> Plan:
     """Price every probe once for each worker, and every self-calling check once."""
-    costs: dict[str, Cost] = {}
+    costs: dict[str, Cost] = {CATALOGUE: Cost(calls=workers)}
     checks: dict[str, list[str]] = {}
     for item in items:
         for requirement in chosen.ids_of.get(item, ()):
