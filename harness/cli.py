@@ -22,6 +22,7 @@ import reports
 import specs
 from harness import __version__, explain, mock, results
 from harness import run as running
+from harness.attest_cli import attest
 from harness.model import Exit
 from harness.session import PROFILES, new_run_id
 from harness.target import TargetError
@@ -78,6 +79,9 @@ def main() -> None:
     Exit codes: 0 conforms, 1 does not, 2 bad invocation or bad file, 3 fault of the harness,
     4 incomplete (a MUST was not observed, or the run was interrupted before anything failed).
     """
+
+
+main.add_command(attest)
 
 
 @main.command()

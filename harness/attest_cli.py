@@ -1,0 +1,102 @@
+"""The command group `assay attest`: reads files and the command line, prints verdicts; harness.attest judges.
+
+It is registered in harness.cli by one line; further commands (fetch ...) are added to the group `attest` here.
+"""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+
+import click
+from rich.console import Console
+
+import specs
+from harness import appraisal
+from harness.attest import Trust, load_trust, policy_of
+from harness.attest.collateral import MAX_COLLATERAL_BYTES
+
+OUT = Console(highlight=False)
+MAX_EVIDENCE_BYTES = 4 * 1024 * 1024
+NONCE_BYTES = 32
+_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+_FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
+
+
+def moment(value: str) -> datetime:
+    """Unix seconds, or ISO 8601 with a time zone."""
+    try:
+        unix = value.isascii() and value.isdigit()
+        at = datetime.fromtimestamp(int(value), UTC) if unix else datetime.fromisoformat(value)
+    except (ValueError, OverflowError, OSError) as error:
+        expected = "expected Unix seconds or ISO 8601 such as 2026-11-20T12:00:00Z"
+        raise click.BadParameter(f"{value!r}: {expected}") from error
+    if at.tzinfo is None:
+        raise click.BadParameter(f"{value!r}: has no time zone; end it with Z for UTC")
+    return at
+
+
+def challenge(value: str) -> bytes:
+    """The 32 bytes of a nonce, in hex."""
+    try:
+        nonce = bytes.fromhex(value.removeprefix("0x"))
+    except ValueError as error:
+        raise click.BadParameter(f"{value!r}: expected hex") from error
+    if len(nonce) != NONCE_BYTES:
+        raise click.BadParameter(f"{len(nonce)} bytes, expected {NONCE_BYTES}")
+    return nonce
+
+
+@click.group(name="attest")
+def attest() -> None:
+    """Decide from evidence alone what is proven about the machine behind an API."""
+
+
+@attest.command(name="verify")
+@click.option("--quote", type=_FILE, help="A bare quote: binary, hex or base64.")
+@click.option("--collateral", type=_FILE, metavar="C.json", help="What Intel says about the machine.")
+@click.option("--root", type=_FILE, metavar="DER", help="Judge under this root instead of Intel's.")
+@click.option("--trust", type=_FOLDER, metavar="DIR", help="A folder with collateral.json and, if need be, root.der.")
+@click.option("--at", type=moment, metavar="TIME", help="Judge as of then: Unix seconds or ISO 8601 (default: now).")
+@click.option("--policy", default="field", show_default=True, metavar="P", help="A shipped policy, or a YAML file.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON for a machine.")
+def verify_command(
+    quote: Path | None,
+    collateral: Path | None,
+    root: Path | None,
+    trust: Path | None,
+    at: datetime | None,
+    policy: str,
+    as_json: bool,
+) -> None:
+    """Judge evidence. Exit codes: 0 accepted, 1 rejected, 2 malformed or a bad invocation."""
+    if quote is None:
+        raise click.UsageError("name the evidence: --quote FILE")
+    anchors, taken = _trust(trust, collateral, root), policy_of(specs.policy(policy))
+    found = appraisal.of_quote(_read(quote), anchors, at or datetime.now(UTC), taken)
+    _show(found, as_json=as_json)
+
+
+def _show(found: appraisal.Appraisal, *, as_json: bool) -> None:
+    if as_json:
+        click.echo(json.dumps(found.document, indent=1))
+    else:
+        for line in appraisal.lines(found):
+            OUT.print(line, markup=False, soft_wrap=True)
+    raise SystemExit(found.exit_code)
+
+
+def _trust(folder: Path | None, collateral: Path | None, root: Path | None) -> Trust:
+    if folder is not None and collateral is None and root is None:
+        return load_trust(folder)
+    if folder is not None or collateral is None:
+        raise click.UsageError("name what to judge by: --trust DIR, or --collateral C.json and, if need be, --root DER")
+    text = _read(collateral, MAX_COLLATERAL_BYTES).decode("utf-8", "replace")
+    return Trust(text, _read(root) if root else None, str(collateral))
+
+
+def _read(path: Path, limit: int = MAX_EVIDENCE_BYTES) -> bytes:
+    if path.stat().st_size > limit:
+        raise click.UsageError(f"{path}: more than {limit} bytes")
+    return path.read_bytes()
