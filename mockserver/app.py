@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 Scope = dict[str, Any]
 Receive = Callable[[], Awaitable[Any]]
 Send = Callable[[dict[str, Any]], Awaitable[None]]
+_COLLATERAL = ("/sgx/certification/v4/", "/tdx/certification/v4/")  # Intel's paths: no part of the contract
 log = logging.getLogger("mockserver")
 
 
@@ -32,6 +33,9 @@ class App:
         call = self._call(scope, receive)
         controls = self._control is not None and call.path.startswith("/control/v1/")
         try:
+            if call.state.platform is not None and call.path.startswith(_COLLATERAL):
+                await _send(send, call, self._gateway.serve_collateral(call), [])
+                return
             if controls:
                 assert self._control is not None
                 await _send(send, call, await self._control(call), [])
