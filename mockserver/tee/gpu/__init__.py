@@ -1,0 +1,7 @@
+"""GPUs and switches under test roots: reports, reference values, OCSP, tokens. Never the judge's code."""
+
+from __future__ import annotations
+
+from mockserver.tee.gpu.board import Board, build_board
+
+__all__ = ["Board", "build_board"]
