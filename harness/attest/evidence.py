@@ -56,9 +56,11 @@ class Evidence:
     tokens: Tokens | None = None  # what NVIDIA's service said about the GPUs
     tpm: TpmQuote | None = None  # signed by a key that report_data binds
     gpu_payload: Mapping[str, Any] | None = None  # {nonce, evidence_list, arch} as it came
-    echoed_nonce: bytes | None = None
-    public_key: bytes | None = None  # 64 bytes x and y of the key whose address is bound
+    echoed: tuple[bytes, ...] = ()  # the challenge, wherever the document repeats it
+    public_key: bytes | None = None  # 64 bytes x and y, or 32 of Ed25519: the key whose address is bound
     compose: str | None = None  # the text whose hash was measured
-    measured_claims: Mapping[str, str] = field(default_factory=dict)  # field of the TD report -> hex, per the JSON
-    event_claims: Mapping[str, str] = field(default_factory=dict)  # event name -> hex of its payload, per the JSON
+    measured_claims: tuple[
+        tuple[str, str], ...
+    ] = ()  # field of the TD report and its hex, as often as the JSON says it
+    event_claims: tuple[tuple[str, str], ...] = ()  # event name and the hex of its payload
     says: Mapping[str, str] = field(default_factory=dict)  # statements nothing in the evidence can prove

@@ -75,8 +75,9 @@ def verify(
 
 def _binding(evidence: Evidence, nonce: bytes, body: dict[str, bytes]) -> Iterator[Problem]:
     """The echo in the JSON proves nothing, but a wrong one is a fault of its own."""
-    if evidence.echoed_nonce is not None and not hmac.compare_digest(evidence.echoed_nonce, nonce):
-        yield Problem(Code.NONCE_NOT_ECHOED, f"sent {nonce.hex()}, the report repeats {evidence.echoed_nonce.hex()}")
+    wrong = [echo.hex() for echo in evidence.echoed if not hmac.compare_digest(echo, nonce)]
+    if wrong:
+        yield Problem(Code.NONCE_NOT_ECHOED, f"sent {nonce.hex()}, the report repeats {' and '.join(wrong)}")
     if "report_data" in body:
         yield from evidence.scheme.judge({**evidence.fields, "nonce": nonce}, body["report_data"])
     if any(copy != evidence.quote for copy in evidence.copies):
@@ -92,10 +93,12 @@ def _replayed(evidence: Evidence) -> eventlog.Replay | None:
 
 
 def _key(evidence: Evidence) -> Iterator[Problem]:
-    if evidence.public_key is None:
+    """An Ethereum address is the end of the key's hash; an Ed25519 key is its own address."""
+    key, bound = evidence.public_key, evidence.fields.get("address", b"")
+    if key is None:
         return
-    address = keccak.new(digest_bits=256, data=evidence.public_key).digest()[12:]
-    if address != evidence.fields.get("address"):
+    address = key if len(bound) == 32 else keccak.new(digest_bits=256, data=key).digest()[12:]
+    if address != bound:
         yield Problem(Code.KEY_ADDRESS_MISMATCH, f"the public key has address 0x{address.hex()}")
 
 
@@ -120,11 +123,11 @@ def _expected_events(replayed: eventlog.Replay | None, policy: Policy) -> Iterat
 
 
 def _claims(evidence: Evidence, verdict: Verdict, replayed: eventlog.Replay | None) -> Iterator[Problem]:
-    for name, said in evidence.measured_claims.items():
+    for name, said in evidence.measured_claims:
         found = verdict.measurements.get(name)
         if found is not None and said != found:
             yield Problem(Code.CLAIM_CONTRADICTED, f"the report says {name} is {said}, the quote says {found}")
-    for name, said in evidence.event_claims.items():
+    for name, said in evidence.event_claims:
         logged = replayed.named.get(name) if replayed else None
         if logged is not None and said != logged.hex():
             yield Problem(Code.CLAIM_CONTRADICTED, f"the report says {name} is {said}, the log says {logged.hex()}")

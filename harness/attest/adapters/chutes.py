@@ -55,14 +55,9 @@ def _evidence(
         has_log=False,
         gpu=reading.devices(entry.get("gpu_evidence"), "gpu_evidence"),
         gpu_payload={"evidence_list": entry.get("gpu_evidence") or []},
-        echoed_nonce=_echoed(entry, document),
+        echoed=(*reading.hex_if_given(entry, "nonce"), *reading.hex_if_given(document, "nonce")),
         says={"instance_id": instance} if instance else {},
     )
-
-
-def _echoed(entry: Mapping[str, Any], document: Mapping[str, Any]) -> bytes | None:
-    own = reading.optional_hex(entry, "nonce")
-    return reading.optional_hex(document, "nonce") if own is None else own
 
 
 def _session_field(key: str | None) -> dict[str, bytes]:

@@ -60,14 +60,14 @@ def evidence_of(document: Mapping[str, Any], raw: bytes, name: str) -> Evidence:
         scheme=scheme(f"{'dstack' if fingerprint is None else 'near'}-{algo}"),
         fields=_fields(document, fingerprint),
         event_log=event_log(document.get("event_log")),
-        copies=tuple(reading.hex_bytes(document, "quote") for _ in range("quote" in document)),
+        copies=reading.hex_if_given(document, "quote"),
         gpu=() if payload is None else reading.devices(payload.get("evidence_list"), "evidence_list"),
         gpu_payload=payload,
-        echoed_nonce=reading.optional_hex(document, "request_nonce"),
-        public_key=_public_key(document) if algo == "ecdsa" else None,
+        echoed=reading.hex_if_given(document, "request_nonce"),
+        public_key=_public_key(document),
         compose=reading.text(tcb_info, "app_compose"),
-        measured_claims={**_claims(document, _MEASURED), **_claims(tcb_info, _MEASURED)},
-        event_claims={**_claims(tcb_info, _EVENTS), **_claims(info, _EVENTS)},
+        measured_claims=(*_claims(document, _MEASURED), *_claims(tcb_info, _MEASURED)),
+        event_claims=(*_claims(tcb_info, _EVENTS), *_claims(info, _EVENTS)),
         says={member: str(info[member]) for member in ("app_name", "device_id") if member in info},
     )
 
@@ -108,8 +108,8 @@ def _public_key(document: Mapping[str, Any]) -> bytes | None:
     return key[1:] if key is not None and len(key) == 65 and key[0] == 4 else key
 
 
-def _claims(source: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, str]:
-    return {ours: _plain(source[theirs]) for theirs, ours in names.items() if source.get(theirs) is not None}
+def _claims(source: Mapping[str, Any], names: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
+    return tuple((ours, _plain(source[theirs])) for theirs, ours in names.items() if source.get(theirs) is not None)
 
 
 def _plain(value: Any) -> str:

@@ -50,7 +50,7 @@ def _compose_manager(manager: Mapping[str, Any], raw: bytes) -> Evidence:
         scheme=scheme("near-compose-manager"),
         fields={"actions_hash": reading.hex_bytes(manager, "actions_hash")},
         event_log=dstack.event_log(manager.get("event_log")),
-        echoed_nonce=reading.optional_hex(manager, "nonce"),
-        measured_claims={} if said is None else {"report_data": said.hex()},
+        echoed=reading.hex_if_given(manager, "nonce"),
+        measured_claims=() if said is None else (("report_data", said.hex()),),
         says={"actions": "the list of compose actions; how its hash is made is not published"},
     )

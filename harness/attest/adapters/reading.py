@@ -93,6 +93,10 @@ def optional_hex(document: Mapping[str, Any], name: str) -> bytes | None:
     return None if document.get(name) is None else hex_bytes(document, name)
 
 
+def hex_if_given(document: Mapping[str, Any], *names: str) -> tuple[bytes, ...]:
+    return tuple(hex_bytes(document, name) for name in names if document.get(name) is not None)
+
+
 def base64_bytes(document: Mapping[str, Any], name: str) -> bytes:
     """The standard alphabet, with or without padding, and no bits left over: one text for one value."""
     value = document.get(name)

@@ -38,7 +38,7 @@ def parse(raw: bytes) -> tuple[Evidence, ...]:
         has_log=False,
         gpu=reading.devices(gpu.get("evidences"), "gpu.evidences"),
         gpu_payload={"evidence_list": gpu.get("evidences") or []},
-        echoed_nonce=reading.optional_hex(said, "nonce"),
+        echoed=reading.hex_if_given(said, "nonce"),
     )
     return (evidence,)
 

@@ -43,7 +43,7 @@ def parse(raw: bytes) -> tuple[Evidence, ...]:
         },
         has_log=False,
         tokens=_tokens(document.get("nvidia")),
-        measured_claims={} if report_data is None else {"report_data": report_data.hex()},
+        measured_claims=() if report_data is None else (("report_data", report_data.hex()),),
         says=_says(manifest),
     )
     return (evidence,)
