@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import datetime
 from importlib.metadata import version
 from typing import Any
 
 import dcap_qvl
 
+from harness.attest.certificates import chain_text
 from harness.attest.collateral import Trust
 from harness.attest.facts import Facts, Level
 from harness.attest.layout import Layout
+from harness.attest.levels import domain_levels, merged, module_level
+from harness.attest.policy import TEE_SGX
 from harness.attest.verdict import Code, Problem
 
 # The first row whose words all occur decides; narrower rows stand above wider ones.
@@ -99,7 +103,10 @@ def appraise(raw: bytes, layout: Layout, trust: Trust, at_s: int) -> Facts | Pro
         found = dcap_qvl.QuoteVerifier(trust.root_der).verify_with_policy(raw, form, at_s, every)
     except ValueError:
         return _cause(raw, form, trust.root_der, at_s)
-    return _facts(json.loads(found.to_json()))
+    facts = _facts(json.loads(found.to_json()))
+    if facts.status.startswith("OutOfDate"):
+        facts = replace(facts, levels=(*facts.levels, *_module(layout, trust)))
+    return _replaced(facts, layout, trust)
 
 
 def code_of(text: str) -> Code:
@@ -117,6 +124,30 @@ def _cause(raw: bytes, form: dcap_qvl.QuoteCollateralV3, root: bytes | None, at_
         text = " ".join(str(error).split())
         return Problem(code_of(text), text)
     return Problem(Code.ENGINE_DISAGREES, "the engine accepts the quote with one call and rejects it with another")
+
+
+def _module(layout: Layout, trust: Trust) -> list[Level]:
+    """The engine merges the TDX module's level into the status without telling its date, which grace needs."""
+    if layout.tee_type == TEE_SGX:
+        return []
+    body, info = layout.body, json.loads(trust.members["tcb_info"])
+    found = module_level(info, body["tee_tcb_svn"], body["mr_signer_seam"], body["seam_attributes"])
+    return [found[0]] if found else []
+
+
+def _replaced(facts: Facts, layout: Layout, trust: Trust) -> Facts:
+    """The engine's status is that of the module at launch; one that is older may have taken its place since."""
+    now = layout.body.get("tee_tcb_svn2")
+    if now is None or now == layout.body["tee_tcb_svn"] or facts.status.startswith("OutOfDate"):
+        return facts
+    pck = dcap_qvl.parse_pck_extension_from_pem(chain_text(layout, trust))
+    found = domain_levels(layout.body, json.loads(trust.members["tcb_info"]), pck, "tee_tcb_svn2")
+    old = [level for level, _ in found if level.status.startswith("OutOfDate")]
+    if not old:
+        return facts
+    named = dict.fromkeys([*facts.advisories, *(advisory for _, advisories in found for advisory in advisories)])
+    status = merged(facts.status, (level.status for level in old))
+    return replace(facts, status=status, levels=(*facts.levels, *old), advisories=tuple(named))
 
 
 def _facts(claims: dict[str, Any]) -> Facts:

@@ -65,9 +65,10 @@ def _status(facts: Facts, policy: Policy) -> Iterator[Problem]:
 
 
 def _grace(facts: Facts, policy: Policy, at_s: int) -> Iterator[Problem]:
+    if not facts.status.startswith("OutOfDate") or facts.status not in policy.statuses:
+        return
     for level in facts.levels:
-        old = level.status.startswith("OutOfDate") and facts.status in policy.statuses
-        if old and level.date_s + policy.grace_s < at_s:
+        if level.status.startswith("OutOfDate") and level.date_s + policy.grace_s < at_s:
             days = (at_s - level.date_s) // 86_400
             yield Problem(Code.POLICY_REFUSED, f"the {level.of} has been {level.status} for {days} days")
 

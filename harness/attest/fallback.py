@@ -55,7 +55,8 @@ def _appraised(layout: Layout, trust: Trust, at: datetime) -> Facts:
         raise Rejected(Code.PCK_FMSPC_MISMATCH, f"PCK has FMSPC {pck.fmspc.hex()}, TCB info {info['fmspc']}")
     _check_identity(layout, identity)
     status, levels, advisories = _levels(layout, info, identity, pck)
-    dates = (info_expires, identity_expires, *(certificate.not_valid_after_utc for certificate in chain))
+    lists_end = [crl.next_update_utc for crl in (root_crl, pck_crl) if crl.next_update_utc is not None]
+    dates = (info_expires, identity_expires, *lists_end, *(one.not_valid_after_utc for one in chain))
     return Facts(
         engine=NAME,
         status=status,

@@ -69,8 +69,9 @@ def merged(platform: str, others: Iterable[str]) -> str:
     for other in others:
         if other == "Revoked":
             return other
-        if other == "OutOfDate":
-            status = "OutOfDateConfigurationNeeded" if status in _CONFIGURATION else "OutOfDate"
+        if other.startswith("OutOfDate"):
+            configured = other.endswith("ConfigurationNeeded") or status in _CONFIGURATION
+            status = "OutOfDateConfigurationNeeded" if configured else "OutOfDate"
         elif other != "UpToDate" and status == "UpToDate":
             status = other
     return status

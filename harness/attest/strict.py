@@ -28,9 +28,8 @@ from harness.attest.certificates import (
 )
 from harness.attest.collateral import Trust
 from harness.attest.layout import Layout
-from harness.attest.levels import domain_levels, merged
 from harness.attest.policy import Policy
-from harness.attest.verdict import Code, Problem, Rejected
+from harness.attest.verdict import Code, Problem
 
 __all__ = ["UNREADABLE", "examine", "revoked_code"]
 _SGX_TCB = "1.2.840.113741.1.13.1.2"
@@ -44,7 +43,6 @@ def examine(layout: Layout, trust: Trust, at: datetime, policy: Policy) -> list[
         *_encoding(layout, chain, trust, policy),
         *_roots(chain, trust),
         *_pck(chain, trust),
-        *_module_now(layout, chain, trust, policy),
         *_signer_roles(trust),
         *_revocation_lists(trust, at),
     ]
@@ -106,22 +104,6 @@ def _pck(chain: list[x509.Certificate], trust: Trust) -> Iterator[Problem]:
     if info.get("version") not in (2, 3) or info.get("tcbType") != 0:
         reason = f"version {info.get('version')}, tcbType {info.get('tcbType')}: expected 2 or 3, and 0"
         yield Problem(Code.TCB_INFO_MALFORMED, reason)
-
-
-def _module_now(layout: Layout, chain: list[x509.Certificate], trust: Trust, policy: Policy) -> Iterator[Problem]:
-    """The engine's status is that of the module at launch; one that is older may have taken its place since."""
-    now = layout.body.get("tee_tcb_svn2")
-    if now is None or now == layout.body["tee_tcb_svn"] or not chain:
-        return
-    pck = dcap_qvl.parse_pck_extension_from_pem(chain[0].public_bytes(Encoding.PEM))
-    try:
-        found = domain_levels(layout.body, json.loads(trust.members["tcb_info"]), pck, "tee_tcb_svn2")
-    except Rejected as rejected:
-        yield rejected.problem
-        return
-    status = merged(found[0][0].status, (level.status for level, _ in found[1:]))
-    if status.startswith("OutOfDate") and status not in policy.statuses:
-        yield Problem(Code.TCB_OUT_OF_DATE, f"the TDX module that runs now, SVN {now.hex()}, is {status}")
 
 
 def _signer_roles(trust: Trust) -> Iterator[Problem]:

@@ -273,6 +273,11 @@ TCB_INFO: dict[str, tuple[str, Code, Make]] = {
         Code.POLICY_REFUSED,
         lambda: under(status("OutOfDate"), tcb={"statuses": ["OutOfDate"], "grace_days": 90}),
     ),
+    "E48": (
+        "module out of date for longer than the grace",
+        Code.POLICY_REFUSED,
+        lambda: under(module_level(tcbStatus="OutOfDate"), tcb={"statuses": ["OutOfDate"], "grace_days": 90}),
+    ),
     "E49": (
         "the module that runs now reaches no level",
         Code.MODULE_NO_LEVEL,
