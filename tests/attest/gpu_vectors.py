@@ -16,6 +16,8 @@ from harness.attest.gpu import GpuTrust
 
 ROOT = Path(__file__).parents[2]
 FOLDER = Path(os.environ.get("ASSAY_VECTORS", ROOT.parent / "shared" / "vectors")) / "gpu"
+DRIVER_RIM = "google/NV_GPU_DRIVER_GH100_550.90.07.xml"
+VBIOS_RIM = "google/NV_GPU_VBIOS_1010_0200_882_96009F0001.xml"
 MISSING = f"no vectors at {FOLDER}; set ASSAY_VECTORS"
 
 

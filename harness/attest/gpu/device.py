@@ -70,14 +70,14 @@ def _judge_certificates(
 ) -> None:
     verdict.problems += chain.judge_chain(certificates, trust.device_root, at, CHAIN_LENGTH)
     who = _attempt(verdict, lambda: identity.read(certificates, verdict.arch))
+    if read is not None:
+        verdict.problems += report.judge_signature(read, chain.public_key(certificates[0]))
     if who is not None:
         verdict.pdi, verdict.ueid, verdict.model = who.pdi.hex(), who.ueid, who.model
         verdict.problems += _judge_allowed(verdict.pdi, policy)
         if read is not None:
             verdict.member = Member(who.pdi, read)
             verdict.problems += identity.judge_firmware(certificates, read, verdict.arch, policy.require_fwid)
-    if read is not None:
-        verdict.problems += report.judge_signature(read, chain.public_key(certificates[0]))
     # the key of the firmware is not registered with the responder, the identity key and what is above it is
     verdict.problems += _revocation(verdict, certificates[1:], trust, at, policy)
 
