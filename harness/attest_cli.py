@@ -16,10 +16,13 @@ import specs
 from harness import appraisal
 from harness.attest import Trust, load_trust, policy_of
 from harness.attest.collateral import MAX_COLLATERAL_BYTES
+from harness.collect import SOURCES, Absent, Guest, Refused, collect
+from harness.collect.bundle import NONCE_BYTES
+from harness.collect.guest import Files
 
 OUT = Console(highlight=False)
+ERR = Console(stderr=True, highlight=False)
 MAX_EVIDENCE_BYTES = 4 * 1024 * 1024
-NONCE_BYTES = 32
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 _FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
 
@@ -76,6 +79,37 @@ def verify_command(
     anchors, taken = _trust(trust, collateral, root), policy_of(specs.policy(policy))
     found = appraisal.of_quote(_read(quote), anchors, at or datetime.now(UTC), taken)
     _show(found, as_json=as_json)
+
+
+@attest.command(name="collect")
+@click.option("--nonce", type=challenge, required=True, metavar="HEX", help="The verifier's 32 fresh bytes.")
+@click.option("--out", type=click.Path(path_type=Path), required=True, metavar="DIR", help="Where the bundle goes.")
+@click.option("--root", type=_FOLDER, default=Path("/"), metavar="DIR", help="Read the guest's files below this.")
+@click.option("--source", type=click.Choice(SOURCES), default="auto", show_default=True, help="Who makes the quote.")
+@click.option("--gpu/--no-gpu", default=True, show_default=True, help="Whether the GPUs are attested as well.")
+def collect_command(nonce: bytes, out: Path, root: Path, source: str, gpu: bool) -> None:
+    """Collect evidence inside a guest: quote, GPU reports and event logs over one nonce, as they came.
+
+    Exit codes: 0 collected, 1 refused (what was read must not be called evidence), 2 a source is absent.
+    """
+    try:
+        bundle = collect(Guest(Files(root)), nonce, source, gpu=gpu)
+        written = bundle.write(out)
+    except Refused as error:
+        raise SystemExit(_failed("refused", error, 1)) from error
+    except Absent as error:
+        raise SystemExit(_failed("absent", error, 2)) from error
+    except FileExistsError as error:
+        raise click.UsageError(f"{error.filename}: exists; one nonce, one bundle: choose another --out") from error
+    for line in (f"quote by {bundle.source}", *(f"without {part}: {why}" for part, why in bundle.absent.items())):
+        OUT.print(line, markup=False, soft_wrap=True)
+    for line in (*(f"note: {note}" for note in bundle.notes), *(f"wrote {path}" for path in written)):
+        OUT.print(line, markup=False, soft_wrap=True)
+
+
+def _failed(label: str, error: Exception, code: int) -> int:
+    ERR.print(f"{label}: {error}", markup=False, soft_wrap=True)
+    return code
 
 
 def _show(found: appraisal.Appraisal, *, as_json: bool) -> None:

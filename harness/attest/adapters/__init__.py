@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from harness.attest.adapters import (
+    assay_bundle,
     azure,
     chutes,
     dstack,
@@ -37,6 +38,7 @@ class Adapter:
 
 # The first that recognises a document reads it: those that name their format stand above those told by their members.
 _DOCUMENTS = (
+    Adapter("assay-bundle", assay_bundle.recognises, assay_bundle.parse),
     Adapter("tinfoil-v3", tinfoil_v3.recognises, tinfoil_v3.parse),
     Adapter("voltage-verify", voltage_verify.recognises, voltage_verify.parse),
     Adapter("chutes", chutes.recognises, chutes.parse),
