@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import re
+from typing import Any
 
+import dcap_qvl
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
@@ -38,6 +41,12 @@ def chain_text(layout: Layout, trust: Trust) -> bytes:
 
 def chain_of(layout: Layout, trust: Trust) -> list[x509.Certificate]:
     return chain_in(chain_text(layout, trust).rstrip(b"\0").decode("ascii", "replace"))
+
+
+@functools.lru_cache(maxsize=64)
+def pck_extension(text: bytes) -> Any:
+    """What the first certificate of a PEM chain says about its machine; dcap-qvl reads it. Raises ValueError."""
+    return dcap_qvl.parse_pck_extension_from_pem(text)
 
 
 def revocation_list(trust: Trust, member: str) -> x509.CertificateRevocationList:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from dataclasses import dataclass
 from functools import cached_property
@@ -39,6 +40,18 @@ class Trust:
             raise Rejected(Code.COLLATERAL_MALFORMED, f"{self.source}: not JSON: {error}") from error
         _check_members(document, self.source)
         return dict(document)
+
+    def statement(self, member: str) -> dict[str, Any]:
+        """tcb_info or qe_identity, parsed. Raises ValueError; whether it is signed is for others to say."""
+        return self._statements[member]
+
+    @cached_property
+    def _statements(self) -> dict[str, dict[str, Any]]:
+        return {member: json.loads(self.members[member]) for member in ("tcb_info", "qe_identity")}
+
+    @cached_property
+    def sha256(self) -> str:
+        return hashlib.sha256(self.collateral.encode("utf-8", "surrogatepass")).hexdigest()
 
     @cached_property
     def engine_form(self) -> dcap_qvl.QuoteCollateralV3:

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
 from datetime import datetime
 from importlib.metadata import version
 from typing import Any
 
 import dcap_qvl
+import msgspec
 
-from harness.attest.certificates import chain_text
+from harness.attest.certificates import chain_text, pck_extension
 from harness.attest.collateral import Trust
 from harness.attest.facts import Facts, Level
 from harness.attest.layout import Layout
@@ -103,7 +103,7 @@ def appraise(raw: bytes, layout: Layout, trust: Trust, at_s: int) -> Facts | Pro
         found = dcap_qvl.QuoteVerifier(trust.root_der).verify_with_policy(raw, form, at_s, every)
     except ValueError:
         return _cause(raw, form, trust.root_der, at_s)
-    facts = _facts(json.loads(found.to_json()))
+    facts = _facts(msgspec.json.decode(found.to_json()))
     if facts.status.startswith("OutOfDate"):
         facts = replace(facts, levels=(*facts.levels, *_module(layout, trust)))
     return _replaced(facts, layout, trust)
@@ -130,7 +130,7 @@ def _module(layout: Layout, trust: Trust) -> list[Level]:
     """The engine merges the TDX module's level into the status without telling its date, which grace needs."""
     if layout.tee_type == TEE_SGX:
         return []
-    body, info = layout.body, json.loads(trust.members["tcb_info"])
+    body, info = layout.body, trust.statement("tcb_info")
     found = module_level(info, body["tee_tcb_svn"], body["mr_signer_seam"], body["seam_attributes"])
     return [found[0]] if found else []
 
@@ -140,8 +140,8 @@ def _replaced(facts: Facts, layout: Layout, trust: Trust) -> Facts:
     now = layout.body.get("tee_tcb_svn2")
     if now is None or now == layout.body["tee_tcb_svn"] or facts.status.startswith("OutOfDate"):
         return facts
-    pck = dcap_qvl.parse_pck_extension_from_pem(chain_text(layout, trust))
-    found = domain_levels(layout.body, json.loads(trust.members["tcb_info"]), pck, "tee_tcb_svn2")
+    pck = pck_extension(chain_text(layout, trust))
+    found = domain_levels(layout.body, trust.statement("tcb_info"), pck, "tee_tcb_svn2")
     old = [level for level, _ in found if level.status.startswith("OutOfDate")]
     if not old:
         return facts

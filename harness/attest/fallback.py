@@ -11,7 +11,6 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-import dcap_qvl
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
@@ -50,7 +49,7 @@ def _appraised(layout: Layout, trust: Trust, at: datetime) -> Facts:
     info, info_expires = _statement(trust, "tcb_info", chain[2], root_crl, at)
     identity, identity_expires = _statement(trust, "qe_identity", chain[2], root_crl, at)
     _check_signatures(layout, chain[0])
-    pck = dcap_qvl.parse_pck_extension_from_pem(chain[0].public_bytes(Encoding.PEM))
+    pck = certificates.pck_extension(chain[0].public_bytes(Encoding.PEM))
     if pck.fmspc.hex() != info["fmspc"].lower():
         raise Rejected(Code.PCK_FMSPC_MISMATCH, f"PCK has FMSPC {pck.fmspc.hex()}, TCB info {info['fmspc']}")
     _check_identity(layout, identity)

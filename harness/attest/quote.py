@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from datetime import datetime
 
 from harness.attest import engine, fallback
@@ -130,10 +128,10 @@ def _platform(facts: Facts) -> dict[str, str]:
 
 
 def _used(trust: Trust, facts: Facts) -> dict[str, str]:
-    info, identity = (json.loads(trust.members[name]) for name in ("tcb_info", "qe_identity"))
+    info, identity = trust.statement("tcb_info"), trust.statement("qe_identity")
     return {
         "source": trust.source,
-        "sha256": hashlib.sha256(trust.collateral.encode()).hexdigest(),
+        "sha256": trust.sha256,
         "tcb_info": f"{info['issueDate']} to {info['nextUpdate']}",
         "qe_identity": f"{identity['issueDate']} to {identity['nextUpdate']}",
         "evaluation_number": str(facts.evaluation_number),

@@ -5,12 +5,11 @@ Every function returns all the problems it sees; none of them repeats a check of
 
 from __future__ import annotations
 
-import json
+import functools
 from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
-import dcap_qvl
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
@@ -22,6 +21,7 @@ from harness.attest.certificates import (
     common_name,
     issued,
     lists,
+    pck_extension,
     revocation_list,
     signed_by,
     trusted,
@@ -38,14 +38,30 @@ _CERTIFICATIONS = (2, 3, 5)  # encrypted PPID (the chain comes with the collater
 
 def examine(layout: Layout, trust: Trust, at: datetime, policy: Policy) -> list[Problem]:
     """For a quote that the engine accepted. `at` is aware."""
-    chain = chain_of(layout, trust)
     return [
-        *_encoding(layout, chain, trust, policy),
-        *_roots(chain, trust),
-        *_pck(chain, trust),
-        *_signer_roles(trust),
-        *_revocation_lists(trust, at),
+        *_encoding(layout, policy),
+        *_chain_problems(chain_text(layout, trust), trust),
+        *_collateral_problems(trust),
+        *_unissued(trust, at),
     ]
+
+
+@functools.lru_cache(maxsize=64)
+def _chain_problems(text: bytes, trust: Trust) -> tuple[Problem, ...]:
+    """Machines answer more than once: what is known of a chain stays known."""
+    chain = chain_in(text.rstrip(b"\0").decode("ascii", "replace"))
+    return (*_pem(text, chain), *_roots(chain, trust), *_pck(chain, trust))
+
+
+@functools.lru_cache(maxsize=16)
+def _collateral_problems(trust: Trust) -> tuple[Problem, ...]:
+    return (*_issuer_chains(trust), *_kind(trust), *_signer_roles(trust), *_revocation_lists(trust))
+
+
+@functools.lru_cache(maxsize=16)
+def _issued_at(trust: Trust) -> tuple[tuple[str, datetime], ...]:
+    members = ("root_ca_crl", "pck_crl")
+    return tuple((member, revocation_list(trust, member).last_update_utc) for member in members)
 
 
 def revoked_code(layout: Layout, trust: Trust) -> Code:
@@ -65,18 +81,20 @@ def revoked_code(layout: Layout, trust: Trust) -> Code:
         return Code.CHAIN_REVOKED
 
 
-def _encoding(layout: Layout, chain: list[x509.Certificate], trust: Trust, policy: Policy) -> Iterator[Problem]:
+def _encoding(layout: Layout, policy: Policy) -> Iterator[Problem]:
     if layout.certification_type not in _CERTIFICATIONS:
         reason = f"inner certification type {layout.certification_type}, expected one of {_CERTIFICATIONS}"
         yield Problem(Code.QUOTE_CERTIFICATION_UNSUPPORTED, reason)
-    canonical = b"".join(certificate.public_bytes(Encoding.PEM) for certificate in chain)
-    text = chain_text(layout, trust).rstrip(b"\0")
-    if text.rstrip(b"\n") != canonical.rstrip(b"\n"):
-        yield Problem(Code.QUOTE_MALFORMED, "the PEM chain holds bytes that belong to no certificate")
     if any(layout.qe["report_data"][32:]):
         yield Problem(Code.QE_KEY_UNBOUND, "the quoting enclave's report data holds more than the hash of the key")
     if policy.zero_padding_only and any(layout.trailing):
         yield Problem(Code.QUOTE_TRAILING_DATA, f"{len(layout.trailing)} bytes after the quote are not zero padding")
+
+
+def _pem(text: bytes, chain: list[x509.Certificate]) -> Iterator[Problem]:
+    canonical = b"".join(certificate.public_bytes(Encoding.PEM) for certificate in chain)
+    if text.rstrip(b"\0").rstrip(b"\n") != canonical.rstrip(b"\n"):
+        yield Problem(Code.QUOTE_MALFORMED, "the PEM chain holds bytes that belong to no certificate")
 
 
 def _roots(chain: list[x509.Certificate], trust: Trust) -> Iterator[Problem]:
@@ -85,6 +103,9 @@ def _roots(chain: list[x509.Certificate], trust: Trust) -> Iterator[Problem]:
         yield Problem(Code.CHAIN_INVALID, f"{len(chain)} certificates in the quote, expected leaf, CA and root")
     elif not trusted(chain[2], trust):
         yield Problem(Code.ROOT_UNTRUSTED, "the root inside the quote is not the trusted root")
+
+
+def _issuer_chains(trust: Trust) -> Iterator[Problem]:
     for member in ("pck_crl_issuer_chain", "tcb_info_issuer_chain", "qe_identity_issuer_chain"):
         issuers = chain_in(trust.members[member])
         if len(issuers) != 2 or not trusted(issuers[1], trust) or not issued(*issuers):
@@ -94,13 +115,17 @@ def _roots(chain: list[x509.Certificate], trust: Trust) -> Iterator[Problem]:
 def _pck(chain: list[x509.Certificate], trust: Trust) -> Iterator[Problem]:
     if not chain:
         return
-    extension = dcap_qvl.parse_pck_extension_from_pem(chain[0].public_bytes(Encoding.PEM))
-    info = json.loads(trust.members["tcb_info"])
-    if extension.pce_id.hex() != str(info.get("pceId", "")).lower():
-        yield Problem(Code.PCK_PCEID_MISMATCH, f"PCK has PCEID {extension.pce_id.hex()}, TCB info {info.get('pceId')}")
+    extension = pck_extension(chain[0].public_bytes(Encoding.PEM))
+    expected = str(trust.statement("tcb_info").get("pceId", "")).lower()
+    if extension.pce_id.hex() != expected:
+        yield Problem(Code.PCK_PCEID_MISMATCH, f"PCK has PCEID {extension.pce_id.hex()}, TCB info {expected}")
     components = [_number(extension.get_value(f"{_SGX_TCB}.{n}")) for n in range(1, 17)]
     if components != list(extension.cpu_svn):
         yield Problem(Code.PCK_SVN_INCONSISTENT, f"CPUSVN {extension.cpu_svn.hex()}, components {components}")
+
+
+def _kind(trust: Trust) -> Iterator[Problem]:
+    info = trust.statement("tcb_info")
     if info.get("version") not in (2, 3) or info.get("tcbType") != 0:
         reason = f"version {info.get('version')}, tcbType {info.get('tcbType')}: expected 2 or 3, and 0"
         yield Problem(Code.TCB_INFO_MALFORMED, reason)
@@ -114,18 +139,21 @@ def _signer_roles(trust: Trust) -> Iterator[Problem]:
             yield Problem(Code.TCB_SIGNER_WRONG_ROLE, f"{member}: signed by {name!r}, not by a TCB signing key")
 
 
-def _revocation_lists(trust: Trust, at: datetime) -> Iterator[Problem]:
+def _revocation_lists(trust: Trust) -> Iterator[Problem]:
     for member in ("root_ca_crl", "pck_crl"):
-        crl = revocation_list(trust, member)
-        if crl.last_update_utc > at:
-            yield Problem(Code.CRL_NOT_YET_VALID, f"{member}: issued {crl.last_update_utc.isoformat()}")
-        present = {extension.oid for extension in crl.extensions}
+        present = {extension.oid for extension in revocation_list(trust, member).extensions}
         for needed in (x509.CRLNumber, x509.AuthorityKeyIdentifier):
             if needed.oid not in present:
                 yield Problem(Code.CRL_INVALID, f"{member}: no {needed.__name__} extension")
     issuers = chain_in(trust.members["pck_crl_issuer_chain"])
     if not issuers or not signed_by(revocation_list(trust, "pck_crl"), issuers[0]):
         yield Problem(Code.CRL_ISSUER_INVALID, "pck_crl_issuer_chain: its first certificate did not sign the PCK CRL")
+
+
+def _unissued(trust: Trust, at: datetime) -> Iterator[Problem]:
+    for member, issued_at in _issued_at(trust):
+        if issued_at > at:
+            yield Problem(Code.CRL_NOT_YET_VALID, f"{member}: issued {issued_at.isoformat()}")
 
 
 def _number(value: Any) -> int:
