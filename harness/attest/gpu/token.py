@@ -30,6 +30,7 @@ _COMMON = (
     "attestation-report-cert-chain-fwid-match",
 )
 _RIM = ("fetched", "schema-validated", "signature-verified", "measurements-available")
+_TRUTHS = ("-match", "-fetched", "-validated", "-verified", "-available", "-parsed", "-no-conflict", "-check")
 _RIMS = {"gpu": ("driver-rim", "vbios-rim"), "switch": ("bios-rim",)}
 
 
@@ -135,9 +136,11 @@ def _judge_device(name: str, claims: Mapping[str, Any]) -> Iterator[Problem]:
 def _judge_flags(name: str, kind: str, claims: Mapping[str, Any]) -> Iterator[Problem]:
     wanted = [*_COMMON, *(f"{rim}-{what}" for rim in _RIMS[kind] for what in _RIM)]
     missed = [flag for flag in wanted if claims.get(f"x-nvidia-{kind}-{flag}") is not True]
-    missed += [claim for claim, value in claims.items() if value is False and claim.startswith("x-nvidia-")]
+    # claims that not every version makes: where they are made, they must be true
+    stated = [claim for claim in claims if claim.startswith("x-nvidia-") and claim.endswith(_TRUTHS)]
+    missed += [claim for claim in stated if claims[claim] is not True]
     if missed:
-        yield Problem(Code.NRAS_CLAIM, f"{name}: not true: {', '.join(sorted(missed))}")
+        yield Problem(Code.NRAS_CLAIM, f"{name}: not true: {', '.join(sorted(set(missed)))}")
 
 
 def _judge_certificates(name: str, part: str, claims: Mapping[str, Any]) -> Iterator[Problem]:
