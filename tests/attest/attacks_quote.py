@@ -31,6 +31,7 @@ from tests.attest.forge import (
     malleated,
     pem,
     quoted,
+    sgx_quote,
 )
 from tests.attest.lab import NOW, flipped, platform, quote_of, resigned
 
@@ -48,14 +49,10 @@ def attributed(text: str) -> Trial:
 
 
 def sgx_trial() -> Trial:
-    """An SGX quote, version 3, with the identities that go with it."""
-    header = struct.pack("<HHIHH", 3, 2, 0, 8, 13) + QUOTE[12:48]
-    report = bytes(48) + bytes.fromhex("0500000000000000e700000000000000") + bytes([7]) * 32 + bytes(32)
-    body = report + bytes([9]) * 32 + bytes(160) + bytes(64)
-    quote = Parts(header=header, body=body, outer=None).encode()
+    """With the identities that go with an SGX quote."""
     members = resigned("tcb_info", _for_sgx)(dict(COLLATERAL))
     members = resigned("qe_identity", lambda document: document.update(id="QE"))(members)
-    return Trial(quote, members, policy=Policy(tees=frozenset({TEE_SGX})))
+    return Trial(sgx_quote(), members, policy=Policy(tees=frozenset({TEE_SGX})))
 
 
 def _for_sgx(document: dict[str, Any]) -> None:

@@ -180,6 +180,13 @@ def crl(
     return builder.sign(signer, hashes.SHA256()).public_bytes(Encoding.DER).hex()
 
 
+def sgx_quote() -> bytes:
+    """An SGX quote, version 3, of the test platform."""
+    header = struct.pack("<HHIHH", 3, 2, 0, 8, 13) + QUOTE[12:48]
+    report = bytes(48) + bytes.fromhex("0500000000000000e700000000000000") + bytes([7]) * 32 + bytes(32)
+    return Parts(header=header, body=report + bytes([9]) * 32 + bytes(160) + bytes(64), outer=None).encode()
+
+
 def malleated(quote: bytes) -> bytes:
     """The other valid signature of the same body: s replaced by n - s."""
     s = int.from_bytes(quote[668:700], "big")
