@@ -25,6 +25,7 @@ from mockserver.behaviours import (
     logprobs,
     parameters,
     routes,
+    signatures,
     stops,
     stream,
     structured,
@@ -237,6 +238,7 @@ class Gateway:
     refuse_insufficient: Callable[[Call], Refusal] = errors.insufficient_balance  # 402
     refuse_upstream: Callable[[Call], Refusal] = errors.upstream_failed  # 502, and inside a stream
     refuse_bad_nonce: Callable[[Call], Refusal] = errors.bad_nonce  # 400
+    refuse_no_signature: Callable[[Call], Refusal] = errors.no_signature  # 404
     refuse_internal: Callable[[Call], Refusal] = errors.internal  # 500
     error_status: Callable[[Call, Refusal], int] = errors.error_status  # HTTP status of any refusal
     error_body: Callable[[Call, Refusal], Any] = errors.error_body  # the envelope
@@ -267,6 +269,17 @@ class Gateway:
     serve_collateral: Callable[[Call], Reply] = evidence_of.serve_collateral  # GET /sgx/..., /tdx/...: no key asked
     nonce_of: Callable[[Call, str], bytes] = evidence_of.nonce_of  # 32 bytes or a refusal
     evidence: Callable[[Call, str, bytes, str], Json] = evidence_of.evidence  # (call, model, nonce, algo) to report
+
+    # -- signed answers
+    record_answer: Callable[[Call, Reply], Reply] = signatures.record_answer  # what is hashed, and when
+    bytes_signed: Callable[[Call, bytes], bytes] = signatures.bytes_signed  # the request as it is hashed
+    keep_answer: Callable[[Call, bytes, bytes], None] = signatures.keep_answer  # (call, request, response)
+    signature_ttl_s: int = 1200  # then the answer is forgotten
+    serve_signature: Handler = signatures.serve_signature  # GET /signature/{id}
+    signed_answer: Callable[[Call, signatures.Answer, str], Json] = signatures.signed_answer  # (call, answer, algo)
+    signed_text: Callable[[Call, signatures.Answer], str] = signatures.signed_text  # request:response, both in hex
+    sign_text: Callable[[Call, signatures.Answer, str, str], str] = signatures.sign_text  # (call, answer, text, algo)
+    signer_of: Callable[[Call, signatures.Answer, str], str] = signatures.signer_of  # signing_address as shown
 
     # -- every response
     reply: Callable[[Call, Reply], Reply] | None = None  # any reply, before headers are completed

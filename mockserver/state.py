@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mockserver.behaviours.limits import Limiter
+from mockserver.behaviours.signatures import Answers
 from mockserver.catalogue import Catalogue
 from mockserver.clock import Clock
 from mockserver.ledger import NANO, Ledger
@@ -41,6 +42,7 @@ class State:
     clock: Clock = field(default_factory=Clock)
     catalogue: Catalogue = field(default_factory=Catalogue)
     limiter: Limiter = field(default_factory=Limiter)
+    answers: Answers = field(default_factory=Answers)
     platform: Platform | None = None
     secrets: dict[str, str] = field(default_factory=dict)
     watchers: set[asyncio.Task[Any]] = field(default_factory=set)
@@ -72,6 +74,7 @@ class State:
         self.upstream.reset()
         self.clock.reset()
         self.limiter.reset()
+        self.answers.kept.clear()
 
 
 async def _watch(call: Call) -> None:

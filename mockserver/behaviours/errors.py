@@ -115,6 +115,10 @@ def bad_nonce(call: Call) -> Refusal:
     return Refusal(call.state.traits.invalid_status, "invalid_nonce", message, param="nonce")
 
 
+def no_signature(call: Call) -> Refusal:
+    return Refusal(404, "not_found", "No signature is kept for this id.")
+
+
 def internal(call: Call) -> Refusal:
     return Refusal(500, "internal_error", "The server failed to process the request.", "server_error")
 

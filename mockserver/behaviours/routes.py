@@ -41,6 +41,8 @@ def methods_of(call: Call, path: str) -> dict[str, Handler]:
         return {"GET": gateway.retrieve_model}
     if path == "/attestation/report" and call.state.platform is not None:
         return {"GET": gateway.serve_evidence}
+    if path.startswith("/signature/") and len(path) > len("/signature/") and call.state.platform is not None:
+        return {"GET": gateway.serve_signature}
     if call.path == "/api/volt/balance" and call.state.traits.billed:
         return {"GET": gateway.serve_balance}
     return {}
@@ -56,11 +58,11 @@ def is_refused_family(call: Call) -> bool:
 
 
 async def serve_chat(call: Call) -> Reply:
-    """Every admission step of a chat request, in the gateway's order, then the answer."""
+    """Every admission step of a chat request, in the gateway's order, then the answer, whose hash is kept."""
     for step in call.gateway.chat_steps:
         await step(call)
     call.state.watch(call)
-    return await call.gateway.chat(call)
+    return call.gateway.record_answer(call, await call.gateway.chat(call))
 
 
 async def list_models(call: Call) -> Reply:

@@ -96,6 +96,13 @@ class Platform:
             self._identities[key] = derive_identity(self._seed, model, algo)
         return self._identities[key]
 
+    def signer(self, model: str, algo: str) -> SigningIdentity:
+        """The key whose identity the evidence for `model` binds."""
+        return self.identity(self.decisions.hosted_as(model), algo)
+
+    def sign(self, model: str, text: str, algo: str) -> str:
+        return self.signer(model, algo).sign(text)
+
     def domain(self, model: str) -> Domain:
         if model not in self._domains:
             self._domains[model] = self._boot(model)

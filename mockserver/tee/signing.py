@@ -25,6 +25,28 @@ class SigningIdentity:
         """As the JSON shows it: 0x-hex for an Ethereum address, bare hex for an ed25519 key."""
         return f"0x{self.bound.hex()}" if self.algo == "ecdsa" else self.bound.hex()
 
+    def sign(self, text: str) -> str:
+        """Hex: for ecdsa 0x and r, s, v over the text as an Ethereum personal message, for ed25519 over the text."""
+        if isinstance(self.private_key, ed25519.Ed25519PrivateKey):
+            return self.private_key.sign(text.encode()).hex()
+        message = text.encode()
+        prefixed = b"\x19Ethereum Signed Message:\n" + str(len(message)).encode() + message
+        return "0x" + _recoverable(self.private_key, keccak.new(digest_bits=256, data=prefixed).digest()).hex()
+
+
+def _recoverable(key: ec.EllipticCurvePrivateKey, digest: bytes) -> bytes:
+    """ECDSA with a nonce that follows from key and digest; v tells which of two keys made it."""
+    order, secret = _SECP256K1_ORDER, key.private_numbers().private_value
+    seed = hashlib.sha512(b"nonce\0" + secret.to_bytes(32, "big") + digest).digest()
+    nonce = int.from_bytes(seed, "big") % (order - 1) + 1
+    point = ec.derive_private_key(nonce, ec.SECP256K1()).public_key().public_numbers()
+    r = point.x % order
+    s = pow(nonce, -1, order) * (int.from_bytes(digest, "big") + r * secret) % order
+    odd = point.y & 1
+    if s > order // 2:  # the smaller of the two, as Ethereum wants it
+        s, odd = order - s, odd ^ 1
+    return r.to_bytes(32, "big") + s.to_bytes(32, "big") + bytes((27 + odd,))
+
 
 def derive_identity(seed: bytes, model: str, algo: str) -> SigningIdentity:
     """Raises ValueError for an algorithm other than ecdsa and ed25519."""
