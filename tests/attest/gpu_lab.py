@@ -12,15 +12,16 @@ from typing import Any
 
 from cryptography.x509 import Certificate
 
+import specs
 from harness.attest import Code
-from harness.attest.gpu import GpuPolicy, GpuReport, GpuTrust, verify_gpu
-from harness.attest.gpu.policy import STRICT
+from harness.attest.gpu import GpuPolicy, GpuReport, GpuTrust, gpu_policy_of, verify_gpu
 from harness.attest.gpu.token import TokenReport, TokenTrust, verify_token
 from mockserver.tee.gpu import Board, build_board, rim
 from mockserver.tee.gpu.device import HOPPER, SWITCH, Device
 from mockserver.tee.gpu.pki import Holder, build_authorities
 from mockserver.tee.gpu.token import TokenService, digest
 
+STRICT = gpu_policy_of(specs.policy("strict"))
 SEED = b"gpu attestation tests"
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
 NONCE, OTHER_NONCE, OCSP_NONCE = bytes(range(32)), bytes(range(32, 64)), bytes(range(64, 96))

@@ -8,8 +8,19 @@ from pathlib import Path
 
 import pytest
 
+import specs
 from harness.attest import Code
-from harness.attest.gpu import GpuPolicy, GpuTrust, Sighting, judge_ledger, load_gpu_trust, rim, verify_gpu
+from harness.attest.gpu import (
+    GpuPolicy,
+    GpuTrust,
+    Sighting,
+    gpu_policy_of,
+    judge_ledger,
+    load_gpu_trust,
+    rim,
+    verify_gpu,
+)
+from harness.attest.gpu.policy import STRICT
 from harness.attest.gpu.token import TokenTrust, verify_token
 from mockserver.tee.gpu import rim as factory
 from mockserver.tee.gpu.device import BLACKWELL
@@ -86,6 +97,25 @@ def test_an_exported_trust_accepts_its_board(tmp_path: Path) -> None:
     payload, switches = dump(found.board.payload(NONCE)), dump(found.board.switch_payload(NONCE))
     assert verify_gpu(payload, trust, NONCE, NOW, switches=switches).problems == ()
     assert verify_gpu(payload, trust, NONCE, NOW + timedelta(days=2), switches=switches).code is Code.OCSP_EXPIRED
+
+
+def test_shipped_policies_ask_for_more_in_order() -> None:
+    inspect, field, strict = (gpu_policy_of(specs.policy(name)) for name in ("inspect", "field", "strict"))
+    assert (field, strict) == (GpuPolicy(), STRICT)
+    assert (inspect.rims, field.rims, strict.rims) == ("present", "required", "required")
+    assert (inspect.ocsp, field.ocsp, strict.ocsp) == ("present", "present", "required")
+
+
+def test_a_policy_file_reaches_every_knob(tmp_path: Path) -> None:
+    path = tmp_path / "mine.yaml"
+    path.write_text(
+        "name: mine\nsummary: eight GPUs of one board\nextends: strict\n"
+        "gpu: {archs: [HOPPER], gpu_count: 8, switch_count: 4, modes: [PPCIE], min_driver: '570.172.08',"
+        " min_vbios: 96.00.CF.00.02, devices: [5A00000000000000], require_fwid: true, allow_hold: false}\n"
+    )
+    found = gpu_policy_of(specs.policy(path))
+    assert found.unpinned() == ()
+    assert (found.devices, found.ocsp) == (frozenset({"5a00000000000000"}), "required")
 
 
 def test_a_moment_needs_a_time_zone() -> None:

@@ -84,7 +84,8 @@ def _certificates(key: dict[str, Any]) -> tuple[x509.Certificate, x509.Certifica
         raise Rejected(Code.NRAS_ALG, "the certified key is not P-384")
     numbers = certified.public_numbers()
     bare = tuple(int.from_bytes(_bytes(key.get(name)), "big") for name in ("x", "y"))
-    if (numbers.x, numbers.y) != bare or key.get("crv") != "P-384":
+    meant = (key.get("kty"), key.get("crv"), key.get("alg", "ES384"), key.get("use", "sig"))
+    if (numbers.x, numbers.y) != bare or meant != ("EC", "P-384", "ES384", "sig"):
         raise Rejected(Code.NRAS_X5C_UNTRUSTED, "the key is not the one that its certificate names")
     return leaf, issuer
 

@@ -1,8 +1,10 @@
-"""What a relying party demands of GPUs and switches: a frozen record, so that a policy file can become one."""
+"""What a relying party demands of GPUs and switches: a frozen record, built from a policy's `gpu` section."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from harness.attest.gpu.identity import BLACKWELL, HOPPER
 
@@ -43,5 +45,16 @@ class GpuPolicy:
         return tuple(what for what, value in open_ends.items() if value is None)
 
 
-DEFAULT = GpuPolicy()
-STRICT = GpuPolicy(ocsp=REQUIRED, ocsp_nonce=True, topology=True)
+DEFAULT = GpuPolicy()  # the shipped policy `field`
+STRICT = GpuPolicy(ocsp=REQUIRED, ocsp_nonce=True, topology=True)  # the shipped policy `strict`
+
+
+def gpu_policy_of(document: Mapping[str, Any]) -> GpuPolicy:
+    """A policy from a document that follows policy.schema.json, as specs.policy returns it."""
+    section: dict[str, Any] = dict(document.get("gpu", {}))
+    for name in ("archs", "modes", "devices"):
+        if name in section:
+            section[name] = frozenset(section[name])
+    if "devices" in section:
+        section["devices"] = frozenset(pdi.lower() for pdi in section["devices"])
+    return GpuPolicy(**section)

@@ -227,6 +227,12 @@ def weak_digest(s: TokenScene) -> None:
     s.overall_text = s.service.sign(s.overall(submods=weak))
 
 
+@token_case("NRA-34", "nras.x5c_untrusted")
+def key_of_another_use(s: TokenScene) -> None:
+    """the key is meant for encryption"""
+    s.jwks["keys"][0]["use"] = "enc"
+
+
 @token_case("X-13", "nras.x5c_expired")
 def archived_keys(s: TokenScene) -> None:
     """a token of a past day, its 48-hour key expired"""
