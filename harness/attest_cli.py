@@ -6,6 +6,7 @@ It is registered in harness.cli by one line; further commands (fetch ...) are ad
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -13,9 +14,11 @@ import click
 from rich.console import Console
 
 import specs
-from harness import appraisal
+from harness import appraisal, verdict_text
 from harness.attest import Trust, load_trust, policy_of
 from harness.attest.collateral import MAX_COLLATERAL_BYTES
+from harness.attest.gpu import load_gpu_trust
+from harness.attest.gpu.token import TokenTrust
 from harness.collect import SOURCES, Absent, Guest, Refused, collect
 from harness.collect.bundle import NONCE_BYTES
 from harness.collect.guest import Files
@@ -57,28 +60,68 @@ def attest() -> None:
 
 
 @attest.command(name="verify")
-@click.option("--quote", type=_FILE, help="A bare quote: binary, hex or base64.")
+@click.argument("file", type=_FILE, required=False)
+@click.option(
+    "--quote", type=_FILE, help="A bare quote: binary, hex or base64. Without --nonce its data is not judged."
+)
+@click.option("--gpu", type=_FILE, metavar="PAYLOAD.json", help="GPU evidence alone: {nonce, evidence_list, arch}.")
+@click.option("--trust", type=_FOLDER, metavar="DIR", help="A folder with what to judge by: see below.")
 @click.option("--collateral", type=_FILE, metavar="C.json", help="What Intel says about the machine.")
 @click.option("--root", type=_FILE, metavar="DER", help="Judge under this root instead of Intel's.")
-@click.option("--trust", type=_FOLDER, metavar="DIR", help="A folder with collateral.json and, if need be, root.der.")
+@click.option("--nonce", type=challenge, metavar="HEX", help="The challenge that was sent.")
 @click.option("--at", type=moment, metavar="TIME", help="Judge as of then: Unix seconds or ISO 8601 (default: now).")
 @click.option("--policy", default="field", show_default=True, metavar="P", help="A shipped policy, or a YAML file.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON for a machine.")
 def verify_command(
+    file: Path | None,
     quote: Path | None,
+    gpu: Path | None,
+    trust: Path | None,
     collateral: Path | None,
     root: Path | None,
-    trust: Path | None,
+    nonce: bytes | None,
     at: datetime | None,
     policy: str,
     as_json: bool,
 ) -> None:
-    """Judge evidence. Exit codes: 0 accepted, 1 rejected, 2 malformed or a bad invocation."""
-    if quote is None:
-        raise click.UsageError("name the evidence: --quote FILE")
-    anchors, taken = _trust(trust, collateral, root), policy_of(specs.policy(policy))
-    found = appraisal.of_quote(_read(quote), anchors, at or datetime.now(UTC), taken)
-    _show(found, as_json=as_json)
+    """Judge evidence. FILE may have any known format, which is told from its bytes.
+
+    \b
+    The folder of --trust may hold
+      collateral.json, root.der                    for quotes (without root.der: Intel's root)
+      device_root.pem, rim_root.pem, rims/, ocsp/  for GPU reports
+      jwks.json                                    for tokens of NVIDIA's service
+
+    Exit codes: 0 accepted, 1 rejected, 2 malformed or a bad invocation.
+    """
+    named = [path for path in (file, quote, gpu) if path is not None]
+    if len(named) != 1:
+        raise click.UsageError("name one piece of evidence: FILE, --quote Q or --gpu PAYLOAD.json")
+    question = appraisal.Question(nonce, at or datetime.now(UTC), policy_of(specs.policy(policy)))
+    anchors, raw = _anchors(trust, collateral, root), _read(named[0])
+    try:
+        found = _appraised(raw, anchors, question, quote=quote is not None, gpu=gpu is not None)
+    except appraisal.Missing as error:
+        raise click.UsageError(str(error)) from error
+    if as_json:
+        click.echo(json.dumps(found.document, indent=1))
+    else:
+        _print(verdict_text.lines(found))
+    raise SystemExit(found.exit_code)
+
+
+def _appraised(
+    raw: bytes, anchors: appraisal.Anchors, question: appraisal.Question, *, quote: bool, gpu: bool
+) -> appraisal.Appraisal:
+    if quote:
+        if anchors.quotes is None:
+            raise appraisal.Missing("a quote is judged by collateral: give --trust DIR, or --collateral C.json")
+        return appraisal.of_quote(raw, anchors.quotes, question)
+    if gpu:
+        if anchors.gpus is None:
+            raise appraisal.Missing("GPU reports are judged by --trust DIR with device_root.pem and rim_root.pem")
+        return appraisal.of_gpus(raw, anchors.gpus, question)
+    return appraisal.of_document(raw, anchors, question)
 
 
 @attest.command(name="collect")
@@ -101,10 +144,8 @@ def collect_command(nonce: bytes, out: Path, root: Path, source: str, gpu: bool)
         raise SystemExit(_failed("absent", error, 2)) from error
     except FileExistsError as error:
         raise click.UsageError(f"{error.filename}: exists; one nonce, one bundle: choose another --out") from error
-    for line in (f"quote by {bundle.source}", *(f"without {part}: {why}" for part, why in bundle.absent.items())):
-        OUT.print(line, markup=False, soft_wrap=True)
-    for line in (*(f"note: {note}" for note in bundle.notes), *(f"wrote {path}" for path in written)):
-        OUT.print(line, markup=False, soft_wrap=True)
+    _print((f"quote by {bundle.source}", *(f"without {part}: {why}" for part, why in bundle.absent.items())))
+    _print((*(f"note: {note}" for note in bundle.notes), *(f"wrote {path}" for path in written)))
 
 
 def _failed(label: str, error: Exception, code: int) -> int:
@@ -112,22 +153,35 @@ def _failed(label: str, error: Exception, code: int) -> int:
     return code
 
 
-def _show(found: appraisal.Appraisal, *, as_json: bool) -> None:
-    if as_json:
-        click.echo(json.dumps(found.document, indent=1))
-    else:
-        for line in appraisal.lines(found):
-            OUT.print(line, markup=False, soft_wrap=True)
-    raise SystemExit(found.exit_code)
+def _anchors(folder: Path | None, collateral: Path | None, root: Path | None) -> appraisal.Anchors:
+    if root is not None and collateral is None:
+        raise click.UsageError("--root goes with --collateral; a --trust folder has its own root.der")
+    quotes = _quote_trust(folder, collateral, root)
+    if folder is None:
+        return appraisal.Anchors(quotes)
+    keys = folder / "jwks.json"
+    try:
+        gpus = load_gpu_trust(folder) if (folder / "device_root.pem").exists() else None
+    except ValueError as error:
+        raise click.UsageError(f"{folder}: {error}") from error
+    return appraisal.Anchors(quotes, gpus, TokenTrust(_read(keys)) if keys.exists() else None)
 
 
-def _trust(folder: Path | None, collateral: Path | None, root: Path | None) -> Trust:
-    if folder is not None and collateral is None and root is None:
+def _quote_trust(folder: Path | None, collateral: Path | None, root: Path | None) -> Trust | None:
+    if collateral is not None:
+        text = _read(collateral, MAX_COLLATERAL_BYTES).decode("utf-8", "replace")
+        return Trust(text, _read(root) if root else None, str(collateral))
+    if folder is None or not (folder / "collateral.json").exists():
+        return None
+    try:
         return load_trust(folder)
-    if folder is not None or collateral is None:
-        raise click.UsageError("name what to judge by: --trust DIR, or --collateral C.json and, if need be, --root DER")
-    text = _read(collateral, MAX_COLLATERAL_BYTES).decode("utf-8", "replace")
-    return Trust(text, _read(root) if root else None, str(collateral))
+    except ValueError as error:
+        raise click.UsageError(str(error)) from error
+
+
+def _print(lines: Iterable[str]) -> None:
+    for line in lines:
+        OUT.print(line, markup=False, soft_wrap=True)
 
 
 def _read(path: Path, limit: int = MAX_EVIDENCE_BYTES) -> bytes:
