@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
+from harness.attest.levels import Level
+from harness.attest.machine import Machine
 from harness.attest.policy import Policy
 from harness.attest.verdict import Code, Problem
 
@@ -20,30 +22,13 @@ _STATUS_CODES = {
 
 
 @dataclass(frozen=True)
-class Level:
-    """A TCB level that matched: of the platform, or of the quoting enclave."""
-
-    of: str
-    status: str
-    date_s: int  # tcbDate, unix seconds
-
-
-@dataclass(frozen=True)
 class Facts:
     engine: str
     status: str  # merged: the platform, its TDX module and its quoting enclave
     advisories: tuple[str, ...]
     levels: tuple[Level, ...]
-    fmspc: str  # lower-case hex, as all hex here
-    ppid: str
-    sgx_type: int
-    flags: Mapping[str, bool | None]  # dynamic_platform, cached_keys, smt; None where the certificate is silent
-    root_key_id: str
-    evaluation_number: int
-    root_crl_number: int | None
-    pck_crl_number: int | None
-    expires_s: int  # the earliest date in the collateral, unix seconds
-    body: Mapping[str, str] = field(default_factory=dict)  # the report as the engine read it; empty: our own reading
+    machine: Machine
+    body: Mapping[str, bytes] = field(default_factory=dict)  # the report as the engine read it; empty: our own reading
 
 
 def weighed(facts: Facts, policy: Policy, at_s: int) -> list[Problem]:
@@ -67,8 +52,11 @@ def _status(facts: Facts, policy: Policy) -> Iterator[Problem]:
 def _grace(facts: Facts, policy: Policy, at_s: int) -> Iterator[Problem]:
     if not facts.status.startswith("OutOfDate") or facts.status not in policy.statuses:
         return
-    for level in facts.levels:
-        if level.status.startswith("OutOfDate") and level.date_s + policy.grace_s < at_s:
+    old = [level for level in facts.levels if level.status.startswith("OutOfDate")]
+    if not old:
+        yield Problem(Code.ENGINE_DISAGREES, f"{facts.engine} says {facts.status}, but no level of the collateral does")
+    for level in old:
+        if level.date_s + policy.grace_s < at_s:
             days = (at_s - level.date_s) // 86_400
             yield Problem(Code.POLICY_REFUSED, f"the {level.of} has been {level.status} for {days} days")
 
@@ -85,31 +73,32 @@ def _flags(facts: Facts, policy: Policy) -> Iterator[Problem]:
         "cached_keys": policy.allow_cached_keys,
         "smt": policy.allow_smt,
     }
-    for name, value in facts.flags.items():
+    for name, value in facts.machine.flags.items():
         if value and not allowed[name]:
             yield Problem(Code.POLICY_REFUSED, f"the PCK certificate says {name}")
-    if policy.sgx_types is not None and facts.sgx_type not in policy.sgx_types:
-        yield Problem(Code.POLICY_REFUSED, f"SGX type {facts.sgx_type}, expected one of {sorted(policy.sgx_types)}")
+    if policy.sgx_types is not None and facts.machine.sgx_type not in policy.sgx_types:
+        yield Problem(
+            Code.POLICY_REFUSED, f"SGX type {facts.machine.sgx_type}, expected one of {sorted(policy.sgx_types)}"
+        )
 
 
 def _machine(facts: Facts, policy: Policy) -> Iterator[Problem]:
-    for name, value, allowed in (("FMSPC", facts.fmspc, policy.fmspcs), ("PPID", facts.ppid, policy.ppids)):
+    machine = facts.machine
+    for name, value, allowed in (("FMSPC", machine.fmspc, policy.fmspcs), ("PPID", machine.ppid, policy.ppids)):
         if allowed and value not in allowed:
             yield Problem(Code.PLATFORM_UNEXPECTED, f"{name} {value} is not one that the policy names")
 
 
 def _freshness(facts: Facts, policy: Policy, at_s: int) -> Iterator[Problem]:
-    if facts.evaluation_number < policy.min_evaluation_number:
-        reason = (
-            f"TCB evaluation data number {facts.evaluation_number}, expected {policy.min_evaluation_number} or more"
-        )
-        yield Problem(Code.POLICY_REFUSED, reason)
+    number, least = facts.machine.evaluation_number, policy.min_evaluation_number
+    if number < least:
+        yield Problem(Code.POLICY_REFUSED, f"TCB evaluation data number {number}, expected {least} or more")
     numbers = (
-        ("root CRL", facts.root_crl_number, policy.min_root_crl_number),
-        ("PCK CRL", facts.pck_crl_number, policy.min_pck_crl_number),
+        ("root CRL", facts.machine.root_crl_number, policy.min_root_crl_number),
+        ("PCK CRL", facts.machine.pck_crl_number, policy.min_pck_crl_number),
     )
-    for name, number, least in numbers:
-        if least and (number is None or number < least):
-            yield Problem(Code.POLICY_REFUSED, f"{name} number {number}, expected {least} or more")
-    if facts.expires_s < at_s:
+    for name, listed, lowest in numbers:
+        if lowest and (listed is None or listed < lowest):
+            yield Problem(Code.POLICY_REFUSED, f"{name} number {listed}, expected {lowest} or more")
+    if facts.machine.expires_s < at_s:
         yield Problem(Code.COLLATERAL_EXPIRED, "a part of the collateral has ended")

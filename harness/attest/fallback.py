@@ -16,16 +16,15 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from harness.attest import certificates
 from harness.attest.collateral import Trust
-from harness.attest.facts import Facts, Level
+from harness.attest.facts import Facts
 from harness.attest.layout import Layout
-from harness.attest.levels import domain_levels, isv_level, merged, platform_level, relaunched
+from harness.attest.levels import appraised_levels
+from harness.attest.machine import machine_of
 from harness.attest.policy import TEE_SGX
 from harness.attest.verdict import Code, Problem, Rejected
 
 NAME = "assay"
-_INTEL = "1.2.840.113741.1.13.1"
 _QE_DEBUG = 1 << 1
-_FLAGS = {"dynamic_platform": 1, "cached_keys": 2, "smt": 3}
 _UNREADABLE = (*certificates.UNREADABLE, KeyError, TypeError, IndexError, AttributeError)
 
 
@@ -46,50 +45,15 @@ def _appraised(layout: Layout, trust: Trust, at: datetime) -> Facts:
     root_crl = _list(trust, "root_ca_crl", chain[2], at)
     pck_crl = _list(trust, "pck_crl", chain[1], at)
     _check_chain(chain, (pck_crl, root_crl), at)
-    info, info_expires = _statement(trust, "tcb_info", chain[2], root_crl, at)
-    identity, identity_expires = _statement(trust, "qe_identity", chain[2], root_crl, at)
+    info = _statement(trust, "tcb_info", chain[2], root_crl, at)
+    identity = _statement(trust, "qe_identity", chain[2], root_crl, at)
     _check_signatures(layout, chain[0])
     pck = certificates.pck_extension(chain[0].public_bytes(Encoding.PEM))
     if pck.fmspc.hex() != info["fmspc"].lower():
         raise Rejected(Code.PCK_FMSPC_MISMATCH, f"PCK has FMSPC {pck.fmspc.hex()}, TCB info {info['fmspc']}")
     _check_identity(layout, identity)
-    status, levels, advisories = _levels(layout, info, identity, pck)
-    lists_end = [crl.next_update_utc for crl in (root_crl, pck_crl) if crl.next_update_utc is not None]
-    dates = (info_expires, identity_expires, *lists_end, *(one.not_valid_after_utc for one in chain))
-    return Facts(
-        engine=NAME,
-        status=status,
-        advisories=advisories,
-        levels=levels,
-        fmspc=pck.fmspc.hex(),
-        ppid=pck.ppid.hex(),
-        sgx_type=pck.sgx_type,
-        flags={name: _flag(pck.get_value(f"{_INTEL}.7.{n}")) for name, n in _FLAGS.items()},
-        root_key_id=certificates.root_key_id(chain[2]),
-        evaluation_number=min(info["tcbEvaluationDataNumber"], identity["tcbEvaluationDataNumber"]),
-        root_crl_number=_number(root_crl),
-        pck_crl_number=_number(pck_crl),
-        expires_s=int(min(dates).timestamp()),
-    )
-
-
-def _levels(
-    layout: Layout, info: Mapping[str, Any], identity: Mapping[str, Any], pck: Any
-) -> tuple[str, tuple[Level, ...], tuple[str, ...]]:
-    qe_svn = int.from_bytes(layout.qe["isv_svn"], "little")
-    quoting = isv_level("quoting enclave", identity["tcbLevels"], qe_svn, Code.QE_NO_LEVEL)
-    if layout.tee_type == TEE_SGX:
-        found = [platform_level(info, pck.cpu_svn, pck.pce_svn, None)]
-    else:
-        found = domain_levels(layout.body, info, pck, "tee_tcb_svn")
-    status = merged(found[0][0].status, (level.status for level, _ in (*found[1:], quoting)))
-    if "tee_tcb_svn2" in layout.body:
-        current = domain_levels(layout.body, info, pck, "tee_tcb_svn2")
-        others = (level.status for level, _ in (*current[1:], quoting))
-        status = relaunched(status, merged(current[0][0].status, others))
-    found.append(quoting)
-    advisories = dict.fromkeys(advisory for _, named in found for advisory in named)
-    return status, tuple(level for level, _ in found), tuple(advisories)
+    status, levels, advisories = appraised_levels(layout, info, identity, pck)
+    return Facts(NAME, status, advisories, levels, machine_of(certificates.chain_text(layout, trust), trust))
 
 
 def _check_signatures(layout: Layout, pck: x509.Certificate) -> None:
@@ -126,8 +90,8 @@ def _check_identity(layout: Layout, identity: Mapping[str, Any]) -> None:
 
 def _statement(
     trust: Trust, member: str, root: x509.Certificate, root_crl: x509.CertificateRevocationList, at: datetime
-) -> tuple[dict[str, Any], datetime]:
-    """A signed statement of Intel's about machines, and when it ends."""
+) -> dict[str, Any]:
+    """A signed statement of Intel's about machines."""
     text, name = trust.members[member], member.upper()
     chain = certificates.chain_in(trust.members[f"{member}_issuer_chain"])
     if len(chain) != 2 or chain[1] != root:
@@ -136,13 +100,13 @@ def _statement(
     signature = bytes.fromhex(trust.members[f"{member}_signature"])
     if not certificates.p256_signed(chain[0].public_key(), signature, text.encode()):
         raise Rejected(Code[f"{name}_SIGNATURE_INVALID"], f"{member}: its signer did not sign it")
-    document = json.loads(text)
+    document: dict[str, Any] = json.loads(text)
     issued, expires = (datetime.fromisoformat(document[key]) for key in ("issueDate", "nextUpdate"))
     if issued > at:
         raise Rejected(Code[f"{name}_NOT_YET_VALID"], f"{member}: issued {issued.isoformat()}")
     if expires < at:
         raise Rejected(Code[f"{name}_EXPIRED"], f"{member}: ended {expires.isoformat()}")
-    return document, expires
+    return document
 
 
 def _check_chain(chain: list[x509.Certificate], crls: tuple[x509.CertificateRevocationList, ...], at: datetime) -> None:
@@ -175,17 +139,6 @@ def _list(trust: Trust, member: str, issuer: x509.Certificate, at: datetime) -> 
     if crl.next_update_utc is None or crl.next_update_utc <= at:
         raise Rejected(Code.CRL_EXPIRED, f"{member}: ended {crl.next_update_utc}")
     return crl
-
-
-def _number(crl: x509.CertificateRevocationList) -> int | None:
-    try:
-        return crl.extensions.get_extension_for_class(x509.CRLNumber).value.crl_number
-    except x509.ExtensionNotFound:
-        return None
-
-
-def _flag(value: bytes | None) -> bool | None:
-    return None if value is None else any(value)
 
 
 def _masked(value: bytes, mask: bytes) -> bytes:

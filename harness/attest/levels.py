@@ -3,14 +3,47 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from harness.attest.facts import Level
+from harness.attest.layout import Layout
+from harness.attest.policy import TEE_SGX
 from harness.attest.verdict import Code, Rejected
+
+
+@dataclass(frozen=True)
+class Level:
+    """A TCB level that matched: of the platform, of its TDX module, or of the quoting enclave."""
+
+    of: str
+    status: str
+    date_s: int  # tcbDate, unix seconds
+
 
 _CONFIGURATION = ("ConfigurationNeeded", "ConfigurationAndSWHardeningNeeded", "OutOfDateConfigurationNeeded")
 _STATUSES = ("UpToDate", "SWHardeningNeeded", "OutOfDate", "Revoked", *_CONFIGURATION)
+
+
+def appraised_levels(
+    layout: Layout, info: Mapping[str, Any], identity: Mapping[str, Any], pck: Any
+) -> tuple[str, tuple[Level, ...], tuple[str, ...]]:
+    """The status of the whole, the levels it is made of, and the advisories of them all. Raises Rejected."""
+    qe_svn = int.from_bytes(layout.qe["isv_svn"], "little")
+    quoting = isv_level("quoting enclave", identity["tcbLevels"], qe_svn, Code.QE_NO_LEVEL)
+    if layout.tee_type == TEE_SGX:
+        found = [platform_level(info, pck.cpu_svn, pck.pce_svn, None)]
+    else:
+        found = domain_levels(layout.body, info, pck, "tee_tcb_svn")
+    status = merged(found[0][0].status, (level.status for level, _ in (*found[1:], quoting)))
+    if "tee_tcb_svn2" in layout.body:
+        current = domain_levels(layout.body, info, pck, "tee_tcb_svn2")
+        others = (level.status for level, _ in (*current[1:], quoting))
+        status = relaunched(status, merged(current[0][0].status, others))
+        found += [one for one in current if one not in found]
+    found.append(quoting)
+    advisories = dict.fromkeys(advisory for _, named in found for advisory in named)
+    return status, tuple(level for level, _ in found), tuple(advisories)
 
 
 def domain_levels(

@@ -66,15 +66,15 @@ def _verdict(
         *found,
         *weighed(facts, policy, int(at.timestamp())),
         *_examined(layout, trust, at, policy),
-        *_disagreement(measurements, facts),
+        *_disagreement(layout, facts),
         *_unexpected(measurements, policy),
     ]
     return Verdict(
         problems=tuple(problems),
         status=facts.status,
         advisories=facts.advisories,
-        fmspc=facts.fmspc.upper(),
-        root_key_id=facts.root_key_id,
+        fmspc=facts.machine.fmspc.upper(),
+        root_key_id=facts.machine.root_key_id,
         engine=facts.engine,
         policy=policy.name,
         unpinned=unpinned(policy, layout.tee_type),
@@ -104,12 +104,12 @@ def _named(problem: Problem, layout: Layout, trust: Trust) -> Problem:
     return Problem(revoked_code(layout, trust), problem.reason)
 
 
-def _disagreement(measurements: dict[str, str], facts: Facts) -> list[Problem]:
+def _disagreement(layout: Layout, facts: Facts) -> list[Problem]:
     """Two parsers of one quote must read the same fields, or one of them judges another quote."""
     if not facts.body:
         return []
-    shared = [name for name in measurements if name in facts.body]
-    differing = [name for name in shared if facts.body[name] != measurements[name]]
+    shared = [name for name in layout.body if name in facts.body]
+    differing = [name for name in shared if facts.body[name] != layout.body[name]]
     if "report_data" in shared and not differing:
         return []
     return [Problem(Code.ENGINE_DISAGREES, f"two readings of the quote differ in {differing or 'report_data'}")]
@@ -123,8 +123,8 @@ def _unexpected(measurements: dict[str, str], policy: Policy) -> list[Problem]:
 
 
 def _platform(facts: Facts) -> dict[str, str]:
-    flags = {name: {True: "yes", False: "no", None: "not said"}[value] for name, value in facts.flags.items()}
-    return {"fmspc": facts.fmspc, "ppid": facts.ppid, "sgx_type": str(facts.sgx_type), **flags}
+    flags = {name: {True: "yes", False: "no", None: "not said"}[value] for name, value in facts.machine.flags.items()}
+    return {"fmspc": facts.machine.fmspc, "ppid": facts.machine.ppid, "sgx_type": str(facts.machine.sgx_type), **flags}
 
 
 def _used(trust: Trust, facts: Facts) -> dict[str, str]:
@@ -134,15 +134,15 @@ def _used(trust: Trust, facts: Facts) -> dict[str, str]:
         "sha256": trust.sha256,
         "tcb_info": f"{info['issueDate']} to {info['nextUpdate']}",
         "qe_identity": f"{identity['issueDate']} to {identity['nextUpdate']}",
-        "evaluation_number": str(facts.evaluation_number),
-        "root_crl_number": str(facts.root_crl_number),
-        "pck_crl_number": str(facts.pck_crl_number),
+        "evaluation_number": str(facts.machine.evaluation_number),
+        "root_crl_number": str(facts.machine.root_crl_number),
+        "pck_crl_number": str(facts.machine.pck_crl_number),
     }
 
 
 def _notes(layout: Layout, facts: Facts) -> tuple[str, ...]:
     notes = []
-    if facts.root_key_id != INTEL_ROOT_KEY_ID:
+    if facts.machine.root_key_id != INTEL_ROOT_KEY_ID:
         notes.append("TEST ROOT: the chain does not end at Intel, so this says nothing about real hardware")
     if facts.engine == fallback.NAME:
         notes.append(f"{engine.NAME} refuses such a domain outright; our own code found that its signatures hold")
