@@ -226,9 +226,9 @@ class Ask:
             self.seen.append(made)
         return made
 
-    def _get(self, url: str, role: str) -> Exchange:
-        intent = {**self._intent("main"), "role": role}
-        return self._exchange("GET", url, b"", self._headers("main", None), intent)
+    def _get(self, url: str, role: str, *, key: Credential = "main") -> Exchange:
+        intent = {**self._intent(key), "role": role}
+        return self._exchange("GET", url, b"", self._headers(key, None), intent)
 
     def _headers(self, key: Credential, extra: Mapping[str, str] | None, *, json: bool = False) -> dict[str, str]:
         value = self._credential(key)

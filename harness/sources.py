@@ -3,20 +3,27 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Mapping
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import urlencode
 
 from harness.exchange import Exchange, TargetFault
 from harness.target import BalancePoint, EvidencePoint
 
+if TYPE_CHECKING:
+    from harness.control import Key
+
 UNITS = {"usd": Decimal(1), "usd_cents": Decimal("0.01"), "nano_usd": Decimal("1e-9")}
 FINEST, LARGEST = -40, 20  # powers of ten of an amount: what lies outside is sent to make arithmetic fail
 READS = 8  # of the balance while it drains
 
-Get = Callable[[str, str], Exchange]  # URL and role in, the exchange out
+
+class Get(Protocol):
+    """URL and role in, the exchange out."""
+
+    def __call__(self, url: str, role: str, *, key: str | Key | None = "main") -> Exchange: ...
 
 
 class BalanceSource:
@@ -61,10 +68,13 @@ class EvidenceSource:
         """Folder of root.der and collateral.json; None means Intel's own."""
         return self._point.trust
 
-    def fetch(self, model: str, nonce: bytes) -> Exchange:
-        """Fresh evidence bound to the nonce."""
-        query = urlencode({"model": model, "nonce": nonce.hex(), "signing_algo": "ecdsa"}, errors="replace")
-        return self._get(f"{self._point.url}?{query}", "evidence")
+    def fetch(self, model: str, nonce: bytes, *, algo: str = "ecdsa", key: str | Key | None = "main") -> Exchange:
+        """Fresh evidence bound to the nonce, by a signing key of that kind."""
+        return self.ask({"model": model, "nonce": nonce.hex(), "signing_algo": algo}, key=key)
+
+    def ask(self, query: Mapping[str, str], *, key: str | Key | None = "main") -> Exchange:
+        """What the endpoint says to these parameters, sensible or not."""
+        return self._get(f"{self._point.url}?{urlencode(query, errors='replace')}", "evidence", key=key)
 
 
 def amount(value: Any) -> Decimal | None:

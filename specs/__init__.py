@@ -37,7 +37,7 @@ class Requirement:
     decision: str | None = None  # how a gap or a contradiction of the document was decided
     inferred: bool = False  # the document does not say it: a breach is a warning
     excluded: str | None = None  # why it is not checked
-    contract: str = ""  # the contract whose file states it
+    contract: str = ""  # the contract, or the catalogue, whose file states it
     line: int = 0  # line of the id in that file
 
 
@@ -53,8 +53,9 @@ class Contract:
     traits: Mapping[str, Any]
     requirements: Mapping[str, Requirement]
     folder: Path
-    digest: str  # SHA-256 over the files of the contract and of its bases
+    digest: str  # SHA-256 over the files of the contract, of its bases and of the catalogues they take in
     documents: tuple[Mapping[str, Any], ...] = field(default=())
+    catalogues: tuple[str, ...] = ()  # requirements of a kind that it takes in itself; those of its bases are inherited
 
     def trait(self, path: str, default: Any = _MISSING) -> Any:
         """The trait at a dotted path. Raises KeyError naming the contract when absent and no default is given."""
@@ -148,20 +149,26 @@ def load(name: str) -> Contract:
     if not (folder / "contract.yaml").is_file():
         raise SpecError(f"no contract {name!r}; there are: {', '.join(names())}")
     own = _validated(folder / "contract.yaml", "contract")
-    rows = _validated(folder / "requirements.yaml", "requirements")
-    lines = _lines_of_ids(folder / "requirements.yaml")
-    requirements = {row["id"]: _requirement(row, name, lines) for row in rows}
     traits: Mapping[str, Any] = own["traits"]
     extends: tuple[str, ...] = ()
+    taken: dict[str, Requirement] = {}  # from bases and catalogues
+    files = sorted(folder.glob("*.yaml"))
     digest = hashlib.sha256()
     if base_name := own.get("extends"):
         base = load(base_name)
         traits = _merged(base.traits, own["traits"])
         extends = (base.name, *base.extends)
-        requirements = {**_overridden(base, own.get("overrides", {})), **requirements}
+        taken.update(base.requirements)
         digest.update(base.digest.encode())
-    for path in sorted(folder.glob("*.yaml")):
+    catalogues = tuple(own.get("catalogues", ()))
+    for catalogue in catalogues:
+        path = _catalogue(folder, catalogue)
+        taken.update(_stated(path, catalogue))
+        files.append(path)
+    for path in files:
         digest.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
+    overridden = _overridden(taken, own.get("overrides", {}), folder)
+    requirements = {**overridden, **_stated(folder / "requirements.yaml", name)}
     return Contract(
         name=name,
         version=own["version"],
@@ -173,13 +180,40 @@ def load(name: str) -> Contract:
         folder=folder,
         digest=digest.hexdigest(),
         documents=tuple(own.get("documents", ())),
+        catalogues=catalogues,
     )
 
 
-def _overridden(base: Contract, overrides: Mapping[str, Any]) -> dict[str, Requirement]:
-    if unknown := overrides.keys() - base.requirements.keys():
-        raise SpecError(f"overrides name requirements that {base.name} does not have: {sorted(unknown)}")
-    return {key: replace(row, **overrides.get(key, {})) for key, row in base.requirements.items()}
+def catalogues() -> list[str]:
+    """Names of the requirement catalogues that a contract may take in."""
+    return sorted(path.parent.name for path in HERE.glob("catalogues/*/requirements.yaml"))
+
+
+def catalogue(name: str) -> dict[str, Requirement]:
+    """The requirements of one catalogue, as it states them. Raises SpecError."""
+    return _stated(_catalogue(HERE, name), name)
+
+
+def _catalogue(folder: Path, name: str) -> Path:
+    path = HERE / "catalogues" / name / "requirements.yaml"
+    if not path.is_file():
+        known = ", ".join(catalogues())
+        raise SpecError(f"{folder / 'contract.yaml'}: catalogues: expected of {known}, got {name!r}")
+    return path
+
+
+def _stated(path: Path, owner: str) -> dict[str, Requirement]:
+    rows = _validated(path, "requirements")
+    lines = _lines_of_ids(path)
+    return {row["id"]: _requirement(row, owner, lines) for row in rows}
+
+
+def _overridden(taken: Mapping[str, Requirement], overrides: Mapping[str, Any], folder: Path) -> dict[str, Requirement]:
+    if unknown := overrides.keys() - taken.keys():
+        raise SpecError(
+            f"{folder / 'contract.yaml'}: overrides: neither base nor catalogue has {', '.join(sorted(unknown))}"
+        )
+    return {key: replace(row, **overrides.get(key, {})) for key, row in taken.items()}
 
 
 def _requirement(row: Mapping[str, Any], contract: str, lines: Mapping[str, int]) -> Requirement:

@@ -26,11 +26,21 @@ def is_evidence(x: Exchange) -> bool:
 
 def sent_nonce(x: Exchange) -> str | None:
     """The nonce of the request as lower-case hex."""
+    found = _sent(x, "nonce")
+    return None if found is None else found.lower()
+
+
+def asked_model(x: Exchange) -> str | None:
+    """The model whose evidence was asked for."""
+    return _sent(x, "model")
+
+
+def _sent(x: Exchange, name: str) -> str | None:
     try:
-        found = parse_qs(urlsplit(x.request.url).query).get("nonce")
+        found = parse_qs(urlsplit(x.request.url).query).get(name)
     except ValueError:
         return None
-    return found[-1].lower() if found else None
+    return found[-1] if found else None
 
 
 def quote_bytes(x: Exchange) -> bytes | None:

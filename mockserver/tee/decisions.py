@@ -49,6 +49,7 @@ class Decisions:
     events_shown: Callable[[list[Event]], list[Event]] = unchanged
     rtmrs: Callable[[tuple[bytes, ...]], tuple[bytes, ...]] = unchanged  # as put into the quote
     # who signs
+    qe_report: Callable[[bytes], bytes] = unchanged  # the quoting enclave's own report, before the PCK signs it
     body_signed: Callable[[bytes], bytes] = unchanged  # header and TD report as handed to the attestation key
     quote: Callable[[bytes], bytes] = unchanged  # the finished quote
     # the machine, as Intel's collateral describes it

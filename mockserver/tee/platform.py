@@ -52,7 +52,8 @@ class Platform:
         self._pki = build_pki(seed, midnight(now()), self._facts)
         chain = self._pki.pck.pem() + self._pki.platform_ca.pem() + self._pki.root.pem()
         shipped = self.decisions.pck_chain(chain)
-        self._enclave = QuotingEnclave(derive_key(seed, "attestation"), self._pki.pck.key, shipped)
+        attesting = derive_key(seed, "attestation")
+        self._enclave = QuotingEnclave(attesting, self._pki.pck.key, shipped, self.decisions.qe_report)
         self._domains: dict[str, Domain] = {}
         self._identities: dict[tuple[str, str], SigningIdentity] = {}
 

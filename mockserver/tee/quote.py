@@ -80,8 +80,15 @@ class TdReport:
 class QuotingEnclave:
     """Holds the attestation key that the PCK vouches for; made once, signs many quotes."""
 
-    def __init__(self, attestation_key: ec.EllipticCurvePrivateKey, pck: ec.EllipticCurvePrivateKey, chain: str):
-        self._key = attestation_key
+    def __init__(
+        self,
+        attestation_key: ec.EllipticCurvePrivateKey,
+        pck: ec.EllipticCurvePrivateKey,
+        chain: str,
+        qe_report: Callable[[bytes], bytes],
+    ) -> None:
+        """`qe_report` is the seam through which a defect runs another quoting enclave; the PCK signs the result."""
+        self._key, self._qe_report = attestation_key, qe_report
         self._tail = self._certification(pck, chain.encode() + b"\0")
 
     def quote(self, report: TdReport, body_signed: Callable[[bytes], bytes], form: str = "v4") -> bytes:
@@ -92,7 +99,7 @@ class QuotingEnclave:
 
     def _certification(self, pck: ec.EllipticCurvePrivateKey, chain: bytes) -> bytes:
         public = public_xy(self._key)
-        report = _qe_report(hashlib.sha256(public + _QE_AUTH_DATA).digest())
+        report = self._qe_report(_qe_report(hashlib.sha256(public + _QE_AUTH_DATA).digest()))
         nested = struct.pack("<HI", 5, len(chain)) + chain
         auth = struct.pack("<H", len(_QE_AUTH_DATA)) + _QE_AUTH_DATA
         certification = report + sign_raw(pck, report) + auth + nested

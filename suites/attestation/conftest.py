@@ -3,38 +3,77 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable
-from datetime import UTC, datetime
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 
 import pytest
 
 from harness.ask import Ask
-from harness.attest.adapters import dstack
 from harness.attest.collateral import Trust, load_trust
-from harness.attest.verdict import Problem, Rejected
-from harness.attest.verify import verify
+from harness.attest.verdict import Problem
 from harness.exchange import Exchange
-from harness.judge.evidence import sent_nonce
 from harness.model import NotObserved
 from harness.probe import probe
+from suites.attestation.appraisal import Appraisal, appraised
 
 NONCE_BYTES = 32
 FEW = 3
+AT_ONCE = 6
 
-Appraisal = Callable[[Exchange], list[Problem]]
+Appraise = Callable[[Exchange], Appraisal]
+
+
+def fresh() -> bytes:
+    return secrets.token_bytes(NONCE_BYTES)
 
 
 @probe(calls=2, prompt_tokens=0)
 def evidence(ask: Ask) -> tuple[Exchange, ...]:
     """Evidence of the default model for two nonces."""
-    return tuple(ask.evidence.fetch(ask.default_model, secrets.token_bytes(NONCE_BYTES)) for _ in range(2))
+    return tuple(ask.evidence.fetch(ask.default_model, fresh()) for _ in range(2))
 
 
 @probe(calls=FEW, prompt_tokens=0)
 def others(ask: Ask) -> tuple[Exchange, ...]:
     """Evidence of a few other listed models."""
     models = [row["id"] for row in ask.catalogue if row["id"] != ask.default_model][:FEW]
-    return tuple(ask.evidence.fetch(model, secrets.token_bytes(NONCE_BYTES)) for model in models)
+    return tuple(ask.evidence.fetch(model, fresh()) for model in models)
+
+
+@probe(calls=AT_ONCE, prompt_tokens=0)
+def crowd(ask: Ask) -> list[Exchange]:
+    """Evidence of the default model, fetched by several at the same time."""
+    return ask.parallel([lambda: ask.evidence.fetch(ask.default_model, fresh()) for _ in range(AT_ONCE)])
+
+
+@probe(calls=4, prompt_tokens=0)
+def odd_nonces(ask: Ask) -> dict[str, Exchange]:
+    """What the endpoint says to nonces that are none, by what is wrong with them."""
+    given = {
+        "short": fresh().hex()[:-2],
+        "long": fresh().hex() + "00",
+        "not hex": "zz" + fresh().hex()[2:],
+        "empty": "",
+    }
+    query = {"model": ask.default_model, "signing_algo": "ecdsa"}
+    return {name: ask.evidence.ask({**query, "nonce": nonce}) for name, nonce in given.items()}
+
+
+@dataclass(frozen=True)
+class Withdrawal:
+    """Answers to a fetch of evidence while a model is without its flag, and after."""
+
+    model: str
+    without: Exchange
+    restored: Exchange
+
+
+@probe(calls=2, prompt_tokens=0)
+def withdrawal(ask: Ask, spares: Callable[[int], str]) -> Withdrawal:
+    spare = spares(3)
+    with ask.control.flipped(spare):
+        without = ask.evidence.fetch(spare, fresh())
+    return Withdrawal(spare, without, ask.evidence.fetch(spare, fresh()))
 
 
 @pytest.fixture(scope="session")
@@ -46,16 +85,37 @@ def trust(ask: Ask) -> Trust:
 
 
 @pytest.fixture(scope="session")
-def appraise(trust: Trust) -> Appraisal:
+def appraisal(trust: Trust) -> Appraise:
+    """What the judges of attestation say of an answer; each is judged once, however many checks ask."""
+    known: dict[str, Appraisal] = {}
+
+    def of(answer: Exchange) -> Appraisal:
+        if answer.id not in known:
+            known[answer.id] = appraised(answer, trust)
+        return known[answer.id]
+
+    return of
+
+
+@pytest.fixture(scope="session")
+def measured(appraisal: Appraise) -> Callable[[Exchange], Mapping[str, str]]:
+    """The fields of the quote that an answer shows first, as hex. Raises NotObserved when there is none to read."""
+
+    def of(answer: Exchange) -> Mapping[str, str]:
+        found = appraisal(answer).reports
+        if not found or not found[0].quote.measurements:
+            raise NotObserved("the evidence holds no quote that can be read")
+        return found[0].quote.measurements
+
+    return of
+
+
+@pytest.fixture(scope="session")
+def appraise(appraisal: Appraise) -> Callable[[Exchange], list[Problem]]:
     """Every problem that the judges of attestation find in one answer, over all machines it lists."""
 
     def found(answer: Exchange) -> list[Problem]:
         assert answer.status == 200, f"the evidence endpoint answered {answer.status}"
-        nonce, at = bytes.fromhex(sent_nonce(answer) or ""), datetime.fromisoformat(answer.started)
-        try:
-            machines = dstack.parse(answer.body)
-        except Rejected as rejected:
-            return [rejected.problem]
-        return [problem for one in machines for problem in verify(one, trust, nonce, at.astimezone(UTC)).problems]
+        return appraisal(answer).problems
 
     return found

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 import specs
@@ -21,7 +21,9 @@ turns this one red as well.
 
 def page() -> str:
     """The whole page, as Markdown."""
-    return "\n".join([HEAD, *(line for name in _bases_first() for line in _section(specs.load(name)))]) + "\n"
+    contracts = [line for name in _bases_first() for line in _section(specs.load(name))]
+    catalogues = [line for name in specs.catalogues() for line in _catalogue(name)]
+    return "\n".join([HEAD, *contracts, *catalogues]) + "\n"
 
 
 def _bases_first() -> list[str]:
@@ -33,17 +35,33 @@ def _section(contract: Contract) -> Iterator[str]:
     checked = [r for r in own if not r.excluded]
     yield f"\n## {contract.name} {contract.version}\n"
     figures = f"{len(checked)} checked, {len(own) - len(checked)} excluded"
-    yield f"{contract.title}. {len(own)} requirements of its own: {figures}.\n"
-    yield "| id | level | requirement | checks | defects |"
-    yield "|---|---|---|---|---|"
-    yield from (_row(r) for r in checked)
+    taken = f" It takes in the catalogue {', '.join(contract.catalogues)} (below)." if contract.catalogues else ""
+    yield f"{contract.title}. {len(own)} requirements of its own: {figures}.{taken}\n"
+    yield from _rows(checked)
     if excluded := [r for r in own if r.excluded]:
         yield "\n### Excluded\n"
         yield "| id | requirement | why it is not checked |"
         yield "|---|---|---|"
         yield from (f"| {r.id} | {r.title} | {r.excluded} |" for r in excluded)
     for base in contract.extends[:1]:
-        yield from _changed(contract, specs.load(base))
+        yield from _changed(contract, base, specs.load(base).requirements)
+    for name in contract.catalogues:
+        yield from _changed(contract, name, specs.catalogue(name))
+
+
+def _catalogue(name: str) -> Iterator[str]:
+    """Requirements of one kind, stated once for every contract that takes them in."""
+    rows = list(specs.catalogue(name).values())
+    takers = [contract for contract in specs.names() if name in specs.load(contract).catalogues]
+    yield f"\n## Catalogue {name}\n"
+    yield f"{len(rows)} requirements, taken in by {', '.join(takers) or 'no contract'}.\n"
+    yield from _rows(rows)
+
+
+def _rows(requirements: Iterable[Requirement]) -> Iterator[str]:
+    yield "| id | level | requirement | checks | defects |"
+    yield "|---|---|---|---|---|"
+    yield from (_row(r) for r in requirements)
 
 
 def _row(requirement: Requirement) -> str:
@@ -54,10 +72,10 @@ def _row(requirement: Requirement) -> str:
     return f"| {requirement.id} | {requirement.level} | {requirement.title} | {checks} | {shown} |"
 
 
-def _changed(contract: Contract, base: Contract) -> Iterator[str]:
-    changed = [r for r in contract.requirements.values() if r.contract == base.name and r != base.requirements[r.id]]
+def _changed(contract: Contract, owner: str, stated: Mapping[str, Requirement]) -> Iterator[str]:
+    changed = [r for r in contract.requirements.values() if r.contract == owner and r != stated.get(r.id, r)]
     if changed:
-        yield f"\n### What it changes in {base.name}\n"
+        yield f"\n### What it changes in {owner}\n"
         yield "| id | level | as this contract states it |"
         yield "|---|---|---|"
         yield from (f"| {r.id} | {r.level} | {r.excluded or r.text} |" for r in changed)
