@@ -52,6 +52,7 @@ class Evidence:
     ccel: bytes | None = None  # the firmware's, where there is no dstack log
     has_log: bool = True  # whether the format carries a log at all
     copies: tuple[bytes, ...] = ()  # the quote as other members of the document give it
+    beside: bytes | None = None  # the quote of the domain that this part says it runs in
     gpu: tuple[GpuDevice, ...] = ()
     tokens: Tokens | None = None  # what NVIDIA's service said about the GPUs
     tpm: TpmQuote | None = None  # signed by a key that report_data binds
@@ -59,8 +60,6 @@ class Evidence:
     echoed: tuple[bytes, ...] = ()  # the challenge, wherever the document repeats it
     public_key: bytes | None = None  # 64 bytes x and y, or 32 of Ed25519: the key whose address is bound
     compose: str | None = None  # the text whose hash was measured
-    measured_claims: tuple[
-        tuple[str, str], ...
-    ] = ()  # field of the TD report and its hex, as often as the JSON says it
+    measured_claims: tuple[tuple[str, str], ...] = ()  # field of the TD report and its hex, each time it is said
     event_claims: tuple[tuple[str, str], ...] = ()  # event name and the hex of its payload
     says: Mapping[str, str] = field(default_factory=dict)  # statements nothing in the evidence can prove

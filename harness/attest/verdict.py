@@ -98,6 +98,8 @@ class Code(enum.StrEnum):
     # whole documents, and what ties their parts together
     EVIDENCE_UNRECOGNISED = "evidence.unrecognised"
     EVIDENCE_INCONSISTENT = "evidence.inconsistent"
+    EVIDENCE_REPEATED = "evidence.repeated"
+    DOMAIN_FOREIGN = "domain.foreign"
     COMMITMENT_MISMATCH = "commitment.mismatch"
     NONCE_UNBOUND = "nonce.unbound"
     CHANNEL_MISMATCH = "channel.mismatch"

@@ -15,6 +15,7 @@ from harness.attest.ccel import replay_ccel
 from harness.attest.channel import ChannelBinding, judge_channel
 from harness.attest.collateral import INTEL_ROOT_KEY_ID, Trust
 from harness.attest.evidence import Evidence
+from harness.attest.instances import beside
 from harness.attest.policy import DEFAULT, Policy
 from harness.attest.quote import judge_quote
 from harness.attest.tie import TieVerdict, judge_tie
@@ -82,6 +83,7 @@ def _binding(evidence: Evidence, nonce: bytes, body: dict[str, bytes]) -> Iterat
         yield from evidence.scheme.judge({**evidence.fields, "nonce": nonce}, body["report_data"])
     if any(copy != evidence.quote for copy in evidence.copies):
         yield Problem(Code.EVIDENCE_INCONSISTENT, "the document holds two quotes that differ where it should hold one")
+    yield from beside(evidence)
     if evidence.tpm is not None:
         yield from judge_tpm(evidence.tpm)
 

@@ -35,13 +35,14 @@ def parse(raw: bytes) -> tuple[Evidence, ...]:
 
 
 def _machines(entry: Mapping[str, Any], raw: bytes) -> Iterator[Evidence]:
-    yield dstack.evidence_of(entry, raw, FORMAT)
+    host = dstack.evidence_of(entry, raw, FORMAT)
+    yield host
     manager = entry.get("compose_manager_attestation")
     if manager is not None:
-        yield _compose_manager(reading.json_object(manager, "compose_manager_attestation"), raw)
+        yield _compose_manager(reading.json_object(manager, "compose_manager_attestation"), host, raw)
 
 
-def _compose_manager(manager: Mapping[str, Any], raw: bytes) -> Evidence:
+def _compose_manager(manager: Mapping[str, Any], host: Evidence, raw: bytes) -> Evidence:
     said = reading.optional_hex(manager, "report_data")
     return Evidence(
         format=FORMAT,
@@ -49,6 +50,7 @@ def _compose_manager(manager: Mapping[str, Any], raw: bytes) -> Evidence:
         quote=reading.hex_bytes(manager, "quote"),
         scheme=scheme("near-compose-manager"),
         fields={"actions_hash": reading.hex_bytes(manager, "actions_hash")},
+        beside=host.quote,
         event_log=dstack.event_log(manager.get("event_log")),
         echoed=reading.hex_if_given(manager, "nonce"),
         measured_claims=() if said is None else (("report_data", said.hex()),),
