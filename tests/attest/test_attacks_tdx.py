@@ -5,16 +5,11 @@ from __future__ import annotations
 import pytest
 
 from harness.attest import Code
-from tests.attest import attacks_collateral, attacks_document, attacks_quote
+from tests.attest import attacks_collateral, attacks_document, attacks_domain, attacks_quote
 from tests.attest.forge import Make
 
-ROWS = {
-    name: row
-    for module in (attacks_quote, attacks_collateral)
-    for group in module.GROUPS
-    for name, row in group.items()
-}
-
+GROUPS = (*attacks_quote.GROUPS, *attacks_collateral.GROUPS, *attacks_domain.GROUPS)
+ROWS = {name: row for group in GROUPS for name, row in group.items()}
 DOCUMENTS = {**attacks_document.LOG, **attacks_document.BINDING}
 
 
@@ -27,8 +22,7 @@ def test_each_attack_gets_its_code(name: str, text: str, code: Code, make: Make)
 
 
 def test_no_case_of_one_group_hides_one_of_another() -> None:
-    groups = [group for module in (attacks_quote, attacks_collateral) for group in module.GROUPS]
-    assert len(ROWS) == sum(len(group) for group in groups)
+    assert len(ROWS) == sum(len(group) for group in GROUPS)
 
 
 @pytest.mark.parametrize(

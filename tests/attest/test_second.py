@@ -14,13 +14,12 @@ from harness.attest.engine import appraise
 from harness.attest.facts import Facts
 from harness.attest.layout import read
 from tests.attest import second
-from tests.attest.attacks_collateral import GROUPS as LATER
-from tests.attest.attacks_quote import GROUPS as EARLIER
 from tests.attest.forge import Trial
+from tests.attest.test_attacks_tdx import ROWS
 from tests.attest.test_vectors import FOLDER, REJECTED, STATUSES, vector
 
 INSPECT = policy_of(specs.policy("inspect"))
-CASES = {name: row[2] for group in (*EARLIER, *LATER) for name, row in group.items()}
+CASES = {name: row[2] for name, row in ROWS.items()}
 # case -> why the first refuses what the second takes
 STRICTER = {
     "A22": "the engine wants 32 bytes of QE authentication data, as every real quoting enclave sends; Intel any",

@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from harness.attest import Code, Policy, Trust, judge_quote
+import specs
+from harness.attest import Code, Policy, Trust, judge_quote, policy_of
 from harness.attest.collateral import INTEL_ROOT_KEY_ID
 from harness.attest.eventlog import replay
 from harness.attest.policy import TEE_SGX, TEE_TDX
@@ -68,6 +69,28 @@ def test_the_default_policy_takes_current_platforms_only(name: str, status: str)
 def test_a_quote_that_must_fail_fails_for_its_reason(name: str, code: Code) -> None:
     _, quote, trust, at = vector(name)
     assert judge_quote(quote, trust, at, EITHER_TEE).code is code
+
+
+@pytest.mark.parametrize(
+    ("name", "status"),
+    [
+        ("azure-tdx-v4-septve-00806f", "OutOfDate"),
+        ("alibaba-tdx-v5-mrservicetd-90c06f", "OutOfDate"),
+        ("tdx-v4-DEBUG-50806f", "UpToDate"),
+        ("sgx-v3-DEBUG-00606a", "OutOfDate"),
+    ],
+)
+def test_what_the_engine_refuses_outright_is_told_by_our_own_code(name: str, status: str) -> None:
+    _, quote, trust, at = vector(name)
+    verdict = judge_quote(quote, trust, at, policy_of(specs.policy("inspect")))
+    assert (verdict.problems, verdict.status, verdict.engine) == ((), status, "assay")
+    assert verdict.root_key_id == INTEL_ROOT_KEY_ID
+
+
+@pytest.mark.parametrize("name", STATUSES)
+def test_no_machine_of_the_field_meets_the_strict_policy(name: str) -> None:
+    _, quote, trust, at = vector(name)
+    assert not judge_quote(quote, trust, at, policy_of(specs.policy("strict"))).accepted
 
 
 @pytest.mark.parametrize("name", STATUSES)
