@@ -14,8 +14,8 @@ from harness.attest import Code
 from tests.attest.gpu_lab import DRIVER_RIM, scene, serial, token_scene
 from tests.attest.lab import flipped
 
-MANY = settings(max_examples=200, deadline=None, derandomize=True)
-FEW = settings(max_examples=80, deadline=None, derandomize=True)
+MANY = settings(max_examples=120, deadline=None, derandomize=True)
+FEW = settings(max_examples=50, deadline=None, derandomize=True)
 bit = st.integers(0, 7).map(lambda n: 1 << n)
 where = st.floats(0, 1, exclude_max=True)
 SCENE, TOKENS = scene(), token_scene()

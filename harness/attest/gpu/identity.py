@@ -15,7 +15,7 @@ from harness.attest.verdict import Code, Problem, Rejected
 
 HOPPER, BLACKWELL, SWITCH = "HOPPER", "BLACKWELL", "LS10"
 _FAMILIES = {HOPPER: ("GH100 ",), BLACKWELL: ("GB100 ", "GB102 ", "GB110 "), SWITCH: ("LS_10 ",)}
-_PREFIXES = {HOPPER: b"\x41", BLACKWELL: b"\x41", SWITCH: b"\x50"}
+_PREFIXES = {HOPPER: 0x41, BLACKWELL: 0x41, SWITCH: 0x50}
 _FWID_ALONE = x509.ObjectIdentifier("2.23.133.5.4.1")
 _TCB_INFO = x509.ObjectIdentifier("2.23.133.5.4.1.1")
 _SHA384 = bytes.fromhex("0609608648016503040202")
@@ -36,10 +36,10 @@ def read(certificates: tuple[x509.Certificate, ...], arch: str) -> Identity:
     names = [_common_name(certificate) for certificate in (leaf, identity)]
     if not all(name.startswith(_FAMILIES[arch]) for name in names):
         raise Rejected(Code.CHAIN_FAMILY_MISMATCH, f"certificates of {' and '.join(names)}, claimed to be {arch}")
-    serial = identity.serial_number.to_bytes((identity.serial_number.bit_length() + 7) // 8 or 1, "big")
-    if len(serial) != 9 or serial[:1] != _PREFIXES[arch]:
-        raise Rejected(Code.CHAIN_IK_SERIAL_FORMAT, f"identity key serial {serial.hex()} holds no PDI")
-    return Identity(serial[1:], str(leaf.serial_number), names[1])
+    number = identity.serial_number
+    if number >> 64 != _PREFIXES[arch]:
+        raise Rejected(Code.CHAIN_IK_SERIAL_FORMAT, f"identity key serial {number:x} holds no PDI")
+    return Identity((number & (1 << 64) - 1).to_bytes(8, "big"), str(leaf.serial_number), names[1])
 
 
 def judge_firmware(

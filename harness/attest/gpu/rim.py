@@ -30,7 +30,8 @@ _NVIDIA = "5703"  # IANA enterprise number
 _CHILDREN = frozenset(
     {f"{_SWID}Entity", f"{_SWID}Meta", f"{_SWID}Payload", "{http://www.w3.org/2000/09/xmldsig#}Signature"}
 )
-_DIGEST = re.compile(r"[0-9a-fA-F]{96}")
+_DIGEST, _NUMBER = re.compile(r"[0-9a-fA-F]{96}"), re.compile(r"[0-9]{1,3}")
+_RESOURCE, _FLAGS = f"{_SWID}Resource", {"True": True, "False": False}
 
 
 @dataclass(frozen=True)
@@ -145,29 +146,30 @@ def _golden(payload: etree._Element) -> dict[int, tuple[bytes, ...]]:
     for resource in payload:
         if not isinstance(resource.tag, str):
             continue
-        index = _number(resource, "index")
-        if resource.tag != f"{_SWID}Resource" or resource.get("type") != "Measurement" or index in seen:
+        facts = {str(name): str(value) for name, value in resource.attrib.items()}
+        index = _number(facts, "index")
+        if resource.tag != _RESOURCE or facts.get("type") != "Measurement" or index in seen:
             raise Rejected(Code.RIM_SCHEMA, f"{resource.tag} {index}: not a measurement, or given before")
-        active = {"True": True, "False": False}.get(str(resource.get("active")))
-        if active is None or resource.get("size") != "48":
+        active = _FLAGS.get(facts.get("active", ""))
+        if active is None or facts.get("size") != "48":
             raise Rejected(Code.RIM_SCHEMA, f"measurement {index}: active or size is not as expected")
-        values = _values(resource, index)
+        values = _values(facts, index)
         seen[index] = values if active else None
     return {index: values for index, values in seen.items() if values is not None}
 
 
-def _values(resource: etree._Element, index: int) -> tuple[bytes, ...]:
-    count = _number(resource, "alternatives")
-    given = [name for name in resource.attrib if str(name).startswith(_SHA384)]
-    texts = [str(resource.get(f"{_SHA384}Hash{n}")) for n in range(min(count, 64))]
-    if not texts or len(given) != count or not all(_DIGEST.fullmatch(text) for text in texts):
-        raise Rejected(Code.RIM_SCHEMA, f"measurement {index}: {count} alternatives, {len(given)} digests")
-    return tuple(bytes.fromhex(text) for text in texts)
+def _values(facts: dict[str, str], index: int) -> tuple[bytes, ...]:
+    count = _number(facts, "alternatives")
+    given = sum(name.startswith(_SHA384) for name in facts)
+    texts = [facts.get(f"{_SHA384}Hash{n}", "") for n in range(min(count, 64))]
+    if not texts or given != count or not all(map(_DIGEST.fullmatch, texts)):
+        raise Rejected(Code.RIM_SCHEMA, f"measurement {index}: {count} alternatives, {given} digests")
+    return tuple(map(bytes.fromhex, texts))
 
 
-def _number(resource: etree._Element, name: str) -> int:
-    text = str(resource.get(name))
-    if not re.fullmatch(r"[0-9]{1,3}", text):
+def _number(facts: dict[str, str], name: str) -> int:
+    text = facts.get(name, "")
+    if not _NUMBER.fullmatch(text):
         raise Rejected(Code.RIM_SCHEMA, f"{name} is {text!r}, expected a number")
     return int(text)
 
