@@ -21,6 +21,7 @@ from harness.attest.gpu import GpuPolicy, GpuReport, GpuTrust, verify_gpu
 from harness.attest.gpu.policy import DEFAULT as GPU_DEFAULT
 from harness.attest.gpu.policy import STRICT as GPU_STRICT
 from harness.attest.gpu.token import TokenTrust, verify_token
+from harness.attest.instances import repeated
 
 UNREADABLE = frozenset(
     {
@@ -135,7 +136,7 @@ def of_document(raw: bytes, anchors: Anchors, question: Question) -> Appraisal:
 def _of_machines(machines: tuple[Evidence, ...], anchors: Anchors, question: Question) -> Appraisal:
     if anchors.quotes is None:
         raise Missing("a quote is judged by collateral: give --trust DIR, or --collateral C.json")
-    problems, parts, unjudged, test_roots = list[Problem](), list[Mapping[str, Any]](), dict[str, None](), False
+    problems, parts, unjudged, test_roots = repeated(machines), list[Mapping[str, Any]](), dict[str, None](), False
     for n, machine in enumerate(machines):
         label = f"machine {n}: " if len(machines) > 1 else ""
         report = verify(machine, anchors.quotes, question.challenge(), question.at, question.policy)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from harness.appraisal import Anchors, Question, of_document
 from harness.attest import Code, verify
 from harness.attest.adapters import read
 from harness.attest.evidence import Evidence
 from harness.attest.instances import repeated
+from harness.attest.policy import DEFAULT
 from tests.attest import formats
 from tests.attest.formats import Document, dumped
 from tests.attest.lab import HONEST, MODEL, NONCE, NOW, flipped, platform, trust_in
@@ -44,6 +46,14 @@ def test_a_rewritten_signature_does_not_hide_a_repeated_report() -> None:
 def test_quotes_that_cannot_be_read_repeat_nothing() -> None:
     broken = {**formats.dstack(), "intel_quote": "00"}
     assert repeated(machines(broken, broken)) == []
+
+
+def test_an_appraisal_of_one_document_tells_what_is_repeated() -> None:
+    document = formats.near()
+    document["model_attestations"].append({**document["model_attestations"][0], "model_name": "another/model"})
+    question = Question(NONCE, NOW, DEFAULT)
+    appraisal = of_document(dumped(document), Anchors(trust_in(HONEST)), question)
+    assert {problem.code for problem in appraisal.problems} == {Code.EVIDENCE_REPEATED}
 
 
 def test_a_compose_manager_of_another_domain_is_found() -> None:
