@@ -14,10 +14,10 @@ import click
 from rich.console import Console
 
 import specs
-from harness import appraisal, verdict_text
-from harness.attest import Trust, load_trust, policy_of
+from harness import appraisal, inspection, verdict_text
+from harness.attest import Rejected, Trust, load_trust, policy_of
 from harness.attest.collateral import MAX_COLLATERAL_BYTES
-from harness.attest.gpu import load_gpu_trust
+from harness.attest.gpu import gpu_policy_of, load_gpu_trust
 from harness.attest.gpu.token import TokenTrust
 from harness.collect import SOURCES, Absent, Guest, Refused, collect
 from harness.collect.bundle import NONCE_BYTES
@@ -97,7 +97,8 @@ def verify_command(
     named = [path for path in (file, quote, gpu) if path is not None]
     if len(named) != 1:
         raise click.UsageError("name one piece of evidence: FILE, --quote Q or --gpu PAYLOAD.json")
-    question = appraisal.Question(nonce, at or datetime.now(UTC), policy_of(specs.policy(policy)))
+    document = specs.policy(policy)
+    question = appraisal.Question(nonce, at or datetime.now(UTC), policy_of(document), gpu_policy_of(document))
     anchors, raw = _anchors(trust, collateral, root), _read(named[0])
     try:
         found = _appraised(raw, anchors, question, quote=quote is not None, gpu=gpu is not None)
@@ -122,6 +123,24 @@ def _appraised(
             raise appraisal.Missing("GPU reports are judged by --trust DIR with device_root.pem and rim_root.pem")
         return appraisal.of_gpus(raw, anchors.gpus, question)
     return appraisal.of_document(raw, anchors, question)
+
+
+@attest.command(name="inspect")
+@click.argument("file", type=_FILE)
+@click.option("--json", "as_json", is_flag=True, help="Print JSON for a machine.")
+def inspect_command(file: Path, as_json: bool) -> None:
+    """Show everything that stands in a quote, a report or a GPU payload. Verifies nothing.
+
+    Exit codes: 0 shown, 2 no evidence of a known format.
+    """
+    try:
+        document = inspection.inspect(_read(file))
+    except Rejected as error:
+        raise SystemExit(_failed("malformed", error, 2)) from error
+    if as_json:
+        click.echo(json.dumps(document, indent=1))
+    else:
+        _print((str(file), *verdict_text.tree(document)))
 
 
 @attest.command(name="collect")

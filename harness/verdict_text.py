@@ -1,4 +1,4 @@
-"""Verdicts on evidence as lines for a reader; the first line says whether test roots vouch."""
+"""Evidence and verdicts on it for a reader: trees and lines. The first line of a verdict admits test roots."""
 
 from __future__ import annotations
 
@@ -31,3 +31,23 @@ def _part_lines(part: Mapping[str, Any]) -> Iterator[str]:
         yield f"unpinned: {', '.join(part['unpinned'])}"
     if "gpus" in part:
         yield from _part_lines(part["gpus"])
+
+
+def tree(document: Any, indent: str = "") -> Iterator[str]:
+    """The lines of a nested document. None is cut: a hash is compared by eye to its end."""
+    items = document.items() if isinstance(document, Mapping) else ((f"[{n}]", item) for n, item in enumerate(document))
+    entries = list(items)
+    for n, (name, value) in enumerate(entries):
+        last = n == len(entries) - 1
+        branch = indent + ("└── " if last else "├── ") + _plain(name)
+        if isinstance(value, Mapping | list) and value:
+            yield branch
+            yield from tree(value, indent + ("    " if last else "│   "))
+        else:
+            yield f"{branch}: {_plain(value)}"
+
+
+def _plain(value: Any) -> str:
+    """One line, in which control characters are spelt out: a terminal must not obey evidence."""
+    text = "none" if value in (None, [], {}) else str(value)
+    return "".join(char if char.isprintable() else repr(char)[1:-1] for char in text)
