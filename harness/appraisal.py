@@ -19,7 +19,6 @@ from harness.attest.collateral import INTEL_ROOT_KEY_ID
 from harness.attest.evidence import Evidence, Tokens
 from harness.attest.gpu import GpuPolicy, GpuReport, GpuTrust, verify_gpu
 from harness.attest.gpu.policy import DEFAULT as GPU_DEFAULT
-from harness.attest.gpu.policy import STRICT as GPU_STRICT
 from harness.attest.gpu.token import TokenTrust, verify_token
 from harness.attest.instances import repeated
 
@@ -54,10 +53,7 @@ class Question:
     nonce: bytes | None
     at: datetime
     policy: Policy
-
-    @property
-    def gpu_policy(self) -> GpuPolicy:
-        return GPU_STRICT if self.policy.name == "strict" else GPU_DEFAULT
+    gpu_policy: GpuPolicy = GPU_DEFAULT
 
     def challenge(self) -> bytes:
         """Raises Missing."""
