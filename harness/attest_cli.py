@@ -1,6 +1,6 @@
 """The command group `assay attest`: reads files and the command line, prints verdicts; harness.attest judges.
 
-It is registered in harness.cli by one line; further commands (fetch ...) are added to the group `attest` here.
+It is registered in harness.cli by one line; further commands are added to the group `attest` here.
 """
 
 from __future__ import annotations
@@ -11,14 +11,17 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import click
+import httpx
 from rich.console import Console
 
 import specs
 from harness import appraisal, inspection, verdict_text
-from harness.attest import Rejected, Trust, load_trust, policy_of
+from harness.attest import Code, Rejected, Trust, load_trust, policy_of
+from harness.attest.adapters import read
 from harness.attest.collateral import MAX_COLLATERAL_BYTES
 from harness.attest.gpu import gpu_policy_of, load_gpu_trust
 from harness.attest.gpu.token import TokenTrust
+from harness.collateral import INTEL, CollateralError, CollateralSource, write_bundle
 from harness.collect import SOURCES, Absent, Guest, Refused, collect
 from harness.collect.bundle import NONCE_BYTES
 from harness.collect.guest import Files
@@ -141,6 +144,36 @@ def inspect_command(file: Path, as_json: bool) -> None:
         click.echo(json.dumps(document, indent=1))
     else:
         _print((str(file), *verdict_text.tree(document)))
+
+
+@attest.command(name="fetch")
+@click.argument("file", type=_FILE)
+@click.option("--out", type=click.Path(path_type=Path), required=True, metavar="DIR", help="Where the bundle goes.")
+@click.option("--service", default=INTEL, show_default=True, metavar="URL", help="Intel's service, or a PCCS.")
+@click.option("--cache", type=click.Path(path_type=Path), metavar="DIR", help="Take from here what has not ended.")
+def fetch_command(file: Path, out: Path, service: str, cache: Path | None) -> None:
+    """Fetch what Intel says about the machine of a quote; DIR then serves `verify --trust`.
+
+    Every answer is kept as it came, beside collateral.json. This is the only command of the group that asks a network.
+
+    Exit codes: 0 fetched, 2 no quote in FILE, or no answer that is collateral.
+    """
+    try:
+        with httpx.Client(timeout=30) as client:
+            source = CollateralSource(client, lambda: datetime.now(UTC), service, cache)
+            pieces = source.fetch(_quote_in(file))
+            write_bundle(out, pieces)
+    except (Rejected, CollateralError) as error:
+        raise SystemExit(_failed("not fetched", error, 2)) from error
+    _print((*(f"{piece.name} from {piece.url}" for piece in pieces), f"wrote {out / 'collateral.json'}"))
+
+
+def _quote_in(file: Path) -> bytes:
+    """The quote of the first machine. Raises Rejected."""
+    found = read(_read(file))
+    if not isinstance(found, tuple):
+        raise Rejected(Code.EVIDENCE_MALFORMED, f"{file} holds no quote")
+    return found[0].quote
 
 
 @attest.command(name="collect")
