@@ -49,6 +49,11 @@ GROUNDS: Final[dict[str, frozenset[Code]]] = {
     "AT-030": frozenset(code for code in Code if code.startswith("eventlog.")),
     "AT-031": frozenset({Code.COMPOSE_MISMATCH, Code.CONFIG_ID_MISMATCH}),
     "AT-032": frozenset({Code.CLAIM_CONTRADICTED, Code.EVIDENCE_INCONSISTENT}),
+    "AT-070": frozenset({Code.ANSWER_MALFORMED, Code.ANSWER_ALGORITHM_UNSUPPORTED}),
+    "AT-071": frozenset({Code.ANSWER_SIGNATURE_INVALID}),
+    "AT-072": frozenset({Code.ANSWER_KEY_UNATTESTED}),
+    "AT-073": frozenset({Code.ANSWER_REQUEST_MISMATCH}),
+    "AT-074": frozenset({Code.ANSWER_RESPONSE_MISMATCH}),
 }
 
 # judged by the engine, which stops at the first fault: what it did not reach, it did not find good
