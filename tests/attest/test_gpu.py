@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -24,6 +25,7 @@ from harness.attest.gpu.policy import STRICT
 from harness.attest.gpu.token import TokenTrust, verify_token
 from mockserver.tee.gpu import rim as factory
 from mockserver.tee.gpu.device import BLACKWELL
+from mockserver.tee.gpu.pki import Holder
 from tests.attest.gpu_lab import (
     DRIVER_RIM,
     NONCE,
@@ -118,6 +120,19 @@ def test_a_policy_file_reaches_every_knob(tmp_path: Path) -> None:
     assert (found.devices, found.ocsp) == (frozenset({"5a00000000000000"}), "required")
 
 
+@pytest.mark.parametrize("damage", ["leaf", "signer"])
+def test_a_negative_serial_is_rejected_and_no_crash(damage: str) -> None:
+    found = scene()
+    if damage == "leaf":
+        pem = negative(found.device.chain[0])
+        found.show(found.device, pem=pem + b"".join(holder.pem() for holder in found.device.chain[1:]))
+    else:
+        der = base64.b64encode(rim_chain()[0].der())
+        changed = b"".join(negative(rim_chain()[0]).splitlines()[1:-1])
+        found.rims[DRIVER_RIM] = found.rims[DRIVER_RIM].replace(der, changed)
+    assert found.judge().code in (Code.CHAIN_MALFORMED, Code.RIM_CHAIN_MALFORMED)
+
+
 def test_a_moment_needs_a_time_zone() -> None:
     with pytest.raises(ValueError, match="time zone"):
         verify_gpu(b"", load_nothing(), NONCE, datetime(2026, 1, 1))  # noqa: DTZ001
@@ -148,6 +163,15 @@ def test_the_ledger_shows_the_stale_manifest_that_formats_cannot() -> None:
     before, now = (rim.read(factory.sign(m, rim_chain())).content for m in (said, stale))
     sightings = (Sighting(DRIVER_RIM, now, NOW - timedelta(days=1)), Sighting(DRIVER_RIM, before, NOW))
     assert codes([sightings[1]], sightings[0]) == [Code.RIM_ROLLBACK]
+
+
+def negative(holder: Holder) -> bytes:
+    """PEM of a certificate whose serial has its first bit set."""
+    der, serial = holder.der(), holder.certificate.serial_number
+    raw = serial.to_bytes((serial.bit_length() + 8) // 8, "big")
+    changed = der.replace(raw, bytes([raw[0] | 0x80]) + raw[1:], 1)
+    text = base64.encodebytes(changed)
+    return b"-----BEGIN CERTIFICATE-----\n" + text + b"-----END CERTIFICATE-----\n"
 
 
 def codes(seen: list[Sighting], now: Sighting) -> list[Code]:

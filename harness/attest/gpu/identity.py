@@ -9,8 +9,8 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from cryptography.x509.oid import NameOID
 
+from harness.attest.gpu.chain import UNREADABLE
 from harness.attest.gpu.report import Field, SpdmReport
-from harness.attest.strict import UNREADABLE
 from harness.attest.verdict import Code, Problem, Rejected
 
 HOPPER, BLACKWELL, SWITCH = "HOPPER", "BLACKWELL", "LS10"

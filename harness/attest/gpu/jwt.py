@@ -20,9 +20,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from harness.attest.gpu.chain import signed_by
+from harness.attest.gpu.chain import UNREADABLE, signed_by
 from harness.attest.gpu.payload import load
-from harness.attest.strict import UNREADABLE
 from harness.attest.verdict import Code, Problem, Rejected
 
 MAX_TOKEN_CHARACTERS = 256 * 1024

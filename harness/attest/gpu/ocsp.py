@@ -16,8 +16,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from cryptography.x509 import ocsp
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
-from harness.attest.gpu.chain import signed_by
-from harness.attest.strict import UNREADABLE
+from harness.attest.gpu.chain import UNREADABLE, signed_by
 from harness.attest.verdict import Code, Problem
 
 # what reading a response raises besides what certificates raise

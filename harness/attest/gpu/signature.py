@@ -19,8 +19,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 from lxml import etree
 
-from harness.attest.gpu.chain import RIM, public_key
-from harness.attest.strict import UNREADABLE
+from harness.attest.gpu.chain import RIM, UNREADABLE, public_key
 from harness.attest.verdict import Code, Problem, Rejected
 
 MAX_XML_BYTES = 256 * 1024
