@@ -15,7 +15,6 @@ from harness.probe import FREE, Cost, cost_of
 from harness.selection import Selection
 from harness.session import Session
 
-
 CATALOGUE = "GET /models, for the model and its price"  # free, and asked before anything else
 
 

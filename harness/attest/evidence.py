@@ -56,7 +56,6 @@ class Evidence:
     gpu: tuple[GpuDevice, ...] = ()
     tokens: Tokens | None = None  # what NVIDIA's service said about the GPUs
     tpm: TpmQuote | None = None  # signed by a key that report_data binds
-    gpu_payload: Mapping[str, Any] | None = None  # {nonce, evidence_list, arch} as it came
     echoed: tuple[bytes, ...] = ()  # the challenge, wherever the document repeats it
     public_key: bytes | None = None  # 64 bytes x and y, or 32 of Ed25519: the key whose address is bound
     compose: str | None = None  # the text whose hash was measured

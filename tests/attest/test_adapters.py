@@ -92,6 +92,7 @@ def edited(
     return edit
 
 
+OTHER_ECHO = json.dumps({**formats.payload(), "nonce": OTHER.hex()})
 STALE_GPUS = json.dumps(formats.payload(OTHER))
 NO_REQUEST = json.dumps({"evidence_list": [{**device(), "evidence": "AAAA"}]})
 MANAGER = ("model_attestations", 0, "compose_manager_attestation")
@@ -114,6 +115,7 @@ TAMPERED: list[tuple[str, str, Callable[[Document], None], Code]] = [
     ("I22", "near", edited("model_attestations", 0, "nvidia_payload", value=STALE_GPUS), Code.TIE_NONCE_MISMATCH),
     ("I28", "near", edited(*MANAGER, "actions_hash", value="00" * 32), Code.BINDING_MISMATCH),
     ("I22", "dstack", edited("nvidia_payload", value=STALE_GPUS), Code.TIE_NONCE_MISMATCH),
+    ("GPU echo", "dstack", edited("nvidia_payload", value=OTHER_ECHO), Code.NONCE_NOT_ECHOED),
     (
         "one GPU stale",
         "dstack",
@@ -186,7 +188,7 @@ def test_the_certificate_of_the_connection_is_compared(name: str, number: int | 
     assert (Code.CHANNEL_MISMATCH in report.codes) == (expected is ChannelBinding.MISMATCH)
 
 
-@pytest.mark.parametrize("seen", [b"", b"0\x03\x02\x01\x05", der()[:-1]])
+@pytest.mark.parametrize("seen", [b"", b"0\x03\x02\x01\x05", der()[:-1]], ids=["empty", "no certificate", "cut short"])
 def test_a_certificate_that_cannot_be_read_is_no_match(seen: bytes) -> None:
     (report,) = judged(formats.tinfoil(), certificate=seen)
     assert report.channel is ChannelBinding.MISMATCH
@@ -216,7 +218,7 @@ def test_tokens_are_read_and_the_wrapper_is_kept_apart() -> None:
         ("voltage-verify", edited("nvidia", "nras", value=[["JWT", "x"], {}])),
         ("near", edited("model_attestations", value={})),
     ],
-    ids=str,
+    ids=lambda change: change[0],
 )
 def test_members_of_the_wrong_shape_are_malformed(change: tuple[str, Callable[[Document], None]]) -> None:
     document = DOCUMENTS[change[0]]()

@@ -43,6 +43,14 @@ def test_a_rewritten_signature_does_not_hide_a_repeated_report() -> None:
     assert [problem.code for problem in repeated(machines(first, second))] == [Code.EVIDENCE_REPEATED]
 
 
+def test_a_server_may_list_its_own_entry_with_fewer_members() -> None:
+    document = formats.dstack()
+    own = {name: value for name, value in document.items() if name != "nvidia_payload"}
+    assert len(machines({**document, "all_attestations": [own]})) == 1
+    lying = {**own, "signing_address": "0x" + "11" * 20}
+    assert len(machines({**document, "all_attestations": [own, lying]})) == 2
+
+
 def test_quotes_that_cannot_be_read_repeat_nothing() -> None:
     broken = {**formats.dstack(), "intel_quote": "00"}
     assert repeated(machines(broken, broken)) == []

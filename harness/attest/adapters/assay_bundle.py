@@ -35,8 +35,7 @@ def parse(raw: bytes) -> tuple[Evidence, ...]:
         ccel=ccel,
         has_log=events is not None or ccel is not None,
         gpu=() if payload is None else reading.devices(payload.get("evidence_list"), "evidence_list"),
-        gpu_payload=payload,
-        echoed=(reading.hex_bytes(document, "nonce"),),
+        echoed=(reading.hex_bytes(document, "nonce"), *reading.hex_if_given(payload or {}, "nonce")),
         compose=reading.text(tcb_info, "app_compose"),
         says={"collected_at": str(document.get("collected_at")), "source": str(document.get("source"))},
     )

@@ -54,7 +54,6 @@ def _evidence(
         fields={**_session_field(key), **_certificate_field(entry)},
         has_log=False,
         gpu=reading.devices(entry.get("gpu_evidence"), "gpu_evidence"),
-        gpu_payload={"evidence_list": entry.get("gpu_evidence") or []},
         echoed=(*reading.hex_if_given(entry, "nonce"), *reading.hex_if_given(document, "nonce")),
         says={"instance_id": instance} if instance else {},
     )

@@ -39,9 +39,15 @@ def parse(raw: bytes) -> tuple[Evidence, ...]:
     if "intel_quote" not in document and "quote" in document:
         return (_guest_quote(document, raw),)
     others = reading.json_list(document.pop("all_attestations", None), "all_attestations", MAX_ATTESTATIONS)
-    distinct = [entry for entry in others if entry != document]
-    entries = [document, *(reading.json_object(entry, "all_attestations") for entry in distinct)]
-    return tuple(evidence_of(entry, raw, FORMAT) for entry in entries)
+    entries = [reading.json_object(entry, "all_attestations") for entry in others]
+    distinct = [entry for entry in entries if not _repeats(entry, document)]
+    return tuple(evidence_of(entry, raw, FORMAT) for entry in (document, *distinct))
+
+
+def _repeats(entry: Mapping[str, Any], document: Mapping[str, Any]) -> bool:
+    """Whether an entry is the document's own, which some servers list with fewer members. It says nothing new."""
+    quoted = "intel_quote" in entry
+    return quoted and all(name in document and document[name] == value for name, value in entry.items())
 
 
 def evidence_of(document: Mapping[str, Any], raw: bytes, name: str) -> Evidence:
@@ -52,7 +58,7 @@ def evidence_of(document: Mapping[str, Any], raw: bytes, name: str) -> Evidence:
     info = reading.json_object(document.get("info") or {}, "info")
     tcb_info = reading.json_object(info.get("tcb_info") or {}, "info.tcb_info")
     fingerprint = reading.optional_hex(document, "tls_cert_fingerprint")
-    payload = gpu_payload(document.get("nvidia_payload"))
+    payload = reading.json_object(document.get("nvidia_payload") or {}, "nvidia_payload")
     return Evidence(
         format=name,
         raw=raw,
@@ -61,9 +67,8 @@ def evidence_of(document: Mapping[str, Any], raw: bytes, name: str) -> Evidence:
         fields=_fields(document, fingerprint),
         event_log=event_log(document.get("event_log")),
         copies=reading.hex_if_given(document, "quote"),
-        gpu=() if payload is None else reading.devices(payload.get("evidence_list"), "evidence_list"),
-        gpu_payload=payload,
-        echoed=reading.hex_if_given(document, "request_nonce"),
+        gpu=reading.devices(payload.get("evidence_list"), "evidence_list"),
+        echoed=(*reading.hex_if_given(document, "request_nonce"), *reading.hex_if_given(payload, "nonce")),
         public_key=_public_key(document),
         compose=reading.text(tcb_info, "app_compose"),
         measured_claims=(*_claims(document, _MEASURED), *_claims(tcb_info, _MEASURED)),
@@ -92,10 +97,6 @@ def event_log(value: Any) -> tuple[Any, ...] | None:
     if not isinstance(events, list):
         raise reading.malformed("event_log: expected a list")
     return tuple(events)
-
-
-def gpu_payload(value: Any) -> dict[str, Any] | None:
-    return None if value in (None, "") else reading.json_object(value, "nvidia_payload")
 
 
 def _fields(document: Mapping[str, Any], fingerprint: bytes | None) -> dict[str, bytes]:

@@ -37,7 +37,6 @@ def parse(raw: bytes) -> tuple[Evidence, ...]:
         fields={**_hashes(said), **_exact(exact, document), **_public_key(document)},
         has_log=False,
         gpu=reading.devices(gpu.get("evidences"), "gpu.evidences"),
-        gpu_payload={"evidence_list": gpu.get("evidences") or []},
         echoed=reading.hex_if_given(said, "nonce"),
     )
     return (evidence,)
