@@ -18,7 +18,7 @@ from harness.judge.calls import (
     is_sound_chat_call,
 )
 from harness.judge.chat import asked, asks_stream, is_filled, is_integer, member, stream_errors
-from harness.judge.invalidity import invalid_members
+from harness.judge.invalidity import invalid_members, only_wrong_member
 from specs import Contract
 
 VOLTAGE_MEMBERS = {"message", "type", "code", "status"}
@@ -173,14 +173,14 @@ def invalid_stream_is_refused_as_json(x: Exchange, contract: Contract) -> Proble
 
 
 def _has_one_wrong_parameter(x: Exchange) -> bool:
-    wrong = invalid_members(x.request.json)
-    return is_chat_call(x) and is_refusal(x) and x.head_status in {400, 422} and len(wrong) == 1 and wrong != ["body"]
+    refused = is_chat_call(x) and is_refusal(x) and x.head_status in {400, 422}
+    return refused and only_wrong_member(x.request.json) is not None
 
 
 @rule("OC-122", on=_has_one_wrong_parameter)
 def error_names_the_parameter(x: Exchange, contract: Contract) -> Problems:
     """The message or the member param names the one parameter that is wrong, or the model, where that is wrong too."""
-    name = invalid_members(x.request.json)[0]
+    name = only_wrong_member(x.request.json) or ""
     said = f"{error(x).get('message')} {error(x).get('param')}".lower()
     refused_model = error_code(x) == NOT_CONFIDENTIAL or NO_SUCH_MODEL.search(said)
     if not refused_model and name.removesuffix("s") not in said:

@@ -17,6 +17,23 @@ def invalid_members(body: Any) -> list[str]:
     return [*_structure(body), *(name for name, wrong in _SCALARS.items() if wrong(body.get(name)))]
 
 
+def only_wrong_member(body: Any) -> str | None:
+    """The one member that is wrong, where the rest is so plain that no server can object to it; else None."""
+    wrong = invalid_members(body)
+    if len(wrong) != 1 or not isinstance(body, dict):
+        return None
+    rest = {name: value for name, value in body.items() if name != wrong[0]}
+    plain = rest.keys() <= _PLAIN.keys() and all(_PLAIN[name](value) for name, value in rest.items())
+    return wrong[0] if plain else None
+
+
+def _is_plain_talk(messages: Any) -> bool:
+    return all(
+        message.keys() == {"role", "content"} and message["role"] == "user" and isinstance(message["content"], str)
+        for message in messages
+    )
+
+
 def _structure(body: dict[str, Any]) -> Iterator[str]:
     if not isinstance(body.get("model"), str) or not body["model"]:
         yield "model"
@@ -63,4 +80,10 @@ _SCALARS: dict[str, Callable[[Any], bool]] = {
     "frequency_penalty": _outside(-2, 2),
     "stream": _container,
     "response_format": _unknown_format,
+}
+_PLAIN: dict[str, Callable[[Any], bool]] = {
+    "model": lambda _: True,
+    "messages": _is_plain_talk,
+    "max_tokens": lambda value: isinstance(value, int),
+    "stream": lambda value: isinstance(value, bool),
 }

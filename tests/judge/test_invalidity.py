@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.judge.invalidity import ROLES, invalid_members
+from harness.judge.invalidity import ROLES, invalid_members, only_wrong_member
 from tests.judge.builders import asked
 
 
@@ -50,6 +50,28 @@ def test_what_a_server_may_accept_is_not_invalid(body: Any) -> None:
 )
 def test_what_no_server_may_accept_is_named(body: Any, wrong: list[str]) -> None:
     assert invalid_members(body) == wrong
+
+
+CALLED: list[dict[str, Any]] = [{"role": "assistant", "content": None, "tool_calls": [{}]}]
+
+
+@pytest.mark.parametrize(
+    ("body", "wrong"),
+    [
+        (asked(temperature=3), "temperature"),
+        (asked(temperature=3, stream=True, max_tokens=4), "temperature"),
+        (asked(model=7), "model"),
+        (asked(messages=[]), "messages"),
+        (asked(), None),
+        (None, None),
+        (asked(temperature=3, top_p=7), None),
+        (asked(temperature=3, max_tokens="16"), None),
+        (asked(temperature=3, seed="x"), None),
+        (asked(temperature=3, messages=CALLED), None),
+    ],
+)
+def test_one_member_is_to_blame_only_where_the_rest_is_plain(body: Any, wrong: str | None) -> None:
+    assert only_wrong_member(body) == wrong
 
 
 ANY = st.recursive(st.none() | st.booleans() | st.integers() | st.text(max_size=5), st.lists, max_leaves=6)
