@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import json
 import random
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,11 +16,13 @@ from hypothesis.errors import Unsatisfiable
 from schemathesis import GenerationMode
 
 import specs
+from harness.probe import Cost
 
 PAID = frozenset({"createChatCompletion"})  # an accepted request of these operations costs money
 EXAMPLE_MODEL = "example-model"  # of our OpenAPI documents; no deployment serves it
 MAX_TOKENS = 8
 MAX_CHOICES = 2
+ADDED_BYTES = 128  # to a body by `tamed`: the model, the few tokens, the stream
 SIGNED = {"Authorization": "Bearer a-key"}  # our client replaces it; given, so that generation spends nothing on it
 
 
@@ -30,19 +33,30 @@ class Effort:
     Refusals are free, so only valid requests of paid operations are few.
     """
 
+    calls: int = field(compare=False)  # what all contracts of ours come to, at most
     seconds: float = field(default=5.0, compare=False)  # bounds the asking; the cases do not depend on it
     paid: int = 40
     free: int = 500
     random: int = 8
+    paid_bytes: int = 27_000  # of all valid requests that cost money: random ones can be long, and prompts have a price
+
+    @property
+    def cost(self) -> Cost:
+        """The most that is asked; only valid requests of the paid operations have a price."""
+        answered = self.paid + self.random
+        return Cost(self.calls, self.paid_bytes // 3, answered * MAX_TOKENS * MAX_CHOICES)
+
+    def pays(self, operation: str, mode: GenerationMode) -> bool:
+        return operation in PAID and mode is GenerationMode.POSITIVE
 
     def cases(self, operation: str, mode: GenerationMode) -> int:
-        return self.paid if operation in PAID and mode is GenerationMode.POSITIVE else self.free
+        return self.paid if self.pays(operation, mode) else self.free
 
 
 EFFORTS = {
-    "quick": Effort(seconds=2.0, paid=8, free=60, random=0),
-    "standard": Effort(),
-    "full": Effort(seconds=180.0, paid=200, free=2000, random=200),
+    "quick": Effort(calls=150, seconds=2.0, paid=8, free=60, random=0, paid_bytes=3_000),
+    "standard": Effort(calls=600),
+    "full": Effort(calls=1_300, seconds=180.0, paid=200, free=2000, random=200, paid_bytes=300_000),
 }
 
 
@@ -61,12 +75,17 @@ def batches(contract: str, effort: Effort, seed_number: int) -> tuple[Batch, ...
     """All batches of a contract; the few that cost money come first."""
     operations = list(_operations(contract))
     return tuple(
-        Batch(name, mode, refused, tuple(_cases(operation, mode, effort.cases(name, mode), effort.random, seed_number)))
+        Batch(name, mode, refused, tuple(_affordable(name, operation, mode, effort, seed_number)))
         for mode in (GenerationMode.POSITIVE, GenerationMode.NEGATIVE)
         for operation in operations
         for name, refused in [(_id_of(operation), "refused" in operation.tags)]
         if not (refused and mode is GenerationMode.NEGATIVE)  # it declares no input that could be wrong
     )
+
+
+def _affordable(name: str, operation: Any, mode: GenerationMode, effort: Effort, seed_number: int) -> Iterable[Any]:
+    found = _cases(operation, mode, effort.cases(name, mode), effort.random, seed_number)
+    return _within(effort.paid_bytes, found) if effort.pays(name, mode) else found
 
 
 def _cases(operation: Any, mode: GenerationMode, most: int, more: int, seed_number: int) -> list[Any]:
@@ -77,6 +96,15 @@ def _cases(operation: Any, mode: GenerationMode, most: int, more: int, seed_numb
     systematic = [case for case in found if case.method == operation.method.upper()]
     random.Random(seed_number).shuffle(systematic)  # noqa: S311 - a reproducible order
     return systematic[:most] + _random(operation, mode, more, seed_number)
+
+
+def _within(most: int, cases: Iterable[Any]) -> Iterator[Any]:
+    """The cases whose bodies, with what `tamed` adds to each, come to at most this many bytes."""
+    for case in cases:
+        size = len(json.dumps(case.body, default=str)) + ADDED_BYTES
+        if size <= most:
+            most -= size
+            yield case
 
 
 def _random(operation: Any, mode: GenerationMode, most: int, seed_number: int) -> list[Any]:

@@ -10,15 +10,13 @@ from harness.cases import EFFORTS, PAID
 from harness.classify import needs_an_answer
 from harness.fuzz import Exploration, Explorer
 from harness.model import Nonconformity, NotObserved
-from harness.probe import Cost, probe
+from harness.probe import probe
 from harness.session import Session
 
 MODES = {"OC-170": ("positive",), "OC-171": ("negative",)}  # the cases a requirement is about; OC-172 is about both
 
-COSTS = {"quick": Cost(150, 1_000, 130), "full": Cost(1_300, 45_000, 6_400)}  # standard is the probe's own
 
-
-@probe(calls=600, prompt_tokens=6_000, completion_tokens=800, costs=COSTS)
+@probe(calls=EFFORTS["standard"].calls, costs={profile: effort.cost for profile, effort in EFFORTS.items()})
 def explored(ask, assay_session: Session) -> Exploration:
     options = assay_session.options
     effort = EFFORTS[options.profile]

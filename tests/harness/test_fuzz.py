@@ -2,16 +2,30 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import replace
 
+import pytest
+
 from harness.ask import Ask
-from harness.cases import EFFORTS, batches
+from harness.cases import EFFORTS, batches, tamed
 from harness.fuzz import Explorer, told
 from tests.harness import hostile
 from tests.harness.hostile import serving
 
 EFFORT = EFFORTS["quick"]
+
+
+@pytest.mark.parametrize("profile", ["quick", "standard"])  # generating for the full one takes 15 s
+def test_the_valid_requests_cost_no_more_than_the_plan_says(profile: str) -> None:
+    effort = EFFORTS[profile]
+    for batch in batches("openai-core", effort, 1):
+        if not effort.pays(batch.operation, batch.mode):
+            continue
+        bodies = [json.dumps(tamed(case.body, "maker/a-model-of-some-name", stream=True)) for case in batch.cases]
+        assert sum(map(len, bodies)) // 3 <= effort.cost.prompt_tokens
+        assert len(bodies) >= effort.paid  # the systematic ones are short, and none is left out
 
 
 def test_a_case_without_a_whole_answer_is_no_case(connect: Callable[..., Ask]) -> None:
