@@ -17,7 +17,7 @@ from harness.attest.adapters import raw_quote, read
 from harness.attest.boot import BootReport, judge_boot
 from harness.attest.collateral import INTEL_ROOT_KEY_ID
 from harness.attest.evidence import Evidence, Tokens
-from harness.attest.gpu import GpuPolicy, GpuReport, GpuTrust, verify_gpu
+from harness.attest.gpu import GpuPolicy, GpuReport, GpuTrust, payload, verify_gpu
 from harness.attest.gpu.policy import DEFAULT as GPU_DEFAULT
 from harness.attest.gpu.token import TokenTrust, verify_token
 from harness.attest.instances import repeated
@@ -110,10 +110,12 @@ def of_quote(raw: bytes, trust: Trust, question: Question) -> Appraisal:
     return Appraisal(verdict.problems, (_claims(verdict),), _under_test_root(trust, verdict), unjudged)
 
 
-def of_gpus(raw: bytes, trust: GpuTrust, question: Question) -> Appraisal:
-    """The payload {nonce, evidence_list, arch}. Raises Missing without a nonce."""
-    report = verify_gpu(raw, trust, question.challenge(), question.at, question.gpu_policy)
-    return Appraisal(report.problems, (_gpu_claims(report),), trust.test_roots)
+def of_gpus(raw: bytes, anchors: Anchors, question: Question) -> Appraisal:
+    """The payload {nonce, evidence_list, arch}. Raises Missing without a nonce or the roots of GPUs."""
+    if anchors.gpus is None:
+        raise Missing("GPU reports are judged by --trust DIR with device_root.pem and rim_root.pem")
+    report = verify_gpu(raw, anchors.gpus, question.challenge(), question.at, question.gpu_policy)
+    return Appraisal(report.problems, (_gpu_claims(report),), anchors.gpus.test_roots)
 
 
 def of_document(raw: bytes, anchors: Anchors, question: Question) -> Appraisal:
@@ -121,6 +123,8 @@ def of_document(raw: bytes, anchors: Anchors, question: Question) -> Appraisal:
     try:
         found = read(raw)
     except Rejected as rejected:
+        if rejected.problem.code is Code.EVIDENCE_UNRECOGNISED and payload.recognises(raw):
+            return of_gpus(raw, anchors, question)
         return Appraisal((rejected.problem,), ())
     if isinstance(found, Tokens):
         return _of_tokens(found, anchors, question)

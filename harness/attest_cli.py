@@ -6,6 +6,7 @@ It is registered in harness.cli by one line; further commands are added to the g
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,7 +16,7 @@ import httpx
 from rich.console import Console
 
 import specs
-from harness import appraisal, inspection, verdict_text
+from harness import appraisal, asked, batch, inspection, verdict_text
 from harness.attest import Code, Rejected, Trust, load_trust, policy_of
 from harness.attest.adapters import read
 from harness.attest.collateral import MAX_COLLATERAL_BYTES
@@ -23,38 +24,29 @@ from harness.attest.gpu import gpu_policy_of, load_gpu_trust
 from harness.attest.gpu.token import TokenTrust
 from harness.collateral import INTEL, CollateralError, CollateralSource, write_bundle
 from harness.collect import SOURCES, Absent, Guest, Refused, collect
-from harness.collect.bundle import NONCE_BYTES
 from harness.collect.guest import Files
+from harness.model import Exit
 
 OUT = Console(highlight=False)
 ERR = Console(stderr=True, highlight=False)
 MAX_EVIDENCE_BYTES = 4 * 1024 * 1024
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+_LINES = click.Path(exists=True, dir_okay=False, allow_dash=True)
 _FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
 
 
 def moment(value: str) -> datetime:
-    """Unix seconds, or ISO 8601 with a time zone."""
     try:
-        unix = value.isascii() and value.isdigit()
-        at = datetime.fromtimestamp(int(value), UTC) if unix else datetime.fromisoformat(value)
-    except (ValueError, OverflowError, OSError) as error:
-        expected = "expected Unix seconds or ISO 8601 such as 2026-11-20T12:00:00Z"
-        raise click.BadParameter(f"{value!r}: {expected}") from error
-    if at.tzinfo is None:
-        raise click.BadParameter(f"{value!r}: has no time zone; end it with Z for UTC")
-    return at
+        return asked.moment(value)
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from error
 
 
 def challenge(value: str) -> bytes:
-    """The 32 bytes of a nonce, in hex."""
     try:
-        nonce = bytes.fromhex(value.removeprefix("0x"))
+        return asked.challenge(value)
     except ValueError as error:
-        raise click.BadParameter(f"{value!r}: expected hex") from error
-    if len(nonce) != NONCE_BYTES:
-        raise click.BadParameter(f"{len(nonce)} bytes, expected {NONCE_BYTES}")
-    return nonce
+        raise click.BadParameter(str(error)) from error
 
 
 @click.group(name="attest")
@@ -68,6 +60,8 @@ def attest() -> None:
     "--quote", type=_FILE, help="A bare quote: binary, hex or base64. Without --nonce its data is not judged."
 )
 @click.option("--gpu", type=_FILE, metavar="PAYLOAD.json", help="GPU evidence alone: {nonce, evidence_list, arch}.")
+@click.option("--batch", "lines", type=_LINES, metavar="FILE", help="Many pieces, one a line (-: standard input).")
+@click.option("-n", "--workers", type=click.IntRange(1, 256), help="Processes for --batch (default: 1).")
 @click.option("--trust", type=_FOLDER, metavar="DIR", help="A folder with what to judge by: see below.")
 @click.option("--collateral", type=_FILE, metavar="C.json", help="What Intel says about the machine.")
 @click.option("--root", type=_FILE, metavar="DER", help="Judge under this root instead of Intel's.")
@@ -79,6 +73,8 @@ def verify_command(
     file: Path | None,
     quote: Path | None,
     gpu: Path | None,
+    lines: str | None,
+    workers: int | None,
     trust: Path | None,
     collateral: Path | None,
     root: Path | None,
@@ -95,16 +91,28 @@ def verify_command(
       device_root.pem, rim_root.pem, rims/, ocsp/  for GPU reports
       jwks.json                                    for tokens of NVIDIA's service
 
-    Exit codes: 0 accepted, 1 rejected, 2 malformed or a bad invocation.
+    A line of --batch is {"evidence": a document, or text in hex or base64} and may have "id", "nonce" and "at", which
+    go before --nonce and --at. Verdicts come out as JSON, one a line and in the same order; a line that cannot be
+    taken gets one as well.
+
+    Exit codes: 0 accepted, 1 rejected, 2 malformed or a bad invocation. Of a batch: the worst,
+    which is 3 where the harness itself failed on a line.
     """
     named = [path for path in (file, quote, gpu) if path is not None]
-    if len(named) != 1:
-        raise click.UsageError("name one piece of evidence: FILE, --quote Q or --gpu PAYLOAD.json")
+    if len(named) + (lines is not None) != 1:
+        raise click.UsageError(
+            "name one piece of evidence: FILE, --quote Q or --gpu PAYLOAD.json; or many: --batch FILE"
+        )
+    if workers is not None and lines is None:
+        raise click.UsageError("--workers goes with --batch")
     document = specs.policy(policy)
     question = appraisal.Question(nonce, at or datetime.now(UTC), policy_of(document), gpu_policy_of(document))
-    anchors, raw = _anchors(trust, collateral, root), _read(named[0])
+    anchors = _anchors(trust, collateral, root)
+    if lines is not None:
+        with click.open_file(lines, "rb") as stream:
+            raise SystemExit(_batch(batch.judged(stream, batch.Judge(anchors, question), workers or 1)))
     try:
-        found = _appraised(raw, anchors, question, quote=quote is not None, gpu=gpu is not None)
+        found = _appraised(_read(named[0]), anchors, question, quote=quote is not None, gpu=gpu is not None)
     except appraisal.Missing as error:
         raise click.UsageError(str(error)) from error
     if as_json:
@@ -112,6 +120,20 @@ def verify_command(
     else:
         _print(verdict_text.lines(found))
     raise SystemExit(found.exit_code)
+
+
+def _batch(outcomes: Iterable[batch.Outcome]) -> int:
+    """Print verdicts as they come; the worst exit code. Nothing judged is nothing accepted."""
+    counts, worst, test_roots = Counter[str](), 0, False
+    for outcome in outcomes:
+        click.echo(outcome.text)
+        counts[outcome.verdict] += 1
+        worst, test_roots = max(worst, outcome.exit_code), test_roots or outcome.test_roots
+    if test_roots:
+        ERR.print(verdict_text.TEST_ROOTS, markup=False, soft_wrap=True)
+    said = ", ".join(f"{count} {verdict}" for verdict, count in sorted(counts.items()))
+    ERR.print(said or "no line holds evidence: nothing was judged", markup=False, soft_wrap=True)
+    return worst if counts else int(Exit.BAD_INVOCATION)
 
 
 def _appraised(
@@ -122,9 +144,7 @@ def _appraised(
             raise appraisal.Missing("a quote is judged by collateral: give --trust DIR, or --collateral C.json")
         return appraisal.of_quote(raw, anchors.quotes, question)
     if gpu:
-        if anchors.gpus is None:
-            raise appraisal.Missing("GPU reports are judged by --trust DIR with device_root.pem and rim_root.pem")
-        return appraisal.of_gpus(raw, anchors.gpus, question)
+        return appraisal.of_gpus(raw, anchors, question)
     return appraisal.of_document(raw, anchors, question)
 
 

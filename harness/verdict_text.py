@@ -7,10 +7,12 @@ from typing import Any
 
 from harness.appraisal import Appraisal
 
+TEST_ROOTS = "TEST ROOTS: this says nothing about real hardware."
+
 
 def lines(found: Appraisal) -> Iterator[str]:
     if found.test_roots:
-        yield "TEST ROOTS: this says nothing about real hardware."
+        yield TEST_ROOTS
     yield found.verdict + (f" ({found.problems[0].code})" if found.problems else "")
     yield from (f"  {problem.code}: {problem.reason}" for problem in found.problems)
     for part in found.parts:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -30,6 +30,10 @@ class Trust:
     collateral: str  # JSON, the form of dcap-qvl's QuoteCollateralV3
     root_der: bytes | None = None
     source: str = ""
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Without what was derived: the engine's form cannot go to another process."""
+        return {field.name: getattr(self, field.name) for field in fields(self)}
 
     @cached_property
     def members(self) -> dict[str, str]:

@@ -128,6 +128,7 @@ def test_gpu_evidence_alone(keep: Callable[[bytes], Path], tmp_path: Path) -> No
     arguments = ("verify", "--gpu", path, "--trust", tmp_path, "--at", gpu_lab.NOW.isoformat())
     code, document = said(*arguments, "--nonce", gpu_lab.NONCE.hex())
     assert (code, document["test_roots"], len(document["claims"]["devices"])) == (0, True, 1)
+    assert said("verify", path, *arguments[3:], "--nonce", gpu_lab.NONCE.hex()) == (code, document)
     assert said(*arguments, "--nonce", gpu_lab.OTHER_NONCE.hex())[0] == 1
     assert assay(*arguments).exit_code == 2
 

@@ -31,6 +31,15 @@ class Payload:
     nonce: str | None
 
 
+def recognises(raw: bytes) -> bool:
+    """Whether this is the object form, by its one member that must be there."""
+    try:
+        document = load(raw, MAX_PAYLOAD_BYTES, Code.PAYLOAD_MALFORMED)
+    except Rejected:
+        return False
+    return isinstance(document, dict) and "evidence_list" in document
+
+
 def read(raw: bytes) -> Payload:
     """Raises Rejected with a `payload.*` code."""
     document = load(raw, MAX_PAYLOAD_BYTES, Code.PAYLOAD_MALFORMED)
