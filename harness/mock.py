@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import secrets
 import subprocess
 import sys
 import tempfile
@@ -32,8 +31,7 @@ def running(contract: str, defects: Sequence[str] = (), *options: str) -> Iterat
         line = command(
             contract,
             "--port=0",
-            f"--control-token={secrets.token_urlsafe(18)}",
-            f"--write-target={target}",
+            f"--write-target={target}",  # and a control token of its own: a command line is for all to read
             *switched,
             *options,
         )
