@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import os
+import secrets
 import subprocess
 import sys
 import tempfile
@@ -31,12 +33,14 @@ def running(contract: str, defects: Sequence[str] = (), *options: str) -> Iterat
         line = command(
             contract,
             "--port=0",
-            f"--write-target={target}",  # and a control token of its own: a command line is for all to read
+            f"--write-target={target}",
             *switched,
             *options,
         )
+        # By the environment, because every user of the machine can read a command line.
+        environment = {**os.environ, "ASSAY_CONTROL_TOKEN": secrets.token_urlsafe(18)}
         with (Path(folder) / "mock.log").open("w+b") as log:
-            process = subprocess.Popen(line, stdout=log, stderr=subprocess.STDOUT)  # noqa: S603 - our own module
+            process = subprocess.Popen(line, stdout=log, stderr=subprocess.STDOUT, env=environment)  # noqa: S603 - ours
             try:
                 _await_target(process, target, Path(log.name))
                 yield target

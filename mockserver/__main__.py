@@ -6,6 +6,7 @@ import argparse
 import errno
 import gc
 import json
+import os
 import signal
 import sys
 import threading
@@ -106,7 +107,11 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="assay mock", description="The reference mock of a contract.")
     parser.add_argument("contract", nargs="?", default="voltagegpu-confidential")
     parser.add_argument("--port", type=_port, default=0, help="0 takes a free port")
-    parser.add_argument("--control-token", help="serve the control API to whoever has this token")
+    parser.add_argument(
+        "--control-token",
+        default=os.environ.get("ASSAY_CONTROL_TOKEN"),
+        help="serve the control API to whoever has this token (default: $ASSAY_CONTROL_TOKEN)",
+    )
     parser.add_argument("--write-target", type=Path, metavar="FILE", help="target file to write once it listens")
     parser.add_argument("--defect", action="append", default=[], metavar="NAME", help="override one decision")
     parser.add_argument("--ttft", type=float, default=2, metavar="MS", help="time to the first token")
