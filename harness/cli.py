@@ -118,7 +118,7 @@ def mock_command(ctx: click.Context, contract: str | None) -> None:
     \b
     --port P                port of the loopback (0: a free one)
     --write-target FILE     describe this mock: keys, control token, capabilities
-    --control-token TOKEN   switch the control API on (default: $ASSAY_CONTROL_TOKEN)
+    --control-token TOKEN   switch the control API on (--write-target alone makes one)
     --defect NAME           do one thing wrong (repeatable)
     --list-defects          print name, requirement and summary of every defect
     --ttft MS --itl MS --tokens N     shape the timing and the length of answers

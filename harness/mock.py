@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
-import secrets
 import subprocess
 import sys
 import tempfile
@@ -37,10 +35,8 @@ def running(contract: str, defects: Sequence[str] = (), *options: str) -> Iterat
             *switched,
             *options,
         )
-        # By the environment, because every user of the machine can read a command line.
-        environment = {**os.environ, "ASSAY_CONTROL_TOKEN": secrets.token_urlsafe(18)}
         with (Path(folder) / "mock.log").open("w+b") as log:
-            process = subprocess.Popen(line, stdout=log, stderr=subprocess.STDOUT, env=environment)  # noqa: S603 - ours
+            process = subprocess.Popen(line, stdout=log, stderr=subprocess.STDOUT)  # noqa: S603 - our own module
             try:
                 _await_target(process, target, Path(log.name))
                 yield target

@@ -6,7 +6,7 @@ import argparse
 import errno
 import gc
 import json
-import os
+import secrets
 import signal
 import sys
 import threading
@@ -65,7 +65,7 @@ def _with_defects(names: list[str]) -> Gateway:
 def _options(chosen: argparse.Namespace) -> Options:
     return Options(
         port=chosen.port,
-        control_token=chosen.control_token,
+        control_token=_token(chosen),
         target=chosen.write_target,
         ttft=chosen.ttft / 1000,
         itl=chosen.itl / 1000,
@@ -74,6 +74,12 @@ def _options(chosen: argparse.Namespace) -> Options:
         seed=chosen.seed,
         trust=chosen.export_trust,
     )
+
+
+def _token(chosen: argparse.Namespace) -> str | None:
+    """The target file hands the token on, so whoever writes one need not show a token on the command line."""
+    made = secrets.token_urlsafe(18) if chosen.write_target else None
+    return chosen.control_token or made
 
 
 def _print_defects(as_json: bool) -> None:
@@ -107,11 +113,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="assay mock", description="The reference mock of a contract.")
     parser.add_argument("contract", nargs="?", default="voltagegpu-confidential")
     parser.add_argument("--port", type=_port, default=0, help="0 takes a free port")
-    parser.add_argument(
-        "--control-token",
-        default=os.environ.get("ASSAY_CONTROL_TOKEN"),
-        help="serve the control API to whoever has this token (default: $ASSAY_CONTROL_TOKEN)",
-    )
+    parser.add_argument("--control-token", help="switch the control API on (--write-target alone makes a token)")
     parser.add_argument("--write-target", type=Path, metavar="FILE", help="target file to write once it listens")
     parser.add_argument("--defect", action="append", default=[], metavar="NAME", help="override one decision")
     parser.add_argument("--ttft", type=float, default=2, metavar="MS", help="time to the first token")

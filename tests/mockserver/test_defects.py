@@ -49,7 +49,7 @@ def test_unknown_defect_is_a_bad_invocation() -> None:
 def test_process_announces_itself_and_ends_on_sigterm(tmp_path: Path) -> None:
     target = tmp_path / "t.toml"
     command = [sys.executable, "-m", "mockserver", "voltagegpu-confidential", "--write-target", str(target)]
-    with subprocess.Popen([*command, "--control-token", "s3"], stdout=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         line = process.stdout.readline()
         written = tomllib.loads(target.read_text())
@@ -62,3 +62,4 @@ def test_process_announces_itself_and_ends_on_sigterm(tmp_path: Path) -> None:
     assert answer.status_code == 200
     assert stat.S_IMODE((tmp_path / written["env_file"]).stat().st_mode) == 0o600
     assert (tmp_path / written["evidence"]["trust"] / "root.der").is_file()
+    assert len(env[written["control"]["token"]]) >= 24  # made, as nobody gave one
