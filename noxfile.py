@@ -7,6 +7,7 @@ import nox
 nox.options.sessions = ["lint", "tests"]
 nox.options.default_venv_backend = "venv"
 nox.options.reuse_existing_virtualenvs = True
+BENCHES = ("mock_rate", "attest_quote", "attest_gpu", "attest_batch")
 
 
 @nox.session
@@ -48,9 +49,11 @@ def mock(session: nox.Session) -> None:
 
 @nox.session
 def bench(session: nox.Session) -> None:
-    """Figures, as ratios against a peer measured in the same run. Never a test."""
+    """Figures, as ratios against a peer measured in the same run: `nox -s bench -- attest_gpu --rounds 3`. Never a test."""
     session.install(".", "psutil")
-    session.run("python", "bench/mock_rate.py", *session.posargs)
+    name, *options = session.posargs or ["all"]
+    for each in BENCHES if name == "all" else [name]:
+        session.run("python", f"bench/{each}.py", *options)
 
 
 @nox.session
