@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from harness.collect.bundle import NONCE_BYTES
+NONCE_BYTES = 32
 
 
 def moment(value: str) -> datetime:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from harness.asked import NONCE_BYTES
 from harness.attest import Rejected
 from harness.attest.layout import read as read_quote
 from harness.collect import ccel, dstack, nvml, tdx_guest, tsm
@@ -19,7 +20,6 @@ from harness.collect.faults import Absent, Refused
 from harness.collect.guest import Guest
 
 FORMAT = "assay-bundle/1"
-NONCE_BYTES = 32
 SOURCES = ("auto", "tsm", "dstack")
 _FILES = {
     "quote": "quote.bin",

@@ -14,8 +14,9 @@ from harness.attest.verdict import Code, Rejected
 
 MAX_DEVICES = 64
 MAX_DEPTH = 64
-_HEX = re.compile(r"(?:0[xX])?((?:[0-9a-fA-F]{2})*)")
+_HEX = re.compile(r"(?:0[xX])?([0-9a-fA-F]*)")
 _BASE64 = re.compile(r"[A-Za-z0-9+/]*={0,2}")
+_CONTAINERS = (dict, list)
 _SPACE = re.compile(r"[ \t\r\n]*")
 
 
@@ -36,7 +37,7 @@ def json_value(text: bytes | str, where: str) -> Any:
 def _is_shallow(value: Any) -> bool:
     level = [value]
     for _ in range(MAX_DEPTH):
-        level = [inner for each in level for inner in _inside(each)]
+        level = [inner for each in level for inner in _inside(each) if isinstance(inner, _CONTAINERS)]
         if not level:
             return True
     return False
@@ -84,7 +85,7 @@ def raw_members(raw: bytes, where: str) -> dict[str, bytes]:
 def hex_bytes(document: Mapping[str, Any], name: str) -> bytes:
     value = document.get(name)
     match = _HEX.fullmatch(value) if isinstance(value, str) else None
-    if match is None:
+    if match is None or len(match[1]) % 2:
         raise malformed(f"{name}: expected hex")
     return bytes.fromhex(match[1])
 
