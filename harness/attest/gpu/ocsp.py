@@ -7,6 +7,7 @@ import binascii
 import hashlib
 from collections.abc import Iterator, Mapping
 from datetime import datetime
+from functools import lru_cache
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature
@@ -74,7 +75,7 @@ def _problems(
         yield Problem(Code.OCSP_RESPONDER_UNTRUSTED, "no responder certificate that the issuer itself issued")
         return
     yield from _judge_responder(responder, issuer, at)
-    if not _verifies(response, responder):
+    if not _verifies(response.public_bytes(Encoding.DER), responder.public_bytes(Encoding.DER)):
         yield Problem(Code.OCSP_SIGNATURE_INVALID, "not signed by the responder")
     if not _names(response, subject, issuer):
         yield Problem(Code.OCSP_CERTID_MISMATCH, f"speaks of serial {response.serial_number:x}")
@@ -111,7 +112,10 @@ def _judge_responder(responder: x509.Certificate, issuer: x509.Certificate, at: 
         yield Problem(Code.OCSP_RESPONDER_EKU, "the responder's certificate is not for OCSP signing")
 
 
-def _verifies(response: ocsp.OCSPResponse, responder: x509.Certificate) -> bool:
+@lru_cache(maxsize=1024)
+def _verifies(response_der: bytes, responder_der: bytes) -> bool:
+    """Cached by both, whole: every device of a kind, and each of its manifests, comes with the same answers."""
+    response, responder = ocsp.load_der_ocsp_response(response_der), x509.load_der_x509_certificate(responder_der)
     key, digest = responder.public_key(), response.signature_hash_algorithm
     if not isinstance(key, ec.EllipticCurvePublicKey) or not isinstance(digest, hashes.SHA256 | hashes.SHA384):
         return False
