@@ -61,15 +61,18 @@ def sign_text(head: str, body: str, chain: Sequence[Holder]) -> bytes:
     content = f"{head}{body}</SoftwareIdentity>".encode()
     digest = base64.b64encode(hashlib.sha384(content).digest()).decode()
     value = base64.b64encode(sign_raw(chain[0].key, _signed_info(digest, canonical=True).encode())).decode()
-    certificates = "".join(
-        f"<ds:X509Certificate>{base64.b64encode(holder.der()).decode()}</ds:X509Certificate>" for holder in chain
-    )
+    certificates = "".join(f"<ds:X509Certificate>{_lines(holder)}</ds:X509Certificate>" for holder in chain)
     signature = (
         f'<ds:Signature xmlns:ds="{_DS}">{_signed_info(digest, canonical=False)}'
         f"<ds:SignatureValue>{value}</ds:SignatureValue>"
         f"<ds:KeyInfo><ds:X509Data>{certificates}</ds:X509Data></ds:KeyInfo></ds:Signature>"
     )
     return f"{head}{body}{signature}</SoftwareIdentity>".encode()
+
+
+def _lines(holder: Holder) -> str:
+    """The base64 of a certificate as it stands in real files, which NVIDIA's verifier puts between two PEM marks."""
+    return "".join(f"{line}\n" for line in holder.pem().decode().splitlines()[1:-1])
 
 
 def build_rims(device: Device, chain: Sequence[Holder]) -> dict[str, bytes]:
