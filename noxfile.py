@@ -49,7 +49,7 @@ def mock(session: nox.Session) -> None:
 
 @nox.session
 def bench(session: nox.Session) -> None:
-    """Figures, as ratios against a peer measured in the same run: `nox -s bench -- attest_gpu --rounds 3`. Never a test."""
+    """Figures, as ratios against a peer measured in the same run: all, or `nox -s bench -- attest_gpu --rounds 3`."""
     session.install(".", "psutil")
     name, *options = session.posargs or ["all"]
     for each in BENCHES if name == "all" else [name]:
