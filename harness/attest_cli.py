@@ -67,7 +67,9 @@ def attest() -> None:
 @click.option("--root", type=_FILE, metavar="DER", help="Judge under this root instead of Intel's.")
 @click.option("--nonce", type=challenge, metavar="HEX", help="The challenge that was sent.")
 @click.option("--at", type=moment, metavar="TIME", help="Judge as of then: Unix seconds or ISO 8601 (default: now).")
-@click.option("--policy", default="field", show_default=True, metavar="P", help="A shipped policy, or a YAML file.")
+@click.option(
+    "--policy", metavar="P", help="A shipped policy, or a YAML file (default: field; for a bare quote: genuine)."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON for a machine.")
 def verify_command(
     file: Path | None,
@@ -80,7 +82,7 @@ def verify_command(
     root: Path | None,
     nonce: bytes | None,
     at: datetime | None,
-    policy: str,
+    policy: str | None,
     as_json: bool,
 ) -> None:
     """Judge evidence. FILE may have any known format, which is told from its bytes.
@@ -105,7 +107,7 @@ def verify_command(
         )
     if workers is not None and lines is None:
         raise click.UsageError("--workers goes with --batch")
-    document = specs.policy(policy)
+    document = specs.policy(policy or ("field" if quote is None else "genuine"))
     question = appraisal.Question(nonce, at or datetime.now(UTC), policy_of(document), gpu_policy_of(document))
     anchors = _anchors(trust, collateral, root)
     if lines is not None:

@@ -22,7 +22,9 @@ def lines(found: Appraisal) -> Iterator[str]:
 
 def _part_lines(part: Mapping[str, Any]) -> Iterator[str]:
     if part["kind"] == "quote":
-        yield f"TCB status {part['status']}, FMSPC {part['fmspc']}, engine {part['engine']}"
+        yield f"TCB status {part['status']}, FMSPC {part['fmspc']}, engine {part['engine']}, policy {part['policy']}"
+        if part["advisories"]:
+            yield f"advisories: {', '.join(part['advisories'])}"
     for device in part.get("devices", ()):
         yield f"{device['is']} {device['model']} {device['pdi']}: driver {device['driver']}, VBIOS {device['vbios']}"
     if "tie" in part:

@@ -87,6 +87,14 @@ def test_what_the_engine_refuses_outright_is_told_by_our_own_code(name: str, sta
     assert verdict.root_key_id == INTEL_ROOT_KEY_ID
 
 
+@pytest.mark.parametrize("name", [*STATUSES, *REJECTED])
+def test_a_bare_quote_gets_what_the_readme_of_the_vectors_expects(name: str) -> None:
+    _, quote, trust, at = vector(name)
+    verdict = judge_quote(quote, trust, at, policy_of(specs.policy("genuine")))
+    assert verdict.accepted == (name in STATUSES)
+    assert name not in STATUSES or verdict.status == STATUSES[name]
+
+
 @pytest.mark.parametrize("name", STATUSES)
 def test_no_machine_of_the_field_meets_the_strict_policy(name: str) -> None:
     _, quote, trust, at = vector(name)

@@ -14,7 +14,7 @@ from click.testing import CliRunner, Result
 from harness.cli import main
 from harness.collect import dstack
 from tests.attest import gpu_lab
-from tests.attest.lab import HONEST, LATER, MODEL, NONCE, NOW, flipped, quote_of
+from tests.attest.lab import HONEST, LATER, MODEL, NONCE, NOW, flipped, platform, quote_of
 from tests.collect.lab import agent, dstack_answers
 
 AT = ("--at", NOW.isoformat())
@@ -48,6 +48,20 @@ def report(**change: Any) -> bytes:
     return json.dumps({**HONEST.report(MODEL, NONCE), **change}).encode()
 
 
+def test_a_bare_quote_must_be_genuine_and_a_document_also_current(
+    keep: Callable[[bytes], Path], tmp_path: Path
+) -> None:
+    behind = platform(tcb_status="OutOfDate", tcb_advisories=("INTEL-SA-00001",))
+    behind.export_trust(tmp_path / "trust")
+    result = assay("verify", "--quote", keep(quote_of(behind)), "--trust", tmp_path / "trust", *AT)
+    assert (result.exit_code, result.stdout.splitlines()[1]) == (0, "accepted")
+    assert "TCB status OutOfDate" in result.stdout
+    assert "INTEL-SA-00001" in result.stdout
+    whole = keep(json.dumps(behind.report(MODEL, NONCE)).encode())
+    code, document = said("verify", whole, "--trust", tmp_path / "trust", "--nonce", NONCE.hex(), *AT)
+    assert (code, document["code"]) == (1, "tcb.out_of_date")
+
+
 @pytest.mark.parametrize("form", [bytes, bytes.hex, base64.b64encode])
 def test_a_bare_quote_is_accepted_under_its_root(
     keep: Callable[[bytes], Path], trust: Path, form: Callable[[bytes], Any]
@@ -57,7 +71,7 @@ def test_a_bare_quote_is_accepted_under_its_root(
     anchors = ("--collateral", trust / "collateral.json", "--root", trust / "root.der")
     code, document = said("verify", "--quote", path, *anchors, "--at", int(NOW.timestamp()))
     assert (code, document["verdict"], document["code"], document["status"]) == (0, "accepted", "accepted", "UpToDate")
-    assert (document["test_roots"], document["claims"]["policy"]) == (True, "field")
+    assert (document["test_roots"], document["claims"]["policy"]) == (True, "genuine")
     assert document["unjudged"] == ["what the report data binds: no nonce was given"]
 
 
