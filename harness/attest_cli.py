@@ -127,10 +127,14 @@ def verify_command(
 def _batch(outcomes: Iterable[batch.Outcome]) -> int:
     """Print verdicts as they come; the worst exit code. Nothing judged is nothing accepted."""
     counts, worst, test_roots = Counter[str](), 0, False
-    for outcome in outcomes:
-        click.echo(outcome.text)
-        counts[outcome.verdict] += 1
-        worst, test_roots = max(worst, outcome.exit_code), test_roots or outcome.test_roots
+    try:
+        for outcome in outcomes:
+            click.echo(outcome.text)
+            counts[outcome.verdict] += 1
+            worst, test_roots = max(worst, outcome.exit_code), test_roots or outcome.test_roots
+    except KeyboardInterrupt:
+        worst = worst or int(Exit.INCOMPLETE)
+        ERR.print("interrupted: what follows the last verdict was not judged", markup=False, soft_wrap=True)
     if test_roots:
         ERR.print(verdict_text.TEST_ROOTS, markup=False, soft_wrap=True)
     said = ", ".join(f"{count} {verdict}" for verdict, count in sorted(counts.items()))

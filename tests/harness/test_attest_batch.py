@@ -222,3 +222,15 @@ def test_a_bad_invocation_says_what_to_give(arguments: tuple[str, ...], reason: 
     result = CliRunner().invoke(main, ["attest", "verify", *arguments])
     assert result.exit_code == 2
     assert reason in " ".join(result.output.replace("│", " ").split())
+
+
+def test_an_interrupted_batch_says_that_it_is_not_whole(trust: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def judged(*_: Any) -> Iterator[batch.Outcome]:
+        yield batch.Outcome("accepted", 0, True, "{}")
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(batch, "judged", judged)
+    result = assay(MIXED, "--trust", trust)
+    assert (result.exit_code, result.stdout) == (4, "{}\n")
+    assert result.stderr.splitlines()[0].startswith("interrupted: ")
+    assert result.stderr.splitlines()[-1] == "1 accepted"
