@@ -68,7 +68,7 @@ def attest() -> None:
 @click.option("--nonce", type=challenge, metavar="HEX", help="The challenge that was sent.")
 @click.option("--at", type=moment, metavar="TIME", help="Judge as of then: Unix seconds or ISO 8601 (default: now).")
 @click.option(
-    "--policy", metavar="P", help="A shipped policy, or a YAML file (default: field; for a bare quote: genuine)."
+    "--policy", metavar="P", help="A shipped policy, or a YAML file (default: field; for --quote and --gpu: genuine)."
 )
 @click.option("--json", "as_json", is_flag=True, help="Print JSON for a machine.")
 def verify_command(
@@ -107,7 +107,7 @@ def verify_command(
         )
     if workers is not None and lines is None:
         raise click.UsageError("--workers goes with --batch")
-    document = specs.policy(policy or ("field" if quote is None else "genuine"))
+    document = specs.policy(policy or ("genuine" if quote or gpu else "field"))
     question = appraisal.Question(nonce, at or datetime.now(UTC), policy_of(document), gpu_policy_of(document))
     anchors = _anchors(trust, collateral, root)
     if lines is not None:
