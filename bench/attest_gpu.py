@@ -126,7 +126,7 @@ def nvidia(files: dict[str, bytes], ocsp: str) -> Iterator[Callable[[int], float
 
 def installed() -> str | None:
     """Why the peer cannot be measured; None when it can."""
-    if (VENV / "bin" / "python").exists():
+    if any(VENV.glob("lib/python3*/site-packages/verifier")):
         return None
     pip = [str(VENV / "bin" / "python"), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", PEER]
     for line in ([sys.executable, "-m", "venv", str(VENV)], pip):
