@@ -94,8 +94,8 @@ def verify_command(
       jwks.json                                    for tokens of NVIDIA's service
 
     A line of --batch is {"evidence": a document, or text in hex or base64} and may have "id", "nonce" and "at", which
-    go before --nonce and --at. Verdicts come out as JSON, one a line and in the same order; a line that cannot be
-    taken gets one as well.
+    go before --nonce and --at. A quote or GPU payload in it is taken as by --quote and --gpu. Verdicts come out as
+    JSON, one a line and in the same order; a line that cannot be taken gets one as well.
 
     Exit codes: 0 accepted, 1 rejected, 2 malformed or a bad invocation. Of a batch: the worst,
     which is 3 where the harness itself failed on a line.
@@ -107,12 +107,13 @@ def verify_command(
         )
     if workers is not None and lines is None:
         raise click.UsageError("--workers goes with --batch")
-    document = specs.policy(policy or ("genuine" if quote or gpu else "field"))
-    question = appraisal.Question(nonce, at or datetime.now(UTC), policy_of(document), gpu_policy_of(document))
+    at = at or datetime.now(UTC)
+    whole, alone = (_question(policy or name, nonce, at) for name in ("field", "genuine"))
     anchors = _anchors(trust, collateral, root)
     if lines is not None:
         with click.open_file(lines, "rb") as stream:
-            raise SystemExit(_batch(batch.judged(stream, batch.Judge(anchors, question), workers or 1)))
+            raise SystemExit(_batch(batch.judged(stream, batch.Judge(anchors, whole, alone), workers or 1)))
+    question = alone if quote or gpu else whole
     try:
         found = _appraised(_read(named[0]), anchors, question, quote=quote is not None, gpu=gpu is not None)
     except appraisal.Missing as error:
@@ -122,6 +123,11 @@ def verify_command(
     else:
         _print(verdict_text.lines(found))
     raise SystemExit(found.exit_code)
+
+
+def _question(policy: str, nonce: bytes | None, at: datetime) -> appraisal.Question:
+    document = specs.policy(policy)
+    return appraisal.Question(nonce, at, policy_of(document), gpu_policy_of(document))
 
 
 def _batch(outcomes: Iterable[batch.Outcome]) -> int:

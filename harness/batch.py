@@ -17,8 +17,9 @@ from typing import IO, Any
 
 from harness import appraisal, asked
 from harness.attest import Code, Rejected
-from harness.attest.adapters import raw_quote, reading
+from harness.attest.adapters import detect, raw_quote, reading
 from harness.attest.evidence import MAX_DOCUMENT_BYTES
+from harness.attest.gpu import payload
 from harness.model import Exit
 
 MAX_LINE_BYTES = MAX_DOCUMENT_BYTES
@@ -43,13 +44,15 @@ class Judge:
 
     anchors: appraisal.Anchors
     question: appraisal.Question
+    alone: appraisal.Question  # for a bare quote, or a GPU payload, with nothing beside it
 
     def outcome(self, number: int, raw: bytes | None) -> Outcome:
         """Never raises: one bad line must not take the others with it."""
         named: dict[str, Any] = {"line": number, "id": None}
         try:
-            evidence, question = self._asked(raw, named)
-            found = _appraised(evidence, self.anchors, question)
+            evidence, values = _read(raw)
+            named["id"] = _typed(values, "id", str, int)
+            found = _appraised(evidence, self.anchors, self._asked(evidence, values))
         except Rejected as rejected:
             found = appraisal.Appraisal((rejected.problem,), ())
         except appraisal.Missing as missing:
@@ -60,22 +63,10 @@ class Judge:
             return _without(named, "fault", said, Exit.HARNESS_FAULT)
         return Outcome(found.verdict, found.exit_code, found.test_roots, _line(named | found.document))
 
-    def _asked(self, raw: bytes | None, named: dict[str, Any]) -> tuple[bytes, appraisal.Question]:
-        """The evidence of a line and the question it answers. Raises Rejected(evidence.malformed)."""
-        if raw is None:
-            raise _malformed(f"more than {MAX_LINE_BYTES} bytes")
-        members = reading.raw_members(raw, "line")
-        if strange := sorted(members.keys() - _MEMBERS):
-            raise _malformed(f"strange members {', '.join(strange)}; a line has {', '.join(sorted(_MEMBERS))}")
-        if "evidence" not in members:
-            raise _malformed("no member evidence")
-        values = {name: json.loads(members[name]) for name in _MEMBERS & members.keys() - {"evidence"}}
-        named["id"] = _typed(values, "id", str, int)
-        return _evidence(members["evidence"]), self._question(values)
-
-    def _question(self, values: dict[str, Any]) -> appraisal.Question:
+    def _asked(self, evidence: bytes, values: dict[str, Any]) -> appraisal.Question:
+        """Raises Rejected(evidence.malformed)."""
         nonce, at = _typed(values, "nonce", str), _typed(values, "at", str, int)
-        question = self.question
+        question = self.alone if _is_alone(evidence) else self.question
         try:
             if nonce is not None:
                 question = replace(question, nonce=asked.challenge(nonce))
@@ -143,6 +134,31 @@ def _take_over(judge: Judge) -> None:
 
 def _judge_chunk(chunk: tuple[Line, ...]) -> list[Outcome]:
     return [_ours.outcome(*line) for line in chunk]
+
+
+def _read(raw: bytes | None) -> tuple[bytes, dict[str, Any]]:
+    """The evidence of a line, and what else it says. Raises Rejected(evidence.malformed)."""
+    if raw is None:
+        raise _malformed(f"more than {MAX_LINE_BYTES} bytes")
+    members = reading.raw_members(raw, "line")
+    if strange := sorted(members.keys() - _MEMBERS):
+        raise _malformed(f"strange members {', '.join(strange)}; a line has {', '.join(sorted(_MEMBERS))}")
+    if "evidence" not in members:
+        raise _malformed("no member evidence")
+    return _evidence(members.pop("evidence")), {name: json.loads(value) for name, value in members.items()}
+
+
+def _is_alone(evidence: bytes) -> bool:
+    """What --quote and --gpu take on the command line."""
+    if raw_quote.recognises(evidence):
+        return True
+    if b'"evidence_list"' not in evidence:
+        return False
+    try:
+        detect(evidence)
+    except Rejected:
+        return payload.recognises(evidence)
+    return False
 
 
 def _appraised(evidence: bytes, anchors: appraisal.Anchors, question: appraisal.Question) -> appraisal.Appraisal:

@@ -6,6 +6,7 @@ import base64
 import io
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,12 +18,14 @@ from harness import appraisal, batch
 from harness.attest import policy_of
 from harness.cli import main
 from tests.attest import gpu_lab
-from tests.attest.lab import HONEST, LATER, MODEL, NONCE, NOW, flipped, quote_of, trust_in
+from tests.attest.lab import HONEST, LATER, MODEL, NONCE, NOW, flipped, platform, quote_of, trust_in
 from tests.harness.test_attest_cli import export_gpu_trust
+from tests.harness.test_attest_cli import said as assay_said
 
 AT = ("--at", NOW.isoformat())
 QUESTION = appraisal.Question(None, NOW, policy_of(specs.policy("field")))
-JUDGE = batch.Judge(appraisal.Anchors(trust_in(HONEST)), QUESTION)
+ALONE = replace(QUESTION, policy=policy_of(specs.policy("genuine")))
+JUDGE = batch.Judge(appraisal.Anchors(trust_in(HONEST)), QUESTION, ALONE)
 QUOTE = quote_of(HONEST)
 REPORT = HONEST.report(MODEL, NONCE)
 
@@ -149,7 +152,7 @@ def test_a_quote_without_a_nonce_leaves_its_data_unjudged() -> None:
     [(JUDGE.anchors, "--nonce HEX"), (appraisal.Anchors(), "give --trust DIR")],
 )
 def test_what_nobody_could_judge_has_no_code_and_is_not_accepted(anchors: appraisal.Anchors, reason: str) -> None:
-    outcome = batch.Judge(anchors, QUESTION).outcome(7, line(REPORT, id="r"))
+    outcome = batch.Judge(anchors, QUESTION, ALONE).outcome(7, line(REPORT, id="r"))
     found = json.loads(outcome.text)
     assert (found["verdict"], found["code"], found["id"], outcome.exit_code) == ("unjudged", None, "r", 2)
     assert reason in found["unjudged"][0]
@@ -179,6 +182,19 @@ def test_gpu_payloads_stand_among_quotes(trust: Path) -> None:
     found = said(assay([*lines, line(b64(QUOTE))], "--trust", trust, "--at", gpu_lab.NOW.isoformat()))
     assert [one["verdict"] for one in found][:2] == ["accepted", "rejected"]
     assert [one["claims"]["kind"] for one in found] == ["gpus", "gpus", "quote"]
+
+
+def test_what_stands_alone_is_asked_what_it_is_asked_on_the_command_line(trust: Path, tmp_path: Path) -> None:
+    old = platform(tcb_status="OutOfDate")
+    old.export_trust(trust)
+    (tmp_path / "quote").write_bytes(quote_of(old))
+    report = old.report(MODEL, NONCE)
+    lines = [line(b64(quote_of(old))), line(report, nonce=NONCE.hex())]
+    alone = assay_said("verify", "--quote", tmp_path / "quote", "--trust", trust, *AT)[1]
+    assert [one["code"] for one in said(assay(lines, "--trust", trust, *AT))] == [alone["code"], "tcb.out_of_date"]
+    assert [one["code"] for one in said(assay(lines, "--trust", trust, *AT, "--policy", "field"))] == 2 * [
+        "tcb.out_of_date"
+    ]
 
 
 def test_a_line_without_end_is_skipped_and_not_held() -> None:
