@@ -162,10 +162,11 @@ def _gpus_of(machine: Evidence, anchors: Anchors, question: Question) -> tuple[G
         nonce = binding.evaluate(formula, {**machine.fields, "nonce": question.challenge()})
     except Rejected:
         return None, skipped  # the tie's verdict holds the problem
-    return verify_gpu(_payload(machine), anchors.gpus, nonce, question.at, question.gpu_policy), skipped
+    return verify_gpu(devices_of(machine), anchors.gpus, nonce, question.at, question.gpu_policy), skipped
 
 
-def _payload(machine: Evidence) -> bytes:
+def devices_of(machine: Evidence) -> bytes:
+    """The GPU reports beside a quote, as the payload that their judge reads."""
     devices = [
         {
             "arch": device.arch,

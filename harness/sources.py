@@ -62,6 +62,7 @@ class EvidenceSource:
         self._point, self._get = point, get
         self.format = point.format
         self.test_roots = point.test_roots
+        self.gpus = point.gpus
 
     @property
     def trust(self) -> Path | None:

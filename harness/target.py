@@ -91,6 +91,7 @@ class EvidencePoint:
     format: str
     trust: Path | None = None
     test_roots: bool = False
+    gpus: int | None = None  # that each instance must show; None: unknown
 
 
 @dataclass(frozen=True)
@@ -253,7 +254,8 @@ class _File:
         if (given := self.document.get("evidence")) is None:
             return None
         trust = self._beside(given["trust"], "evidence", "trust") if "trust" in given else None
-        return EvidencePoint(self._url("evidence", "url"), given["format"], trust, given.get("test_roots", False))
+        test_roots, gpus = given.get("test_roots", False), given.get("gpus")
+        return EvidencePoint(self._url("evidence", "url"), given["format"], trust, test_roots, gpus)
 
     def _url(self, *keys: str) -> str:
         return _checked_url(self._value(*keys), self._where(*keys))

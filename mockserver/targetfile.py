@@ -43,7 +43,7 @@ def _sections(
         sections["balance"] = {"url": url, "pointer": "/balance", "unit": "usd", "account": "acct_main", "drain_s": 0.2}
     if trust is not None:
         url = origin + state.traits.base_path + "/attestation/report"
-        sections["evidence"] = {"url": url, "format": "dstack", "trust": trust, "test_roots": True}
+        sections["evidence"] = {"url": url, "format": "dstack", "trust": trust, "gpus": 8, "test_roots": True}
     return sections
 
 
@@ -52,7 +52,8 @@ def _export_trust(path: Path, state: State, options: Options) -> str | None:
         return None
     folder = options.trust or path.with_suffix(".trust")
     folder.mkdir(parents=True, exist_ok=True)
-    state.platform.export_trust(folder)
+    confidential = [row.id for row in state.catalogue.rows.values() if row.confidential]
+    state.platform.export_trust(folder, confidential)
     return os.path.relpath(folder, path.parent)
 
 

@@ -5,9 +5,12 @@ No verifier reads this: a defect replaces a field and the harness has to notice.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
+
+from mockserver.tee.gpu import Board
+from mockserver.tee.gpu.ocsp import Answer
 
 Event = dict[str, Any]
 
@@ -23,6 +26,10 @@ def compose_in_config_id(compose_hash: bytes) -> bytes:
 
 def unchanged(value: Any) -> Any:
     return value
+
+
+def nothing_revoked(_: Board) -> Mapping[str, Answer]:
+    return {}
 
 
 @dataclass(frozen=True)
@@ -65,5 +72,11 @@ class Decisions:
     platform_ca_revoked: bool = False
     collateral_age_days: int = 1  # how long ago it was issued; it lives for 30 days
     collateral: Callable[[dict[str, str]], dict[str, str]] = unchanged
+    # the GPUs
+    gpus: Callable[[Board], Board] = unchanged  # that an instance has
+    gpus_of: Callable[[str], str] = unchanged  # the model whose instance lends its GPUs to the model asked for
+    gpu_nonce: Callable[[bytes], bytes] = unchanged  # the nonce that they answer
+    gpu_payload: Callable[[dict[str, Any]], dict[str, Any] | None] = unchanged  # {nonce, evidence_list, arch} as shown
+    gpu_revocation: Callable[[Board], Mapping[str, Answer]] = nothing_revoked  # serial in hex -> what OCSP says
     # the answer
     report: Callable[[dict[str, Any]], dict[str, Any]] = unchanged

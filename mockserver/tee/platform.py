@@ -5,22 +5,26 @@ Everything derives from a seed, so two platforms of one seed and one day agree; 
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 from mockserver.tee.collateral import build_collateral
 from mockserver.tee.decisions import Decisions, Event
 from mockserver.tee.eventlog import boot_log, extend, runtime_log
+from mockserver.tee.gpu import Board, build_board
 from mockserver.tee.pki import PckFacts, build_pki, derive_key, midnight
 from mockserver.tee.quote import QuotingEnclave, TdReport
 from mockserver.tee.signing import SigningIdentity, derive_identity
 
 _FMSPC = bytes.fromhex("a55a7e570000")
+GPUS = 8  # of each instance
+_OCSP_LIFE = timedelta(days=30)  # as the rest of the collateral; NVIDIA's answers live for a day, and are asked for
 _CPU_SVN = bytes((9, 9, 3, 3, 255, 1, 0, 0)) + bytes(8)
 
 
@@ -76,13 +80,46 @@ class Platform:
             "event_log": domain.events,
             "info": self._info(model, domain, td_report),
         }
-        return chosen.report({**evidence, "all_attestations": [evidence]})
+        shown = {} if (payload := self._gpu_payload(model, nonce)) is None else {"nvidia_payload": json.dumps(payload)}
+        return chosen.report({**evidence, **shown, "all_attestations": [evidence]})
 
-    def export_trust(self, folder: Path) -> None:
-        """Write root.der and collateral.json, what a verifier must be given to judge this platform."""
+    def board(self, model: str) -> Board:
+        """The GPUs of the instance that runs `model`."""
+        return self.decisions.gpus(_board(self._seed, _label(self.decisions.gpus_of(model))))
+
+    def _gpu_payload(self, model: str, nonce: bytes) -> dict[str, Any] | None:
+        chosen = self.decisions
+        return chosen.gpu_payload(self.board(model).payload(chosen.gpu_nonce(nonce)))
+
+    def export_trust(self, folder: Path, models: Iterable[str] = ()) -> None:
+        """Write what a verifier must be given to judge this platform, with the revocation state of the models' GPUs.
+
+        root.der and collateral.json for quotes; device_root.pem, rim_root.pem, rims/, ocsp/ and jwks.json for GPUs.
+        """
         folder.mkdir(parents=True, exist_ok=True)
+        self._export_gpu_trust(folder, models)
         (folder / "root.der").write_bytes(self.root_der())
         (folder / "collateral.json").write_text(json.dumps(self.collateral(), indent=1, sort_keys=True) + "\n")
+
+    def _export_gpu_trust(self, folder: Path, models: Iterable[str]) -> None:
+        now = midnight(self._now())
+        general = _board(self._seed, "instance")  # roots and reference values are the same for every instance
+        files = {f"rims/{name}.xml": raw for name, raw in general.rims(now).items()}
+        for model in models:
+            files |= {f"ocsp/{serial}.der": raw for serial, raw in self._revocation(model, now).items()}
+        files["device_root.pem"] = general.authorities.device_root.pem()
+        files["rim_root.pem"] = general.authorities.rim_root.pem()
+        files["jwks.json"] = general.tokens(now).jwks()
+        for name, raw in files.items():
+            (folder / name).parent.mkdir(exist_ok=True)
+            (folder / name).write_bytes(raw)
+
+    def _revocation(self, model: str, now: datetime) -> dict[str, bytes]:
+        label, board = _label(self.decisions.gpus_of(model)), self.board(model)
+        said = self.decisions.gpu_revocation(board)
+        if not said and board is _board(self._seed, label):
+            return _responses(self._seed, label, now)
+        return board.ocsp(now, said=said, life=_OCSP_LIFE)
 
     def root_der(self) -> bytes:
         return self._pki.root.der()
@@ -164,6 +201,20 @@ class Platform:
 
     def _digest(self, label: str) -> bytes:
         return hashlib.sha256(self._seed + b"\0" + label.encode()).digest()
+
+
+@functools.cache  # certificates take milliseconds each, and depend on nothing else
+def _board(seed: bytes, label: str) -> Board:
+    return build_board(seed, label, GPUS, switches=0)
+
+
+@functools.cache
+def _responses(seed: bytes, label: str, now: datetime) -> dict[str, bytes]:
+    return _board(seed, label).ocsp(now, life=_OCSP_LIFE)
+
+
+def _label(model: str) -> str:
+    return f"instance {model}"
 
 
 def _app_compose(model: str) -> str:

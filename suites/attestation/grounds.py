@@ -49,6 +49,7 @@ GROUNDS: Final[dict[str, frozenset[Code]]] = {
     "AT-030": frozenset(code for code in Code if code.startswith("eventlog.")),
     "AT-031": frozenset({Code.COMPOSE_MISMATCH, Code.CONFIG_ID_MISMATCH}),
     "AT-032": frozenset({Code.CLAIM_CONTRADICTED, Code.EVIDENCE_INCONSISTENT}),
+    "AT-082": frozenset({Code.TIE_NONCE_MISMATCH}),
     "AT-070": frozenset({Code.ANSWER_MALFORMED, Code.ANSWER_ALGORITHM_UNSUPPORTED}),
     "AT-071": frozenset({Code.ANSWER_SIGNATURE_INVALID}),
     "AT-072": frozenset({Code.ANSWER_KEY_UNATTESTED}),

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +33,13 @@ class Board:
         kinds = {device.kind.arch: device for device in (*self.gpus, *self.switches)}
         return {rim_id: raw for device in kinds.values() for rim_id, raw in rim.build_rims(device, chain).items()}
 
-    def ocsp(self, now: datetime, nonce: bytes | None = None) -> dict[str, bytes]:
+    def ocsp(
+        self,
+        now: datetime,
+        nonce: bytes | None = None,
+        said: Mapping[str, ocsp.Answer] = ocsp.GENERAL,
+        life: timedelta = ocsp.A_DAY,
+    ) -> dict[str, bytes]:
         """For every certificate a verifier asks about: devices from the identity key up, and the signer of the RIMs."""
         found = self.authorities
         chains = [device.chain[1:] for device in (*self.gpus, *self.switches)]
@@ -42,7 +48,7 @@ class Board:
         for chain in chains:
             missing = {f"{holder.certificate.serial_number:x}" for holder in chain[:-1]} - pool.keys()
             if missing:
-                pool |= ocsp.answers(found.seed, chain, now, nonce)
+                pool |= ocsp.answers(found.seed, chain, now, ocsp.Answer(nonce=nonce, valid_for=life), said)
         return pool
 
     def tokens(self, now: datetime) -> TokenService:

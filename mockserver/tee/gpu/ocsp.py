@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import pairwise
@@ -18,6 +18,8 @@ from mockserver.tee.gpu.pki import Holder, Request, issue
 
 GOOD, REVOKED, UNKNOWN = ocsp.OCSPCertStatus.GOOD, ocsp.OCSPCertStatus.REVOKED, ocsp.OCSPCertStatus.UNKNOWN
 
+A_DAY = timedelta(hours=24)
+
 
 @dataclass(frozen=True)
 class Answer:
@@ -26,7 +28,10 @@ class Answer:
     status: ocsp.OCSPCertStatus = GOOD
     reason: x509.ReasonFlags | None = None
     nonce: bytes | None = None
-    valid_for: timedelta = timedelta(hours=24)
+    valid_for: timedelta = A_DAY
+
+
+GENERAL: Mapping[str, Answer] = {}  # nothing in particular about any certificate
 
 
 def build_responder(seed: bytes, issuer: Holder, now: datetime, signing: bool = True) -> Holder:
@@ -65,12 +70,13 @@ def answer(subject: Holder, issuer: Holder, responder: Holder, issued: datetime,
     return builder.sign(responder.key, hashes.SHA384()).public_bytes(Encoding.DER)
 
 
-def answers(seed: bytes, chain: Sequence[Holder], now: datetime, nonce: bytes | None = None) -> dict[str, bytes]:
-    """GOOD for every certificate of a chain but its root, by serial in lower-case hex."""
-    issued = now - timedelta(minutes=5)
-    return {
-        f"{subject.certificate.serial_number:x}": answer(
-            subject, issuer, build_responder(seed, issuer, now), issued, Answer(nonce=nonce)
-        )
-        for subject, issuer in pairwise(chain)
-    }
+def answers(
+    seed: bytes, chain: Sequence[Holder], now: datetime, general: Answer, said: Mapping[str, Answer]
+) -> dict[str, bytes]:
+    """For every certificate of a chain but its root, by serial in lower-case hex: `general`, or what `said` holds."""
+    issued, found = now - timedelta(minutes=5), dict[str, bytes]()
+    for subject, issuer in pairwise(chain):
+        serial = f"{subject.certificate.serial_number:x}"
+        told = said.get(serial, general)
+        found[serial] = answer(subject, issuer, build_responder(seed, issuer, now), issued, told)
+    return found
