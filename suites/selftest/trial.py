@@ -90,6 +90,8 @@ def warm_up(contract: Contract) -> None:
     request = running.Request(contract=contract.name, target="http://127.0.0.1:9/v1")
     quiet = Reporter(Console(file=io.StringIO()), contract.name)
     running.execute([*request.arguments(), "--collect-only"], request, [quiet])
+    with Server(contract, Gateway(), Options(control_token=TOKEN)):
+        pass  # the certificates of the machines that show evidence are made once, too
     cases.batches(contract.name, cases.EFFORTS["standard"], running.Request.seed)  # generated once for all trials
     gc.collect()
     gc.freeze()  # a trial never has to look through what all trials share
