@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 
 from mockserver.behaviours.admission import Disconnected
+from mockserver.behaviours.vendors import is_vendor_path
 from mockserver.call import Call, Reply
 from mockserver.refusal import Refusal
 
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
 Scope = dict[str, Any]
 Receive = Callable[[], Awaitable[Any]]
 Send = Callable[[dict[str, Any]], Awaitable[None]]
-_COLLATERAL = ("/sgx/certification/v4/", "/tdx/certification/v4/")  # Intel's paths: no part of the contract
 log = logging.getLogger("mockserver")
 
 
@@ -33,8 +33,8 @@ class App:
         call = self._call(scope, receive)
         controls = self._control is not None and call.path.startswith("/control/v1/")
         try:
-            if call.state.platform is not None and call.path.startswith(_COLLATERAL):
-                await _send(send, call, self._gateway.serve_collateral(call), [])
+            if call.state.platform is not None and is_vendor_path(call.path):
+                await _send(send, call, await self._gateway.serve_vendor(call), [])
                 return
             if controls:
                 assert self._control is not None

@@ -32,6 +32,7 @@ from mockserver.behaviours import (
     text,
     tokens,
     tools,
+    vendors,
 )
 from mockserver.behaviours import evidence as evidence_of
 from mockserver.call import Call, Headers, Price, Reply
@@ -266,7 +267,7 @@ class Gateway:
     # -- evidence
     new_platform: Callable[[bytes, Callable[[], datetime]], Platform] = evidence_of.new_platform  # (seed, now)
     serve_evidence: Handler = evidence_of.serve_evidence  # GET /attestation/report
-    serve_collateral: Callable[[Call], Reply] = evidence_of.serve_collateral  # GET /sgx/..., /tdx/...: no key asked
+    serve_vendor: Handler = vendors.serve_vendor  # /sgx/..., /tdx/..., /nvidia/...: no key asked
     nonce_of: Callable[[Call, str], bytes] = evidence_of.nonce_of  # 32 bytes or a refusal
     evidence: Callable[[Call, str, bytes, str], Json] = evidence_of.evidence  # (call, model, nonce, algo) to report
 

@@ -50,15 +50,3 @@ def evidence(call: Call, model: str, nonce: bytes, algo: str) -> dict[str, Any]:
     """The platform's report for this model and nonce."""
     assert call.state.platform is not None
     return dict(call.state.platform.report(model, nonce, algo))
-
-
-def serve_collateral(call: Call) -> Reply:
-    """GET below /sgx and /tdx: what Intel would publish about this machine. Asks for no key, as Intel does not."""
-    from mockserver.tee import pcs
-
-    assert call.state.platform is not None
-    if call.method != "GET":
-        return Reply(405, b"", [("Allow", "GET")])
-    query = {name: values[-1] for name, values in parse_qs(call.query).items()}
-    found = pcs.answer(call.path, query, call.state.platform.collateral())
-    return Reply(found.status, found.body, [*found.headers, ("Request-ID", call.request_id)])

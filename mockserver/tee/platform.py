@@ -17,7 +17,7 @@ from typing import Any
 from mockserver.tee.collateral import build_collateral
 from mockserver.tee.decisions import Decisions, Event
 from mockserver.tee.eventlog import boot_log, extend, runtime_log
-from mockserver.tee.gpu import Board, build_board
+from mockserver.tee.gpu import Board, Services, build_board
 from mockserver.tee.pki import PckFacts, build_pki, derive_key, midnight
 from mockserver.tee.quote import QuotingEnclave, TdReport
 from mockserver.tee.signing import SigningIdentity, derive_identity
@@ -113,6 +113,12 @@ class Platform:
         for name, raw in files.items():
             (folder / name).parent.mkdir(exist_ok=True)
             (folder / name).write_bytes(raw)
+
+    def gpu_services(self, models: Iterable[str]) -> Services:
+        """What the maker of these models' GPUs publishes about them now."""
+        boards = [self.board(model) for model in models]
+        said = {serial: told for board in boards for serial, told in self.decisions.gpu_revocation(board).items()}
+        return Services(boards, midnight(self._now()), self._now(), said)
 
     def _revocation(self, model: str, now: datetime) -> dict[str, bytes]:
         label, board = _label(self.decisions.gpus_of(model)), self.board(model)

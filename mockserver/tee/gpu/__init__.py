@@ -3,5 +3,6 @@
 from __future__ import annotations
 
 from mockserver.tee.gpu.board import Board, build_board
+from mockserver.tee.gpu.services import Services
 
-__all__ = ["Board", "build_board"]
+__all__ = ["Board", "Services", "build_board"]

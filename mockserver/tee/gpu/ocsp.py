@@ -48,14 +48,21 @@ def build_responder(seed: bytes, issuer: Holder, now: datetime, signing: bool = 
     return issue(seed, request, issuer)
 
 
-def answer(subject: Holder, issuer: Holder, responder: Holder, issued: datetime, said: Answer) -> bytes:
-    """DER. `issued` becomes thisUpdate."""
+def answer(
+    subject: Holder,
+    issuer: Holder,
+    responder: Holder,
+    issued: datetime,
+    said: Answer,
+    algorithm: hashes.HashAlgorithm | None = None,
+) -> bytes:
+    """DER. `issued` becomes thisUpdate; `algorithm` is the one that a request names its certificate by."""
     builder = (
         ocsp.OCSPResponseBuilder()
         .add_response(
             cert=subject.certificate,
             issuer=issuer.certificate,
-            algorithm=hashes.SHA384(),
+            algorithm=algorithm or hashes.SHA384(),
             cert_status=said.status,
             this_update=issued,
             next_update=issued + said.valid_for,
