@@ -19,7 +19,7 @@ from harness.exchange import Exchange, TargetFault
 from harness.model import NotObserved
 from harness.sources import BalanceSource, EvidenceSource, amount, pointed
 from harness.target import KEY_VARIABLE, Target
-from harness.wire import Client
+from harness.wire import Client, tls
 from specs import Contract
 
 CATALOGUE_TRIES = 3  # a target that cannot list its models is not asked again for every check
@@ -187,7 +187,7 @@ class Ask:
     def control(self) -> Control:
         if self.target.control is None:
             raise NotObserved("the target offers no control API")
-        made = Control(self.target.control, self.client.redactor, self.target.timeouts)
+        made = Control(self.target.control, self.client.redactor, self.target.timeouts, tls(self.target))
         self.client.closing.callback(made.close)
         return made
 

@@ -125,6 +125,7 @@ def mock_command(ctx: click.Context, contract: str | None) -> None:
     --state FILE            keep accounts and ledger in this file
     --seed N                other keys, texts and test roots
     --export-trust DIR      write the test root and its collateral
+    --tls                   speak HTTPS with a test certificate, to which evidence binds itself
     --json                  with --list-defects, or for the line that says it is ready
     """
     line = [contract] if contract else []

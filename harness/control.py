@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import datetime
 import json
+import ssl
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -44,7 +45,14 @@ class Account:
 class Control:
     """Arranges what a client cannot: keys, balances, models, faults of the provider, the clock."""
 
-    def __init__(self, point: ControlPoint, redactor: Redactor, timeouts: Timeouts | None = None) -> None:
+    def __init__(
+        self,
+        point: ControlPoint,
+        redactor: Redactor,
+        timeouts: Timeouts | None = None,
+        tls: ssl.SSLContext | None = None,
+    ) -> None:
+        """`tls` is the target's: its control API may stand behind the same certificate."""
         limits = timeouts or Timeouts()
         self._redactor = redactor
         self._url = point.url
@@ -55,6 +63,7 @@ class Control:
             timeout=httpx.Timeout(limits.first_byte_s, connect=limits.connect_s),
             trust_env=False,
             follow_redirects=False,
+            verify=tls or True,
         )
 
     def issue_key(

@@ -73,6 +73,7 @@ class Exchange:
     head_ns: int  # when the response head was complete, from the request's start
     end_ns: int
     intent: Mapping[str, Any] = field(default_factory=dict)  # what the asker meant: key used, abort after k, ...
+    certificate: bytes | None = None  # DER of the leaf that the connection showed; None without TLS
 
     @functools.cached_property
     def body(self) -> bytes:
@@ -170,6 +171,7 @@ def to_json(exchange: Exchange) -> dict[str, Any]:
         "head_ns": exchange.head_ns,
         "end_ns": exchange.end_ns,
         "intent": dict(exchange.intent),
+        **({} if (seen := exchange.certificate) is None else {"certificate": base64.b64encode(seen).decode()}),
     }
 
 
@@ -188,6 +190,7 @@ def from_json(row: Mapping[str, Any]) -> Exchange:
         head_ns=row["head_ns"],
         end_ns=row["end_ns"],
         intent=row["intent"],
+        certificate=base64.b64decode(row["certificate"]) if "certificate" in row else None,
     )
 
 

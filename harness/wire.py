@@ -49,6 +49,7 @@ class _Answer:
     head_ns: int = 0
     events: int = 0
     data_events: int = 0
+    certificate: bytes | None = None
     raised: BaseException | None = None  # by `during`; it goes on once the exchange is recorded
 
 
@@ -117,6 +118,7 @@ class Client:
             head_ns=answer.head_ns,
             end_ns=end_ns,
             intent=meant,
+            certificate=answer.certificate,
         )
         kept = self.journal.append(examined(found, self.target.limits))
         self.budget.settle(reservation, kept)
@@ -173,7 +175,7 @@ class Client:
         )
 
     def _read(self, response: httpcore.Response, watch: Watch, reading: Reading, answer: _Answer) -> None:
-        answer.status = response.status
+        answer.status, answer.certificate = response.status, _certificate(response)
         answer.headers = tuple((name.decode("latin-1"), value.decode("latin-1")) for name, value in response.headers)
         answer.head_ns = watch.last_read_ns or watch.elapsed_ns()
         watch.in_body = True
@@ -212,7 +214,7 @@ class Client:
 
 def tls(target: Target) -> ssl.SSLContext | None:
     """Trust for HTTPS: the target's own bundle or the usual roots, whatever the environment says; or TargetError."""
-    points = [target.base_url, *(point.url for point in (target.balance, target.evidence) if point)]
+    points = [target.base_url, *(point.url for point in (target.balance, target.evidence, target.control) if point)]
     if not any(url.startswith("https:") for url in points):
         return None
     if target.ca_bundle is not None:
@@ -223,6 +225,13 @@ def tls(target: Target) -> ssl.SSLContext | None:
                 f"ca_bundle: {target.ca_bundle} holds no certificates in PEM: {error.strerror}"
             ) from error
     return httpx.create_ssl_context(trust_env=False)
+
+
+def _certificate(response: httpcore.Response) -> bytes | None:
+    """DER of the leaf that the server showed, None without TLS."""
+    stream = response.extensions.get("network_stream")
+    connection = stream.get_extra_info("ssl_object") if stream is not None else None
+    return connection.getpeercert(True) if connection is not None else None
 
 
 def _retire(response: httpcore.Response) -> None:

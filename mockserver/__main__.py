@@ -73,6 +73,7 @@ def _options(chosen: argparse.Namespace) -> Options:
         state=chosen.state,
         seed=chosen.seed,
         trust=chosen.export_trust,
+        tls=chosen.tls,
     )
 
 
@@ -122,6 +123,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--state", type=Path, metavar="FILE", help="keep accounts and money in this SQLite file")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--export-trust", type=Path, metavar="DIR", help="where the test root and collateral go")
+    parser.add_argument("--tls", action="store_true", help="speak HTTPS with a test certificate that evidence binds")
     parser.add_argument("--list-defects", action="store_true")
     parser.add_argument("--json", action="store_true")
     return parser

@@ -19,6 +19,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 import specs
 from mockserver.app import App
+from mockserver.certificate import make_certificate
 from mockserver.control import Control
 from mockserver.gateway import Gateway
 from mockserver.state import State, build_state
@@ -40,6 +41,7 @@ class Options:
     state: Path | None = None
     seed: int = 0
     trust: Path | None = None
+    tls: bool = False
 
 
 class Server:
@@ -54,10 +56,11 @@ class Server:
         self.state = self._build_state()
         self._socket = _listen(self.options.port)
         self.port: int = self._socket.getsockname()[1]
-        self.origin = f"http://127.0.0.1:{self.port}"
+        self.certificate = make_certificate(self.state.clock.instant()) if self.options.tls else None
+        self.origin = f"{'https' if self.certificate else 'http'}://127.0.0.1:{self.port}"
         self.base_url = self.origin + self.state.traits.base_path
         self.target_path = self.options.target
-        self._uvicorn = _Uvicorn(uvicorn.Config(self._app(), **_UVICORN))
+        self._uvicorn = _Uvicorn(uvicorn.Config(self._app(), **_UVICORN, **self._tls()))
         self._thread: threading.Thread | None = None
         self._folder: tempfile.TemporaryDirectory[str] | None = None
 
@@ -93,11 +96,22 @@ class Server:
     def announce(self) -> None:
         """Write the target file; only called once the socket listens."""
         if self.target_path is not None:
-            write_target(self.target_path, self.contract, self.state, self.origin, self.options)
+            tls = self.certificate.pem() if self.certificate else None
+            write_target(self.target_path, self.contract, self.state, self.origin, self.options, tls)
 
     def on_listening(self, then: threading.Thread) -> None:
         """Start a thread once the server accepts connections."""
         self._uvicorn.then = then
+
+    def _tls(self) -> dict[str, Any]:
+        """What uvicorn needs to speak TLS, which reads files when it starts; the platform vouches for the key."""
+        if self.certificate is None:
+            return {}
+        self._keys = tempfile.TemporaryDirectory(prefix="assay-mock-tls-")
+        certificate, key = self.certificate.write(Path(self._keys.name))
+        if self.state.platform is not None:
+            self.state.platform.certificate = self.certificate.der()
+        return {"ssl_certfile": certificate, "ssl_keyfile": key}
 
     def _app(self) -> App:
         token = self.options.control_token

@@ -16,7 +16,9 @@ if TYPE_CHECKING:
 DEFAULT_MODEL = "Qwen/Qwen3-32B-TEE"
 
 
-def write_target(path: Path, contract: Contract, state: State, origin: str, options: Options) -> None:
+def write_target(
+    path: Path, contract: Contract, state: State, origin: str, options: Options, tls: bytes | None = None
+) -> None:
     """`path` and its sibling env file, which only the owner can read; the target file comes last."""
     path.parent.mkdir(parents=True, exist_ok=True)
     names = [name for name in state.secrets if name != "exhausted" or state.traits.billed]
@@ -28,7 +30,11 @@ def write_target(path: Path, contract: Contract, state: State, origin: str, opti
     trust = _export_trust(path, state, options)
     _replace(env, "".join(f"{name}={value}\n" for name, value in secrets.items()), 0o600)
     sections = _sections(state, origin, options, variables, trust)
-    _replace(path, _toml(env.name, contract, origin + state.traits.base_path, sections), 0o644)
+    top = {"name": "mock", "base_url": origin + state.traits.base_path, "contract": contract.name, "env_file": env.name}
+    if tls is not None:
+        _replace(path.with_suffix(".pem"), tls.decode(), 0o644)
+        top["ca_bundle"] = path.with_suffix(".pem").name
+    _replace(path, _toml(top, sections), 0o644)
 
 
 def _sections(
@@ -57,8 +63,7 @@ def _export_trust(path: Path, state: State, options: Options) -> str | None:
     return os.path.relpath(folder, path.parent)
 
 
-def _toml(env: str, contract: Contract, base_url: str, sections: dict[str, dict[str, object]]) -> str:
-    top = {"name": "mock", "base_url": base_url, "contract": contract.name, "env_file": env}
+def _toml(top: dict[str, str], sections: dict[str, dict[str, object]]) -> str:
     lines = [f"{key} = {json.dumps(value)}" for key, value in top.items()]
     for section, members in sections.items():
         lines += ["", f"[{section}]", *(f"{key} = {json.dumps(value)}" for key, value in members.items())]

@@ -31,6 +31,7 @@ class Defect:
     also: tuple[str, ...]
     seen: tuple[str, ...]
     contracts: tuple[str, ...]
+    tls: bool  # shows only where the mock speaks TLS
     apply: Override
 
 
@@ -43,6 +44,7 @@ def defect(
     also: tuple[str, ...] = (),
     seen: tuple[str, ...] = (),
     contracts: tuple[str, ...] = (),
+    tls: bool = False,
 ) -> Callable[[Override], Override]:
     """Register a function Gateway -> Gateway; name and summary come from the function itself."""
 
@@ -52,7 +54,7 @@ def defect(
             raise ValueError(f"two defects are called {name}")
         broken = (breaks,) if isinstance(breaks, str) else tuple(breaks)
         beside = tuple(requirement for requirement in also if requirement not in broken)
-        _REGISTER[name] = Defect(name, _summary(override), broken, beside, seen, contracts, override)
+        _REGISTER[name] = Defect(name, _summary(override), broken, beside, seen, contracts, tls, override)
         return override
 
     return register

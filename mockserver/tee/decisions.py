@@ -72,6 +72,8 @@ class Decisions:
     platform_ca_revoked: bool = False
     collateral_age_days: int = 1  # how long ago it was issued; it lives for 30 days
     collateral: Callable[[dict[str, str]], dict[str, str]] = unchanged
+    tls_bound: Callable[[bytes], bytes] = unchanged  # SHA-256 of the TLS certificate, as bound
+    tls_shown: Callable[[bytes], bytes | None] = unchanged  # and as the JSON shows it
     # the GPUs
     gpus: Callable[[Board], Board] = unchanged  # that an instance has
     gpus_of: Callable[[str], str] = unchanged  # the model whose instance lends its GPUs to the model asked for

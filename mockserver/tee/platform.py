@@ -43,6 +43,7 @@ class Domain:
 class Platform:
     def __init__(self, seed: bytes, now: Callable[[], datetime], decisions: Decisions | None = None) -> None:
         self._seed, self._now = seed, now
+        self.certificate: bytes | None = None  # DER of the TLS certificate whose key this machine holds
         self.decisions = decisions or Decisions()
         self._facts = PckFacts(
             ppid=self._digest("ppid")[:16],
@@ -68,7 +69,7 @@ class Platform:
         chosen = self.decisions
         host = chosen.hosted_as(model)
         identity, domain = self.identity(host, algo), self.domain(host)
-        report_data = chosen.report_data(identity.bound, chosen.nonce_used(nonce))
+        report_data = chosen.report_data(self._bound(identity), chosen.nonce_used(nonce))
         td_report = self._td_report(domain, report_data)
         quote = chosen.quote(self._enclave.quote(td_report, chosen.body_signed, chosen.quote_form))
         evidence = {
@@ -76,12 +77,26 @@ class Platform:
             "signing_algo": algo,
             "signing_public_key": chosen.public_key_shown(identity.public_key.hex()),
             "request_nonce": chosen.nonce_shown(nonce).hex(),
+            **self._channel(),
             "intel_quote": quote.hex(),
             "event_log": domain.events,
             "info": self._info(model, domain, td_report),
         }
         shown = {} if (payload := self._gpu_payload(model, nonce)) is None else {"nvidia_payload": json.dumps(payload)}
         return chosen.report({**evidence, **shown, "all_attestations": [evidence]})
+
+    def _bound(self, identity: SigningIdentity) -> bytes:
+        """The key, or the hash of the key and the TLS certificate where there is one, as NEAR's servers bind them."""
+        if self.certificate is None:
+            return identity.bound
+        fingerprint = self.decisions.tls_bound(hashlib.sha256(self.certificate).digest())
+        return hashlib.sha256(identity.bound + fingerprint).digest()
+
+    def _channel(self) -> dict[str, str]:
+        if self.certificate is None:
+            return {}
+        shown = self.decisions.tls_shown(hashlib.sha256(self.certificate).digest())
+        return {} if shown is None else {"tls_cert_fingerprint": shown.hex()}
 
     def board(self, model: str) -> Board:
         """The GPUs of the instance that runs `model`."""

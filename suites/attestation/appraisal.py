@@ -56,7 +56,9 @@ def appraised(answer: Exchange, trust: Trust) -> Appraisal:
         machines = dstack.parse(answer.body)
     except Rejected as rejected:
         return Appraisal(answer, rejected.problem)
-    return Appraisal(answer, None, machines, tuple(verify(one, trust, nonce, at) for one in machines))
+    return Appraisal(
+        answer, None, machines, tuple(verify(one, trust, nonce, at, certificate=answer.certificate) for one in machines)
+    )
 
 
 def hold(requirement: str, appraisals: Iterable[Appraisal]) -> None:

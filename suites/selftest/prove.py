@@ -41,6 +41,12 @@ class Job:
     defect: Defect | None
     ids: tuple[str, ...]
     files: tuple[str, ...]
+    tls: bool = False  # whether the mock speaks TLS
+
+    @property
+    def name(self) -> str | None:
+        """Of the defect; the clean trials have none."""
+        return self.defect.name if self.defect else None
 
 
 def provable(contract: Contract) -> dict[str, specs.Requirement]:
@@ -63,7 +69,7 @@ def jobs(contract: Contract, chosen: Iterable[Defect], *, wide: bool) -> list[Jo
     for defect in chosen:
         ids = tuple(i for i in defect.breaks if i in promised)  # what it breaks `also` takes a wide trial to see
         files = tuple(sorted({check.split("::")[0] for i in ids for check in checks.get(i, ())}))
-        made.append(Job(defect, (), everything + files) if wide else Job(defect, ids, files))
+        made.append(Job(defect, (), everything + files, defect.tls) if wide else Job(defect, ids, files, defect.tls))
     return made
 
 
@@ -118,7 +124,7 @@ def _child(pipe: Connection, contract: Contract, job: Job) -> None:
     os.dup2(quiet, 1)
     os.dup2(quiet, 2)
     try:
-        pipe.send(trial.judge(contract, job.defect, job.ids, tuple(dict.fromkeys(job.files))))
+        pipe.send(trial.judge(contract, job.defect, job.ids, tuple(dict.fromkeys(job.files)), tls=job.tls))
     except BaseException as error:  # whatever it was, the parent must hear of it
         pipe.send(f"{type(error).__name__}: {error}")
     os._exit(0)  # no clean-up of the parent's copies
@@ -222,14 +228,25 @@ def prove(
     files = {check.split("::")[0] for d in chosen for i in d.breaks for check in checks.get(i, ())}
     clean_job = Job(None, (), (*trial.default_files(), *sorted(files)))
     todo = jobs(contract, chosen, wide=wide)
-    endings: dict[str | None, tuple[Job, Ending | str]] = {}
-    for job, ending in shown(in_parallel(contract, [clean_job, *todo], workers), len(todo) + 1):
-        endings[job.defect.name if job.defect else None] = (job, ending)
-    clean = endings.pop(None)[1]
-    if isinstance(clean, str):
-        raise SystemExit(f"the clean mock could not be judged: {clean}")
-    rows = [row(job, ending, clean, provable(contract)) for job, ending in endings.values()]
-    return document(contract, clean, rows, started, whole=len(chosen) == len(defects_of(contract)))
+    clean_jobs = [clean_job, *_clean_over_tls(todo)]
+    endings: dict[str, tuple[Job, Ending | str]] = {}
+    clean: dict[bool, Ending] = {}  # by whether the mock spoke TLS
+    for job, ending in shown(in_parallel(contract, [*clean_jobs, *todo], workers), len(todo) + len(clean_jobs)):
+        if job.name is not None:
+            endings[job.name] = (job, ending)
+        elif isinstance(ending, str):
+            raise SystemExit(f"the clean mock could not be judged: {ending}")
+        else:
+            clean[job.tls] = ending
+    rows = [row(job, ending, clean[job.tls], provable(contract)) for job, ending in endings.values()]
+    return document(contract, clean[False], rows, started, whole=len(chosen) == len(defects_of(contract)))
+
+
+def _clean_over_tls(todo: Iterable[Job]) -> list[Job]:
+    """The clean trial that defects of a mock with TLS are held against, if there are any."""
+    over_tls = [job for job in todo if job.tls]
+    files = sorted({file for job in over_tls for file in job.files})
+    return [Job(None, (), tuple(files), tls=True)] if over_tls else []
 
 
 @click.command()

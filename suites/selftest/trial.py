@@ -48,12 +48,16 @@ class _Taker:
         self.selected = session.config.stash[SESSION].selected
 
 
-def judge(contract: Contract, defect: Defect | None, ids: tuple[str, ...], files: tuple[str, ...]) -> Ending:
-    """Serve the contract, with or without a defect, and run the checks of `ids` (all when empty)."""
+def judge(
+    contract: Contract, defect: Defect | None, ids: tuple[str, ...], files: tuple[str, ...], *, tls: bool = False
+) -> Ending:
+    """Serve the contract, with or without a defect and TLS, and run the checks of `ids` (all when empty)."""
     started = time.monotonic()
     gateway = Gateway()
     ending = Ending()
-    with Server(contract, defect.apply(gateway) if defect else gateway, Options(control_token=TOKEN)) as server:
+    with Server(
+        contract, defect.apply(gateway) if defect else gateway, Options(control_token=TOKEN, tls=tls)
+    ) as server:
         taker = _Taker()
         request = running.Request(
             contract=contract.name,

@@ -50,6 +50,15 @@ def test_a_run_is_rendered_again_in_every_format(clean: Done, kind: str, tmp_pat
     assert (tmp_path / "report").read_text().strip() == printed.stdout.strip() != ""
 
 
+def test_over_tls_evidence_is_held_against_the_certificate_seen(run: Assay) -> None:
+    with mock.running(CONTRACT, (), "--tls") as target:
+        done = run(CONTRACT, "--target", str(target), "--suite", "attestation")
+    assert done.code == Exit.CONFORMS, done.said
+    assert done.outcomes()["AT-090"] == "pass"
+    rows = [json.loads(line) for line in (done.folder / "exchanges.jsonl").read_text().splitlines()]
+    assert len({row["certificate"] for row in rows}) == 1
+
+
 def test_two_workers_see_the_same(run: Assay, target: Path, clean: Done) -> None:
     spread = run(CONTRACT, "--target", str(target), "--profile", "quick", "--suite", "catalogue", "-n", "2")
     assert spread.results["run"]["workers"] == 2
