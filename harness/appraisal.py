@@ -54,6 +54,7 @@ class Question:
     at: datetime
     policy: Policy
     gpu_policy: GpuPolicy = GPU_DEFAULT
+    certificate: bytes | None = None  # DER of the leaf of the connection that the evidence came over
 
     def challenge(self) -> bytes:
         """Raises Missing."""
@@ -139,7 +140,8 @@ def _of_machines(machines: tuple[Evidence, ...], anchors: Anchors, question: Que
     problems, parts, unjudged, test_roots = repeated(machines), list[Mapping[str, Any]](), dict[str, None](), False
     for n, machine in enumerate(machines):
         label = f"machine {n}: " if len(machines) > 1 else ""
-        report = verify(machine, anchors.quotes, question.challenge(), question.at, question.policy)
+        seen = question.certificate if n == 0 else None  # the others did not answer us
+        report = verify(machine, anchors.quotes, question.challenge(), question.at, question.policy, seen)
         gpus, skipped = _gpus_of(machine, anchors, question)
         found = (*report.problems, *(gpus.problems if gpus else ()))
         problems += [Problem(problem.code, label + problem.reason) for problem in found]

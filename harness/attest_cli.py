@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -16,7 +17,7 @@ import httpx
 from rich.console import Console
 
 import specs
-from harness import appraisal, asked, batch, inspection, verdict_text
+from harness import appraisal, asked, batch, inspection, live, verdict_text
 from harness.attest import Code, Rejected, Trust, load_trust, policy_of
 from harness.attest.adapters import read
 from harness.attest.collateral import MAX_COLLATERAL_BYTES
@@ -26,6 +27,7 @@ from harness.collateral import INTEL, CollateralError, CollateralSource, write_b
 from harness.collect import SOURCES, Absent, Guest, Refused, collect
 from harness.collect.guest import Files
 from harness.model import Exit
+from harness.target import TargetError
 
 OUT = Console(highlight=False)
 ERR = Console(stderr=True, highlight=False)
@@ -55,7 +57,11 @@ def attest() -> None:
 
 
 @attest.command(name="verify")
-@click.argument("file", type=_FILE, required=False)
+@click.argument("where", metavar="[FILE|URL]", required=False)
+@click.option("--model", metavar="ID", help="Of URL: the model whose evidence is asked for.")
+@click.option("--key-env", metavar="NAME", help="Of URL: the environment variable that holds the API key.")
+@click.option("--ca-bundle", type=_FILE, metavar="PEM", help="Of URL: TLS roots to trust instead of the usual ones.")
+@click.option("--keep", type=click.Path(path_type=Path), metavar="FILE", help="Of URL: write what came back to FILE.")
 @click.option(
     "--quote", type=_FILE, help="A bare quote: binary, hex or base64. Without --nonce its data is not judged."
 )
@@ -72,7 +78,11 @@ def attest() -> None:
 )
 @click.option("--json", "as_json", is_flag=True, help="Print JSON for a machine.")
 def verify_command(
-    file: Path | None,
+    where: str | None,
+    model: str | None,
+    key_env: str | None,
+    ca_bundle: Path | None,
+    keep: Path | None,
     quote: Path | None,
     gpu: Path | None,
     lines: str | None,
@@ -87,6 +97,9 @@ def verify_command(
 ) -> None:
     """Judge evidence. FILE may have any known format, which is told from its bytes.
 
+    URL is asked for evidence over a fresh nonce (or --nonce), and the TLS certificate of its connection is held
+    against what the evidence binds. It is asked once, and nothing else is.
+
     \b
     The folder of --trust may hold
       collateral.json, root.der                    for quotes (without root.der: Intel's root)
@@ -100,11 +113,13 @@ def verify_command(
     Exit codes: 0 accepted, 1 rejected, 2 malformed or a bad invocation. Of a batch: the worst,
     which is 3 where the harness itself failed on a line.
     """
-    named = [path for path in (file, quote, gpu) if path is not None]
-    if len(named) + (lines is not None) != 1:
+    if sum(given is not None for given in (where, quote, gpu, lines)) != 1:
         raise click.UsageError(
-            "name one piece of evidence: FILE, --quote Q or --gpu PAYLOAD.json; or many: --batch FILE"
+            "name one piece of evidence: FILE, URL, --quote Q or --gpu PAYLOAD.json; or many: --batch FILE"
         )
+    is_live = where is not None and where.startswith(("http://", "https://"))
+    if not is_live and any(given is not None for given in (model, key_env, ca_bundle, keep)):
+        raise click.UsageError("--model, --key-env, --ca-bundle and --keep go with a URL")
     if workers is not None and lines is None:
         raise click.UsageError("--workers goes with --batch")
     at = at or datetime.now(UTC)
@@ -114,8 +129,12 @@ def verify_command(
         with click.open_file(lines, "rb") as stream:
             raise SystemExit(_batch(batch.judged(stream, batch.Judge(anchors, whole, alone), workers or 1)))
     question = alone if quote or gpu else whole
+    if where is not None and is_live:
+        raw, question = _asked(live.Endpoint(where, model, "ecdsa", key_env, ca_bundle), question, keep)
+    else:
+        raw = _read(quote or gpu or _existing(str(where)))
     try:
-        found = _appraised(_read(named[0]), anchors, question, quote=quote is not None, gpu=gpu is not None)
+        found = _appraised(raw, anchors, question, quote=quote is not None, gpu=gpu is not None)
     except appraisal.Missing as error:
         raise click.UsageError(str(error)) from error
     if as_json:
@@ -123,6 +142,26 @@ def verify_command(
     else:
         _print(verdict_text.lines(found))
     raise SystemExit(found.exit_code)
+
+
+def _asked(
+    endpoint: live.Endpoint, question: appraisal.Question, keep: Path | None
+) -> tuple[bytes, appraisal.Question]:
+    """What a live endpoint says, kept before it is judged, and the question that it answers."""
+    try:
+        found = live.fetch(endpoint, question.nonce)
+    except (live.LiveError, TargetError) as error:
+        raise SystemExit(_failed("no evidence", error, 2)) from error
+    if keep is not None:
+        keep.write_bytes(found.raw)
+        ERR.print(f"kept {keep}, for nonce {found.nonce.hex()}", markup=False, soft_wrap=True)
+    return found.raw, replace(question, nonce=found.nonce, certificate=found.certificate)
+
+
+def _existing(name: str) -> Path:
+    path = _FILE.convert(name, None, None)
+    assert isinstance(path, Path)
+    return path
 
 
 def _question(policy: str, nonce: bytes | None, at: datetime) -> appraisal.Question:

@@ -63,6 +63,7 @@ class EvidenceSource:
         self.format = point.format
         self.test_roots = point.test_roots
         self.gpus = point.gpus
+        self.policy = point.policy
 
     @property
     def trust(self) -> Path | None:

@@ -92,6 +92,7 @@ class EvidencePoint:
     trust: Path | None = None
     test_roots: bool = False
     gpus: int | None = None  # that each instance must show; None: unknown
+    policy: str | Path = "field"  # name of a shipped one, or a file
 
 
 @dataclass(frozen=True)
@@ -255,7 +256,19 @@ class _File:
             return None
         trust = self._beside(given["trust"], "evidence", "trust") if "trust" in given else None
         test_roots, gpus = given.get("test_roots", False), given.get("gpus")
-        return EvidencePoint(self._url("evidence", "url"), given["format"], trust, test_roots, gpus)
+        return EvidencePoint(
+            self._url("evidence", "url"), given["format"], trust, test_roots, gpus, self._policy(given.get("policy"))
+        )
+
+    def _policy(self, given: str | None) -> str | Path:
+        if given is None or given in specs.policies():
+            return given or EvidencePoint.policy
+        path = self._beside(given, "evidence", "policy")
+        try:
+            specs.policy(path)
+        except specs.SpecError as error:
+            raise TargetError(f"{self._where('evidence', 'policy')}: {error}") from error
+        return path
 
     def _url(self, *keys: str) -> str:
         return _checked_url(self._value(*keys), self._where(*keys))

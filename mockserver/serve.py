@@ -60,6 +60,7 @@ class Server:
         self.origin = f"{'https' if self.certificate else 'http'}://127.0.0.1:{self.port}"
         self.base_url = self.origin + self.state.traits.base_path
         self.target_path = self.options.target
+        self._keys: tempfile.TemporaryDirectory[str] | None = None  # of TLS
         self._uvicorn = _Uvicorn(uvicorn.Config(self._app(), **_UVICORN, **self._tls()))
         self._thread: threading.Thread | None = None
         self._folder: tempfile.TemporaryDirectory[str] | None = None
@@ -92,6 +93,8 @@ class Server:
         finally:
             self._socket.close()
             self.state.ledger.close()
+            if self._keys is not None:
+                self._keys.cleanup()
 
     def announce(self) -> None:
         """Write the target file; only called once the socket listens."""

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from harness.attest.adapters import dstack
 from harness.attest.collateral import Trust
 from harness.attest.evidence import Evidence
+from harness.attest.policy import Policy
 from harness.attest.verdict import Problem, Rejected
 from harness.attest.verify import Report, verify
 from harness.exchange import Exchange
@@ -47,7 +48,7 @@ class Appraisal:
         return f"the quote cannot be read: {unread[0].code}" if unread else None
 
 
-def appraised(answer: Exchange, trust: Trust) -> Appraisal:
+def appraised(answer: Exchange, trust: Trust, policy: Policy) -> Appraisal:
     """Judge what came back at the time it was asked for. Raises NotObserved when it was no 200."""
     if answer.status != 200:
         raise NotObserved(f"the evidence endpoint answered {answer.status}")
@@ -57,7 +58,7 @@ def appraised(answer: Exchange, trust: Trust) -> Appraisal:
     except Rejected as rejected:
         return Appraisal(answer, rejected.problem)
     return Appraisal(
-        answer, None, machines, tuple(verify(one, trust, nonce, at, certificate=answer.certificate) for one in machines)
+        answer, None, machines, tuple(verify(one, trust, nonce, at, policy, answer.certificate) for one in machines)
     )
 
 

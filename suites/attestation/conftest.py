@@ -5,11 +5,14 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import pytest
 
+import specs
 from harness.ask import Ask
 from harness.attest.collateral import Trust, load_trust
+from harness.attest.policy import policy_of
 from harness.attest.verdict import Problem
 from harness.exchange import Exchange
 from harness.model import NotObserved
@@ -85,13 +88,19 @@ def trust(ask: Ask) -> Trust:
 
 
 @pytest.fixture(scope="session")
-def appraisal(trust: Trust) -> Appraise:
+def policy(ask: Ask) -> Mapping[str, Any]:
+    """The attestation policy that the target names, as its file says it."""
+    return specs.policy(ask.evidence.policy)
+
+
+@pytest.fixture(scope="session")
+def appraisal(trust: Trust, policy: Mapping[str, Any]) -> Appraise:
     """What the judges of attestation say of an answer; each is judged once, however many checks ask."""
-    known: dict[str, Appraisal] = {}
+    known, demands = dict[str, Appraisal](), policy_of(policy)
 
     def of(answer: Exchange) -> Appraisal:
         if answer.id not in known:
-            known[answer.id] = appraised(answer, trust)
+            known[answer.id] = appraised(answer, trust, demands)
         return known[answer.id]
 
     return of

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Final
 
 from harness.appraisal import devices_of
-from harness.attest.gpu import GpuReport, GpuTrust, verify_gpu
+from harness.attest.gpu import GpuPolicy, GpuReport, GpuTrust, verify_gpu
 from harness.attest.verdict import Code, Problem
 from harness.model import NotObserved
 from suites.attestation.appraisal import Appraisal, said
@@ -59,14 +59,14 @@ class Hardware:
         return [problem for problem in problems if _owner(problem.code) == requirement]
 
 
-def hardware_of(appraisal: Appraisal, trust: GpuTrust, nonce: bytes, at: datetime) -> Hardware:
-    """Judge the GPUs by the shipped policy `field`. Raises NotObserved when the evidence cannot be read."""
+def hardware_of(appraisal: Appraisal, trust: GpuTrust, nonce: bytes, at: datetime, policy: GpuPolicy) -> Hardware:
+    """Judge the GPUs of every machine. Raises NotObserved when the evidence cannot be read."""
     if appraisal.unread is not None:
         raise NotObserved(f"the evidence cannot be read: {appraisal.unread.code}")
     machines = appraisal.machines
     return Hardware(
         appraisal,
-        tuple(verify_gpu(devices_of(one), trust, nonce, at) if one.gpu else None for one in machines),
+        tuple(verify_gpu(devices_of(one), trust, nonce, at, policy) if one.gpu else None for one in machines),
     )
 
 

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from harness.attest.gpu import load_gpu_trust
+from harness.attest.gpu import gpu_policy_of, load_gpu_trust
 from harness.attest.tie import Tie
 from harness.exchange import Exchange
 from harness.judge.evidence import sent_nonce
@@ -18,17 +18,17 @@ Judged = Callable[[Exchange], Hardware]
 
 
 @pytest.fixture(scope="session")
-def hardware(ask, appraisal) -> Judged:
+def hardware(ask, appraisal, policy) -> Judged:
     """The GPUs that an answer shows, each judged once."""
     folder = ask.evidence.trust
     if folder is None or not (folder / "device_root.pem").exists():
         raise NotObserved("the target's trust folder holds no device_root.pem to judge GPUs by")
-    trust, known = load_gpu_trust(folder), dict[str, Hardware]()
+    trust, demands, known = load_gpu_trust(folder), gpu_policy_of(policy), dict[str, Hardware]()
 
     def of(answer: Exchange) -> Hardware:
         if answer.id not in known:
             nonce, at = bytes.fromhex(sent_nonce(answer) or ""), datetime.fromisoformat(answer.started)
-            known[answer.id] = hardware_of(appraisal(answer), trust, nonce, at.astimezone(UTC))
+            known[answer.id] = hardware_of(appraisal(answer), trust, nonce, at.astimezone(UTC), demands)
         return known[answer.id]
 
     return of

@@ -105,6 +105,14 @@ BROKEN = {
         '[evidence]\nurl = "http://h/e"\nformat = "dstack"\ntrust = "none"\n',
         r":6: evidence\.trust: .*exist",
     ),
+    "no such policy": (
+        '[evidence]\nurl = "http://h/e"\nformat = "dstack"\npolicy = "lenient"\n',
+        r":6: evidence\.policy: .*exist",
+    ),
+    "a policy that is none": (
+        '[evidence]\nurl = "http://h/e"\nformat = "dstack"\npolicy = "target.toml"\n',
+        r":6: evidence\.policy: .*target\.toml",
+    ),
     "not TOML": ("[keys\n", r"target\.toml: not TOML"),
 }
 
