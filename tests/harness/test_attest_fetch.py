@@ -33,7 +33,7 @@ def test_what_is_fetched_serves_as_trust(tmp_path: Path, form: str) -> None:
     evidence.write_bytes(quote_of(HONEST) if form == "quote" else document)
     with respx.mock:
         respx.route(host="pccs.test").mock(side_effect=served)
-        fetched = assay("fetch", evidence, "--out", trust, "--service", SERVICE)
+        fetched = assay("fetch", evidence, "--out", trust, "--service", SERVICE, "--no-gpu")
     assert fetched.exit_code == 0, fetched.output
     (trust / "root.der").write_bytes(HONEST.root_der())
     judged = assay("verify", evidence, "--trust", trust, "--nonce", NONCE.hex(), "--at", NOW.isoformat(), "--json")

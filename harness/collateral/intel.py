@@ -92,7 +92,7 @@ class CollateralSource:
     def _fetched(self, name: str, url: str) -> Piece:
         try:
             with self._client.stream("GET", url) as answer:
-                body = _bounded(answer, url)
+                body = bounded(answer, url)
         except httpx.HTTPError as error:
             raise CollateralError(f"{url}: {type(error).__name__}: {error}") from error
         if answer.status_code != 200:
@@ -172,7 +172,8 @@ def _read(folder: Path, row: dict[str, str]) -> Piece:
     return piece
 
 
-def _bounded(answer: httpx.Response, url: str) -> bytes:
+def bounded(answer: httpx.Response, url: str) -> bytes:
+    """The body of an answer while it arrives. Raises CollateralError beyond MAX_BODY_BYTES."""
     body = bytearray()
     for chunk in answer.iter_bytes():
         body += chunk
