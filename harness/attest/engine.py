@@ -78,6 +78,7 @@ _TEXTS: tuple[tuple[tuple[str, ...], Code], ...] = (
     (("SERVTD_EXT",), Code.TD_SERVICE_TD),
     (("MR service TD",), Code.TD_SERVICE_TD),
     (("SEPT_VE_DISABLE",), Code.TD_SEPT_VE),
+    (("Invalid key length",), Code.COLLATERAL_MALFORMED),  # a signature of a statement is longer or shorter than one
 )
 
 

@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from cryptography.x509.oid import NameOID
 
 from harness.attest.canonical import canonical
-from tests.attest.lab import HONEST, MODEL, NONCE, NOW, platform
+from tests.attest.lab import HONEST, MODEL, NONCE, NOW, no_gpus, platform
 
 Document = dict[str, Any]
 SESSION_KEY = base64.b64encode(bytes(range(256)) * 4).decode()
@@ -81,7 +81,7 @@ def near_entry(algo: str = "ecdsa") -> Document:
     tls = hashlib.sha256(der()).digest()
     identity = HONEST.identity(MODEL, algo).bound
     bound = hashlib.sha256(identity + tls).digest() + NONCE
-    report = platform(report_data=lambda _identity, _nonce: bound).report(MODEL, NONCE, algo)
+    report = platform(report_data=lambda _identity, _nonce: bound, gpu_payload=no_gpus).report(MODEL, NONCE, algo)
     report.pop("all_attestations")
     return {
         **report,

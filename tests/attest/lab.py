@@ -24,6 +24,10 @@ def platform(**decisions: Any) -> Platform:
     return Platform(SEED, lambda: NOW, Decisions(**decisions)) if decisions else HONEST
 
 
+def no_gpus(_: Any) -> None:
+    """A `gpu_payload` decision: evidence of the trust domain alone."""
+
+
 def trust_in(machine: Platform) -> Trust:
     return Trust(json.dumps(machine.collateral()), machine.root_der(), "test platform")
 

@@ -18,7 +18,7 @@ from harness.attest.tie import Tie
 from mockserver.tee.eventlog import runtime_event
 from tests.attest import formats
 from tests.attest.formats import Document, der, device, dumped
-from tests.attest.lab import HONEST, MODEL, NONCE, NOW, platform, trust_in
+from tests.attest.lab import HONEST, MODEL, NONCE, NOW, no_gpus, platform, trust_in
 
 OTHER = bytes(range(32))
 DOCUMENTS: dict[str, Callable[[], Document]] = {
@@ -249,7 +249,7 @@ def judged_with_gpu_event() -> list[Report]:
     def measured(events: list[Document]) -> list[Document]:
         return [*events[:-1], gpu_event(), events[-1]]
 
-    machine = platform(events_measured=measured)
+    machine = platform(events_measured=measured, gpu_payload=no_gpus)
     return judged(machine.report(MODEL, NONCE))
 
 

@@ -10,7 +10,7 @@ import specs
 from harness.attest import Code, binding
 from harness.attest.scheme import Commitment, Scheme, commitment_problems, scheme
 from harness.attest.tie import Tie, judge_tie
-from tests.attest.lab import HONEST, NONCE, evidence_of
+from tests.attest.lab import NONCE, evidence_of, no_gpus, platform
 
 NAMES = sorted(specs.bindings())
 WIDTHS = {"address": 20, "nonce": 32}
@@ -74,5 +74,5 @@ def test_names_are_unknown_rather_than_guessed() -> None:
 
 
 def test_without_gpu_evidence_nothing_is_tied() -> None:
-    verdict = judge_tie(evidence_of(HONEST), NONCE, {})
+    verdict = judge_tie(evidence_of(platform(gpu_payload=no_gpus)), NONCE, {})
     assert (verdict.tie, verdict.problems) == (Tie.NOT_PROVEN, ())

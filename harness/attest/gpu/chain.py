@@ -17,15 +17,15 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding
-from cryptography.utils import CryptographyDeprecationWarning
 
 from harness.attest import strict
 from harness.attest.verdict import Code, Problem, Rejected
 
 Kind = TypeVar("Kind", bound=x509.ExtensionType)
 DEVICE, RIM = "chain", "rim.chain"
-# a serial that is not positive is only warned about; where warnings are errors, it is one
-UNREADABLE = (*strict.UNREADABLE, CryptographyDeprecationWarning)
+# a serial that is not positive, or a country of eighteen letters, is only warned about; where warnings are errors, it
+# is one
+UNREADABLE = (*strict.UNREADABLE, UserWarning)
 _PEM = re.compile(rb"-----BEGIN CERTIFICATE-----[A-Za-z0-9+/=\s]+-----END CERTIFICATE-----\s*")
 _MAX_CHAIN_BYTES = 32 * 1024
 _KNOWN_CRITICAL = frozenset({x509.BasicConstraints.oid, x509.KeyUsage.oid})
