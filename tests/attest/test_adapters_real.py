@@ -5,12 +5,14 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from harness.attest import Code, Report, verify
 from harness.attest.adapters import detect, read
 from harness.attest.evidence import Evidence, Tokens
+from harness.attest.gpu.token import TokenTrust, verify_token
 from harness.attest.tpm import judge_tpm, read_attested
 from tests.attest.test_vectors import FOLDER, vector
 
@@ -95,6 +97,25 @@ def test_real_answers_of_nvidias_service_are_unwrapped(file: str, count: int) ->
     claims = json.loads(base64.urlsafe_b64decode(tokens.overall.split(".")[1] + "=="))
     first = hashlib.sha256(tokens.devices["GPU-0"].encode()).hexdigest()
     assert claims["submods"]["GPU-0"][1][1] == first  # the tokens are taken over character for character
+
+
+def test_a_real_answer_is_accepted_by_the_keys_of_its_day() -> None:
+    tokens = read((BUNDLES / "nras_ppcie_8xh100_2026-09-10.json").read_bytes())
+    assert isinstance(tokens, Tokens)
+    claims = json.loads(base64.urlsafe_b64decode(tokens.overall.split(".")[1] + "=="))
+    nonce, at = bytes.fromhex(claims["eat_nonce"]), datetime.fromtimestamp(claims["iat"] + 10, UTC)
+    jwks = (BUNDLES / "nras_jwks_2026-09-12.json").read_bytes()
+    first = verify_token(tokens.answer, TokenTrust(jwks), nonce, at, 8)
+    assert (first.problems, len(set(first.ueids)), len(first.pins)) == ((), 8, 1)
+    pinned = TokenTrust(jwks, frozenset(first.pins))
+    assert verify_token(tokens.answer, pinned, nonce, at, 8).accepted
+    assert not verify_token(tokens.answer, pinned, bytes(32), at, 8).accepted
+    assert not verify_token(tokens.answer, pinned, nonce, at + timedelta(hours=2), 8).accepted
+    assert not verify_token(tokens.answer, TokenTrust(jwks, frozenset({"00" * 32})), nonce, at, 8).accepted
+    other_day = TokenTrust((BUNDLES / "nras_jwks_2026-10-22_two_intermediates.json").read_bytes())
+    assert {problem.code for problem in verify_token(tokens.answer, other_day, nonce, at, 8).problems} == {
+        Code.NRAS_KID
+    }
 
 
 def judged(name: str, raw: bytes, nonce: bytes) -> Report:

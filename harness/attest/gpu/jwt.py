@@ -16,17 +16,17 @@ from typing import Any
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from harness.attest.gpu.chain import UNREADABLE, signed_by
+from harness.attest.gpu.chain import UNREADABLE
 from harness.attest.gpu.payload import load
 from harness.attest.verdict import Code, Problem, Rejected
 
 MAX_TOKEN_CHARACTERS = 256 * 1024
 MAX_JWKS_BYTES = 1024 * 1024
-_COORDINATE = 48
+_COORDINATE, _RSA_BITS = 48, 2048
 
 
 @dataclass(frozen=True)
@@ -94,8 +94,7 @@ def _chain(
 ) -> list[Problem]:
     found = []
     try:
-        linked = leaf.issuer == issuer.subject and _is_ca(issuer)
-        linked = linked and signed_by(leaf.public_bytes(Encoding.DER), issuer.public_bytes(Encoding.DER))
+        linked = _is_ca(issuer) and _issued(leaf, issuer)
         if not linked or (anchors is not None and pin not in anchors):
             found.append(
                 Problem(Code.NRAS_X5C_UNTRUSTED, f"issuer sha256 {pin} is not pinned or did not issue the key")
@@ -107,6 +106,19 @@ def _chain(
     except UNREADABLE as error:
         found.append(Problem(Code.NRAS_X5C_UNTRUSTED, str(error)))
     return found
+
+
+def _issued(leaf: x509.Certificate, issuer: x509.Certificate) -> bool:
+    """NVIDIA's intermediates have RSA keys, those of its other services keys on P-384."""
+    key, digest = issuer.public_key(), leaf.signature_hash_algorithm
+    weak = isinstance(key, rsa.RSAPublicKey) and key.key_size < _RSA_BITS
+    if weak or digest is None or digest.digest_size < hashes.SHA256.digest_size:
+        return False
+    try:
+        leaf.verify_directly_issued_by(issuer)
+    except (ValueError, TypeError, InvalidSignature):
+        return False
+    return True
 
 
 def _is_ca(certificate: x509.Certificate) -> bool:

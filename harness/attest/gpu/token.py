@@ -27,8 +27,8 @@ _COMMON = (
     "attestation-report-parsed",
     "attestation-report-nonce-match",
     "attestation-report-signature-verified",
-    "attestation-report-cert-chain-fwid-match",
 )
+_SINCE_3 = ("attestation-report-cert-chain-fwid-match",)  # claims 2.0 do not make it
 _RIM = ("fetched", "schema-validated", "signature-verified", "measurements-available")
 _TRUTHS = ("-match", "-fetched", "-validated", "-verified", "-available", "-parsed", "-no-conflict", "-check")
 _RIMS = {"gpu": ("driver-rim", "vbios-rim"), "switch": ("bios-rim",)}
@@ -75,7 +75,7 @@ def verify_token(
     problems = list(_judge_common("overall", overall, trust, nonce, at))
     for name, token in detached.items():
         problems += _judge_common(name, token, trust, nonce, at)
-        problems += _judge_device(name, token.claims)
+        problems += _judge_device(name, token.claims, overall.claims.get("x-nvidia-ver"))
     problems += _judge_overall(overall.claims, texts)
     named = [str(token.claims.get("ueid")) for token in detached.values()]
     problems += _judge_devices(named, count, ueids)
@@ -118,7 +118,7 @@ def _judge_times(name: str, claims: Mapping[str, Any], at: datetime) -> Iterator
         yield Problem(Code.NRAS_EXPIRED, f"{name}: until {ends}, it is {now:.0f}")
 
 
-def _judge_device(name: str, claims: Mapping[str, Any]) -> Iterator[Problem]:
+def _judge_device(name: str, claims: Mapping[str, Any], version: Any) -> Iterator[Problem]:
     if claims.get("x-nvidia-error-details") is not None:
         yield Problem(Code.NRAS_ERROR_DETAILS, f"{name}: {claims['x-nvidia-error-details']!r}")
     if claims.get("measres") not in _SUCCESS:
@@ -128,13 +128,13 @@ def _judge_device(name: str, claims: Mapping[str, Any]) -> Iterator[Problem]:
     if claims.get("dbgstat") != "disabled":
         yield Problem(Code.NRAS_DBGSTAT, f"{name}: dbgstat {claims.get('dbgstat')!r}")
     kind = "switch" if name.startswith("SWITCH") else "gpu"
-    yield from _judge_flags(name, kind, claims)
+    yield from _judge_flags(name, kind, claims, () if version == "2.0" else _SINCE_3)
     for part in ("attestation-report", *_RIMS[kind]):
         yield from _judge_certificates(name, f"x-nvidia-{kind}-{part}", claims)
 
 
-def _judge_flags(name: str, kind: str, claims: Mapping[str, Any]) -> Iterator[Problem]:
-    wanted = [*_COMMON, *(f"{rim}-{what}" for rim in _RIMS[kind] for what in _RIM)]
+def _judge_flags(name: str, kind: str, claims: Mapping[str, Any], more: Sequence[str]) -> Iterator[Problem]:
+    wanted = [*_COMMON, *more, *(f"{rim}-{what}" for rim in _RIMS[kind] for what in _RIM)]
     missed = [flag for flag in wanted if claims.get(f"x-nvidia-{kind}-{flag}") is not True]
     # claims that not every version makes: where they are made, they must be true
     stated = [claim for claim in claims if claim.startswith("x-nvidia-") and claim.endswith(_TRUTHS)]

@@ -76,6 +76,7 @@ class TokenService:
         flags = [*common, *(f"{rim}-{what}" for rim in rims for what in _RIM)]
         chains = {f"x-nvidia-{kind}-{part}-cert-chain": _GOOD_CHAIN for part in ("attestation-report", *rims)}
         if version == "2.0":
+            flags.remove("attestation-report-cert-chain-fwid-match")
             plain = ["attestation-report-cert-chain-validated", *(f"{rim}-cert-validated" for rim in rims)]
             flags, chains = [*flags, *plain], {}
         return {
