@@ -239,6 +239,48 @@ def _is_wanted(call: Call, model: str) -> bool:
     return row is not None and call.gateway.admits(call, row)
 
 
+# --- While it works ----------------------------------------------------------------------------------------------
+
+
+def while_busy(gateway: Gateway, change: Callable[[Call, str, bytes, str], Json]) -> Gateway:
+    """Other evidence as long as an answer is being made."""
+
+    def evidence(call: Call, model: str, nonce: bytes, algo: str) -> Json:
+        busy = any(record.outcome == "running" for record in call.state.upstream.calls)
+        return (change if busy else evidence_of.evidence)(call, model, nonce, algo)
+
+    return replace(gateway, evidence=evidence)
+
+
+@defect(breaks="AT-066")
+def shows_a_recording_while_it_works(gateway: Gateway) -> Gateway:
+    """Makes evidence for an old nonce as long as answers stream."""
+    return while_busy(gateway, lambda call, model, _, algo: evidence_of.evidence(call, model, bytes(range(32)), algo))
+
+
+@defect(breaks="AT-066")
+def vouches_in_words_while_it_works(gateway: Gateway) -> Gateway:
+    """Sends no quote as long as answers stream."""
+    return while_busy(gateway, lambda call, model, nonce, algo: {"verified": True, "model": model})
+
+
+@defect(breaks="AT-066")
+def lets_its_gpus_work_undisturbed(gateway: Gateway) -> Gateway:
+    """Leaves the GPUs out of evidence as long as answers stream."""
+
+    def without(call: Call, model: str, nonce: bytes, algo: str) -> Json:
+        report = evidence_of.evidence(call, model, nonce, algo)
+        return {name: value for name, value in report.items() if name != "nvidia_payload"}
+
+    return while_busy(gateway, without)
+
+
+@defect(breaks="AT-066")
+def overflows_to_another_machine(gateway: Gateway) -> Gateway:
+    """Answers with evidence of another machine as long as answers stream."""
+    return while_busy(gateway, lambda call, _, nonce, algo: evidence_of.evidence(call, "assay/overflow", nonce, algo))
+
+
 @defect(breaks="AT-065")
 def charges_for_evidence(gateway: Gateway) -> Gateway:
     """Takes a fee for every report."""

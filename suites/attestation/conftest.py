@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import pytest
@@ -22,6 +23,7 @@ from suites.attestation.appraisal import Appraisal, appraised
 NONCE_BYTES = 32
 FEW = 3
 AT_ONCE = 6
+STREAMS = 4
 
 Appraise = Callable[[Exchange], Appraisal]
 
@@ -47,6 +49,21 @@ def others(ask: Ask) -> tuple[Exchange, ...]:
 def crowd(ask: Ask) -> list[Exchange]:
     """Evidence of the default model, fetched by several at the same time."""
     return ask.parallel([lambda: ask.evidence.fetch(ask.default_model, fresh()) for _ in range(AT_ONCE)])
+
+
+@probe(calls=2 * STREAMS, prompt_tokens=20 * STREAMS, completion_tokens=32 * STREAMS)
+def busy(ask: Ask) -> list[Exchange]:
+    """Evidence of the default model, each fetched in the middle of a stream, while other streams run."""
+    fetched: list[Exchange] = []
+
+    def stream() -> Exchange:
+        look = partial(ask.evidence.fetch, ask.default_model, fresh())
+        return ask.chat("Count from 1 to 20.", stream=True, max_tokens=32, during=lambda: fetched.append(look()))
+
+    ask.parallel([stream] * STREAMS)
+    if not fetched:
+        raise NotObserved("no answer streamed, so no evidence could be asked for meanwhile")
+    return fetched
 
 
 @probe(calls=4, prompt_tokens=0)
