@@ -24,6 +24,8 @@ NONCE_BYTES = 32
 FEW = 3
 AT_ONCE = 6
 STREAMS = 4
+LONG = 400  # tokens: a stream must still run when the evidence arrives
+COUNT = "Count from 1 to 120, separated by spaces."
 
 Appraise = Callable[[Exchange], Appraisal]
 
@@ -51,14 +53,14 @@ def crowd(ask: Ask) -> list[Exchange]:
     return ask.parallel([lambda: ask.evidence.fetch(ask.default_model, fresh()) for _ in range(AT_ONCE)])
 
 
-@probe(calls=2 * STREAMS, prompt_tokens=20 * STREAMS, completion_tokens=32 * STREAMS)
+@probe(calls=2 * STREAMS, prompt_tokens=20 * STREAMS, completion_tokens=LONG * STREAMS)
 def busy(ask: Ask) -> list[Exchange]:
     """Evidence of the default model, each fetched in the middle of a stream, while other streams run."""
     fetched: list[Exchange] = []
 
     def stream() -> Exchange:
         look = partial(ask.evidence.fetch, ask.default_model, fresh())
-        return ask.chat("Count from 1 to 20.", stream=True, max_tokens=32, during=lambda: fetched.append(look()))
+        return ask.chat(COUNT, stream=True, max_tokens=LONG, during=lambda: fetched.append(look()))
 
     ask.parallel([stream] * STREAMS)
     if not fetched:
