@@ -38,7 +38,7 @@ class Effort:
     paid: int = 40
     free: int = 500
     random: int = 8
-    paid_bytes: int = 27_000  # of all valid requests that cost money: random ones can be long, and prompts have a price
+    paid_bytes: int = 18_000  # of all valid requests that cost money: random ones can be long, and prompts have a price
 
     @property
     def cost(self) -> Cost:
