@@ -22,7 +22,7 @@ PAID = frozenset({"createChatCompletion"})  # an accepted request of these opera
 EXAMPLE_MODEL = "example-model"  # of our OpenAPI documents; no deployment serves it
 MAX_TOKENS = 8
 MAX_CHOICES = 2
-DRAWN = 4  # random requests for each that is sent: prompts have a price, so the longest are left out
+BYTES_PER_TOKEN = 4  # of JSON, in which a character that is a token or two is escaped by six bytes or twelve
 ADDED_BYTES = 128  # to a body by `tamed`: the model, the few tokens, the stream
 SIGNED = {"Authorization": "Bearer a-key"}  # our client replaces it; given, so that generation spends nothing on it
 
@@ -39,13 +39,13 @@ class Effort:
     paid: int = 40
     free: int = 500
     random: int = 8
-    paid_bytes: int = 18_000  # of all valid requests that cost money: random ones can be long, and prompts have a price
+    paid_bytes: int = 27_000  # of all valid requests that cost money: random ones can be long, and prompts have a price
 
     @property
     def cost(self) -> Cost:
         """The most that is asked; only valid requests of the paid operations have a price."""
         answered = self.paid + self.random
-        return Cost(self.calls, self.paid_bytes // 3, answered * MAX_TOKENS * MAX_CHOICES)
+        return Cost(self.calls, self.paid_bytes // BYTES_PER_TOKEN, answered * MAX_TOKENS * MAX_CHOICES)
 
     def pays(self, operation: str, mode: GenerationMode) -> bool:
         return operation in PAID and mode is GenerationMode.POSITIVE
@@ -85,33 +85,25 @@ def batches(contract: str, effort: Effort, seed_number: int) -> tuple[Batch, ...
 
 
 def _affordable(name: str, operation: Any, mode: GenerationMode, effort: Effort, seed_number: int) -> Iterable[Any]:
-    systematic = _systematic(operation, mode, effort.cases(name, mode), seed_number)
-    if not effort.pays(name, mode):
-        return [*systematic, *_random(operation, mode, effort.random, seed_number)]
-    drawn = sorted(_random(operation, mode, DRAWN * effort.random, seed_number), key=_size)
-    rich = drawn[len(drawn) // 2 :]  # the shorter half says no more than boundary values do
-    return _within(effort.paid_bytes, [*systematic, *rich[: effort.random]])
+    found = _cases(operation, mode, effort.cases(name, mode), effort.random, seed_number)
+    return _within(effort.paid_bytes, found) if effort.pays(name, mode) else found
 
 
-def _systematic(operation: Any, mode: GenerationMode, most: int, seed_number: int) -> list[Any]:
-    """Boundary values of every parameter, shuffled so that a time box cuts evenly."""
+def _cases(operation: Any, mode: GenerationMode, most: int, more: int, seed_number: int) -> list[Any]:
+    """Boundary values of every parameter, shuffled so that a time box cuts evenly, then random cases."""
     schema = operation.schema
     settled = schema.config.generation_for(operation=operation)
     found = schema.iter_coverage_cases(operation, generation_modes=[mode], generation_config=settled)
     systematic = [case for case in found if case.method == operation.method.upper()]
     random.Random(seed_number).shuffle(systematic)  # noqa: S311 - a reproducible order
-    return systematic[:most]
-
-
-def _size(case: Any) -> int:
-    """Bytes of the body, with what `tamed` adds to it."""
-    return len(json.dumps(case.body, default=str)) + ADDED_BYTES
+    return systematic[:most] + _random(operation, mode, more, seed_number)
 
 
 def _within(most: int, cases: Iterable[Any]) -> Iterator[Any]:
-    """The cases whose bodies come to at most this many bytes."""
+    """The cases whose bodies, with what `tamed` adds to each, come to at most this many bytes."""
     for case in cases:
-        if (size := _size(case)) <= most:
+        size = len(json.dumps(case.body, default=str)) + ADDED_BYTES
+        if size <= most:
             most -= size
             yield case
 

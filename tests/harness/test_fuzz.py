@@ -9,7 +9,7 @@ from dataclasses import replace
 import pytest
 
 from harness.ask import Ask
-from harness.cases import EFFORTS, batches, tamed
+from harness.cases import BYTES_PER_TOKEN, EFFORTS, batches, tamed
 from harness.fuzz import Explorer, told
 from tests.harness import hostile
 from tests.harness.hostile import serving
@@ -24,7 +24,7 @@ def test_the_valid_requests_cost_no_more_than_the_plan_says(profile: str) -> Non
         if not effort.pays(batch.operation, batch.mode):
             continue
         bodies = [json.dumps(tamed(case.body, "maker/a-model-of-some-name", stream=True)) for case in batch.cases]
-        assert sum(map(len, bodies)) // 3 <= effort.cost.prompt_tokens
+        assert sum(map(len, bodies)) // BYTES_PER_TOKEN <= effort.cost.prompt_tokens
         assert len(bodies) >= effort.paid  # the systematic ones are short, and none is left out
 
 
