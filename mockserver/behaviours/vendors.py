@@ -38,7 +38,7 @@ def _intel(call: Call) -> Reply:
     if call.method != "GET":
         return Reply(405, b"", [("Allow", "GET")])
     query = {name: values[-1] for name, values in parse_qs(call.query).items()}
-    found = pcs.answer(call.path, query, call.state.platform.collateral())
+    found = pcs.answer(call.path, query, call.state.platform.collateral)
     return Reply(found.status, found.body, [*found.headers, ("Request-ID", call.request_id)])
 
 

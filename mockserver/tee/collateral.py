@@ -17,14 +17,18 @@ LIFETIME_DAYS = 30
 _TCB_DATE = "2026-02-11T00:00:00Z"
 _OLD_TCB_DATE = "2024-03-13T00:00:00Z"
 _EVALUATION_NUMBER = 20
+_QE_IDS = {"tdx": "TD_QE", "sgx": "QE"}
 
 
-def build_collateral(pki: Pki, facts: PckFacts, decisions: Decisions, day: datetime) -> dict[str, str]:
-    """A collateral bundle in the JSON form of dcap-qvl's QuoteCollateralV3: byte fields as hex."""
+def build_collateral(
+    pki: Pki, facts: PckFacts, decisions: Decisions, day: datetime, tee: str = "tdx"
+) -> dict[str, str]:
+    """A collateral bundle in the JSON form of dcap-qvl's QuoteCollateralV3: byte fields as hex. `tee`: tdx or sgx."""
     issued = day - timedelta(days=decisions.collateral_age_days)
     expires = issued + timedelta(days=LIFETIME_DAYS)
-    tcb_info = _compact(_tcb_info(facts, decisions, issued, expires))
-    identity = _compact(_qe_identity(decisions, issued, expires))
+    described = _tdx_tcb_info if tee == "tdx" else _sgx_tcb_info
+    tcb_info = _compact(described(facts, decisions, issued, expires))
+    identity = _compact(_qe_identity(decisions, issued, expires, _QE_IDS[tee]))
     signing_chain = pki.tcb_signing.pem() + pki.root.pem()
     pck_revoked = [pki.pck.certificate.serial_number] if decisions.pck_revoked else []
     ca_revoked = [pki.platform_ca.certificate.serial_number] if decisions.platform_ca_revoked else []
@@ -41,10 +45,27 @@ def build_collateral(pki: Pki, facts: PckFacts, decisions: Decisions, day: datet
     }
 
 
-def _tcb_info(facts: PckFacts, decisions: Decisions, issued: datetime, expires: datetime) -> dict[str, Any]:
+def _tdx_tcb_info(facts: PckFacts, decisions: Decisions, issued: datetime, expires: datetime) -> dict[str, Any]:
     svn = decisions.tee_tcb_svn
+    current = {"tdxtcbcomponents": _svns(bytes(2) + svn[2:])}
+    oldest = {"tdxtcbcomponents": _svns(bytes(16))}
+    modules = [{"id": f"TDX_{svn[1]:02X}", **_module(), "tcbLevels": [_level({"isvsvn": svn[0]}, _TCB_DATE)]}]
     return {
-        "id": "TDX",
+        **_about("TDX", facts, issued, expires),
+        "tdxModule": _module(),
+        "tdxModuleIdentities": modules,
+        "tcbLevels": _platform_levels(facts, decisions, current, oldest),
+    }
+
+
+def _sgx_tcb_info(facts: PckFacts, decisions: Decisions, issued: datetime, expires: datetime) -> dict[str, Any]:
+    """The same machine as an enclave sees it: no module, and no components of TDX."""
+    return {**_about("SGX", facts, issued, expires), "tcbLevels": _platform_levels(facts, decisions, {}, {})}
+
+
+def _about(tee: str, facts: PckFacts, issued: datetime, expires: datetime) -> dict[str, Any]:
+    return {
+        "id": tee,
         "version": 3,
         "issueDate": _stamp(issued),
         "nextUpdate": _stamp(expires),
@@ -52,35 +73,29 @@ def _tcb_info(facts: PckFacts, decisions: Decisions, issued: datetime, expires: 
         "pceId": facts.pce_id.hex(),
         "tcbType": 0,
         "tcbEvaluationDataNumber": _EVALUATION_NUMBER,
-        "tdxModule": _module(),
-        "tdxModuleIdentities": [
-            {"id": f"TDX_{svn[1]:02X}", **_module(), "tcbLevels": [_level({"isvsvn": svn[0]}, _TCB_DATE)]}
-        ],
-        "tcbLevels": _platform_levels(facts, decisions),
     }
 
 
-def _platform_levels(facts: PckFacts, decisions: Decisions) -> list[dict[str, Any]]:
-    current = _components(facts.cpu_svn, facts.pce_svn, bytes(2) + decisions.tee_tcb_svn[2:])
-    oldest = _components(bytes(16), facts.pce_svn, bytes(16))
+def _platform_levels(
+    facts: PckFacts, decisions: Decisions, current: dict[str, Any], oldest: dict[str, Any]
+) -> list[dict[str, Any]]:
+    """Two levels; `current` and `oldest` add what only one TEE has."""
+    now = {"sgxtcbcomponents": _svns(facts.cpu_svn), "pcesvn": facts.pce_svn, **current}
+    once = {"sgxtcbcomponents": _svns(bytes(16)), "pcesvn": facts.pce_svn, **oldest}
     return [
-        _level(current, _TCB_DATE, decisions.tcb_status, decisions.tcb_advisories),
-        _level(oldest, _OLD_TCB_DATE, "OutOfDate", ("INTEL-SA-01036",)),
+        _level(now, _TCB_DATE, decisions.tcb_status, decisions.tcb_advisories),
+        _level(once, _OLD_TCB_DATE, "OutOfDate", ("INTEL-SA-01036",)),
     ]
 
 
-def _components(cpu_svn: bytes, pce_svn: int, tdx_svn: bytes) -> dict[str, Any]:
-    return {
-        "sgxtcbcomponents": [{"svn": svn} for svn in cpu_svn],
-        "pcesvn": pce_svn,
-        "tdxtcbcomponents": [{"svn": svn} for svn in tdx_svn],
-    }
+def _svns(components: bytes) -> list[dict[str, int]]:
+    return [{"svn": svn} for svn in components]
 
 
-def _qe_identity(decisions: Decisions, issued: datetime, expires: datetime) -> dict[str, Any]:
+def _qe_identity(decisions: Decisions, issued: datetime, expires: datetime, name: str) -> dict[str, Any]:
     level = _level({"isvsvn": QE_SVN}, _TCB_DATE, decisions.qe_status, decisions.qe_advisories)
     return {
-        "id": "TD_QE",
+        "id": name,
         "version": 2,
         "issueDate": _stamp(issued),
         "nextUpdate": _stamp(expires),

@@ -6,7 +6,7 @@ It speaks of one platform only: everything it does not know is a 404, everything
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from urllib.parse import quote
 
@@ -20,16 +20,18 @@ class Answer:
     body: bytes
 
 
-def answer(path: str, query: Mapping[str, str], collateral: Mapping[str, str]) -> Answer:
-    """GET `path`; `collateral` is the platform's, fresh."""
+def answer(path: str, query: Mapping[str, str], collateral: Callable[[str], Mapping[str, str]]) -> Answer:
+    """GET `path`; `collateral` gives what holds for tdx or for sgx, fresh."""
     handlers = {
         "/sgx/certification/v4/pckcrl": _pck_crl,
         "/sgx/certification/v4/rootcacrl": _root_crl,
+        "/sgx/certification/v4/tcb": _tcb,
+        "/sgx/certification/v4/qe/identity": _identity,
         "/tdx/certification/v4/tcb": _tcb,
         "/tdx/certification/v4/qe/identity": _identity,
     }
     handler = handlers.get(path)
-    return handler(query, collateral) if handler else _refusal(404)
+    return handler(query, collateral(path.split("/")[1])) if handler else _refusal(404)
 
 
 def _pck_crl(query: Mapping[str, str], collateral: Mapping[str, str]) -> Answer:

@@ -145,8 +145,9 @@ class Platform:
     def root_der(self) -> bytes:
         return self._pki.root.der()
 
-    def collateral(self) -> dict[str, str]:
-        fresh = build_collateral(self._pki, self._facts, self.decisions, midnight(self._now()))
+    def collateral(self, tee: str = "tdx") -> dict[str, str]:
+        """What is published for quotes of this TEE, tdx or sgx, on this machine."""
+        fresh = build_collateral(self._pki, self._facts, self.decisions, midnight(self._now()), tee)
         return self.decisions.collateral(fresh)
 
     def identity(self, model: str, algo: str) -> SigningIdentity:

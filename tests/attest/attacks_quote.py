@@ -33,7 +33,7 @@ from tests.attest.forge import (
     quoted,
     sgx_quote,
 )
-from tests.attest.lab import NOW, flipped, platform, quote_of, resigned
+from tests.attest.lab import HONEST, NOW, flipped, platform, quote_of
 
 OK = Code.ACCEPTED
 ROOT, PLATFORM_CA, PCK = PKI.root.certificate, PKI.platform_ca.certificate, PKI.pck.certificate
@@ -50,16 +50,7 @@ def attributed(text: str) -> Trial:
 
 def sgx_trial() -> Trial:
     """With the identities that go with an SGX quote."""
-    members = resigned("tcb_info", _for_sgx)(dict(COLLATERAL))
-    members = resigned("qe_identity", lambda document: document.update(id="QE"))(members)
-    return Trial(sgx_quote(), members, policy=Policy(tees=frozenset({TEE_SGX})))
-
-
-def _for_sgx(document: dict[str, Any]) -> None:
-    document["id"] = "SGX"
-    del document["tdxModule"], document["tdxModuleIdentities"]
-    for level in document["tcbLevels"]:
-        del level["tcb"]["tdxtcbcomponents"]
+    return Trial(sgx_quote(), HONEST.collateral("sgx"), policy=Policy(tees=frozenset({TEE_SGX})))
 
 
 def named_machine() -> Trial:

@@ -22,7 +22,7 @@ def assay(*arguments: object) -> Result:
 
 
 def served(request: httpx.Request) -> httpx.Response:
-    found = pcs.answer(request.url.path, dict(request.url.params), HONEST.collateral())
+    found = pcs.answer(request.url.path, dict(request.url.params), HONEST.collateral)
     return httpx.Response(found.status, headers=found.headers, content=found.body)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import httpx
@@ -13,6 +13,7 @@ import respx
 
 from harness.attest import Code, Trust, judge_quote
 from harness.attest.collateral import load_trust
+from harness.attest.policy import TEE_SGX, Policy
 from harness.collateral import (
     INTEL,
     MAX_BODY_BYTES,
@@ -23,10 +24,11 @@ from harness.collateral import (
     wanted_by,
     write_bundle,
 )
-from mockserver.tee import Platform, pcs
+from mockserver.tee import pcs
+from tests.attest.forge import sgx_quote
+from tests.attest.lab import HONEST, NOW
 
-NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
-PLATFORM = Platform(b"collateral tests", lambda: NOW)
+PLATFORM = HONEST
 QUOTE = bytes.fromhex(PLATFORM.report("a model", bytes(32))["intel_quote"])
 SERVICE = "http://pccs.test"
 
@@ -48,7 +50,7 @@ def service() -> Iterator[respx.MockRouter]:
 
 
 def _served(request: httpx.Request) -> httpx.Response:
-    found = pcs.answer(request.url.path, dict(request.url.params), PLATFORM.collateral())
+    found = pcs.answer(request.url.path, dict(request.url.params), PLATFORM.collateral)
     return httpx.Response(found.status, headers=found.headers, content=found.body)
 
 
@@ -67,6 +69,16 @@ def test_what_is_fetched_is_what_the_platform_exports(service: respx.MockRouter,
     text = assembled(source.fetch(QUOTE))
     assert json.loads(text) == PLATFORM.collateral()
     assert judge_quote(QUOTE, Trust(text, PLATFORM.root_der()), NOW).accepted
+
+
+def test_an_sgx_quote_is_judged_by_what_is_published_for_sgx(
+    service: respx.MockRouter, clock: Clock, tmp_path: Path
+) -> None:
+    with httpx.Client() as client:
+        text = assembled(CollateralSource(client, clock, SERVICE).fetch(sgx_quote()))
+    assert [json.loads(json.loads(text)[name])["id"] for name in ("tcb_info", "qe_identity")] == ["SGX", "QE"]
+    trust = Trust(text, PLATFORM.root_der())
+    assert judge_quote(sgx_quote(), trust, NOW, Policy(tees=frozenset({TEE_SGX}))).accepted
 
 
 def test_the_quote_decides_what_is_asked(service: respx.MockRouter, source: CollateralSource) -> None:
@@ -186,8 +198,11 @@ def test_bytes_that_are_no_quote_are_an_error(source: CollateralSource, raw: byt
         ("/sgx/certification/v4/pckcrl", {"ca": "processor", "encoding": "der"}, 404),
         ("/sgx/certification/v4/pckcrl", {}, 400),
         ("/sgx/certification/v4/rootcacrl", {}, 200),
+        ("/sgx/certification/v4/tcb", {"fmspc": "a55a7e570000"}, 200),
+        ("/sgx/certification/v4/tcb", {"fmspc": "000000000000"}, 404),
+        ("/sgx/certification/v4/qe/identity", {}, 200),
         ("/sgx/certification/v4/elsewhere", {}, 404),
     ],
 )
 def test_the_platforms_service_answers_like_intels(path: str, query: dict[str, str], status: int) -> None:
-    assert pcs.answer(path, query, PLATFORM.collateral()).status == status
+    assert pcs.answer(path, query, PLATFORM.collateral).status == status
