@@ -28,6 +28,7 @@ class Row:
     upstream: Price
     confidential: bool
     sibling: str | None
+    instances: int  # machines that run it
 
     @property
     def writes_json(self) -> bool:
@@ -47,6 +48,11 @@ class Catalogue:
 
     def get(self, model: str) -> Row | None:
         return self.rows.get(model)
+
+    def instances(self, model: str) -> int:
+        """How many machines run a model; one that is not listed has the one that is asked about it."""
+        row = self.rows.get(model)
+        return row.instances if row else 1
 
     def change(self, model: str, confidential: bool | None, price: Price | None) -> Row:
         """Replace one row's flag or price. Raises KeyError for a model that the provider does not have."""
@@ -77,4 +83,5 @@ def _row(data: dict[str, Any]) -> Row:
         upstream=Price(Decimal(data["prompt"]), Decimal(data["completion"])),
         confidential=data.get("tee", True),
         sibling=data.get("sibling"),
+        instances=data.get("instances", 1),
     )

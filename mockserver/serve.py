@@ -132,6 +132,7 @@ class Server:
         )
         if self.contract.trait("attestation.model_claim", None):
             state.platform = self.gateway.new_platform(options.seed.to_bytes(8, "big"), state.clock.instant)
+            state.platform.instances = state.catalogue.instances
         return state
 
 

@@ -49,7 +49,7 @@ class Evidence:
     scheme: Scheme  # what report_data binds; `nonce` is filled in by the judge
     fields: Mapping[str, bytes]  # what the scheme binds, besides the nonce
     event_log: tuple[Any, ...] | None = None  # dstack's
-    ccel: bytes | None = None  # the firmware's, where there is no dstack log
+    ccel: bytes | None = None  # the firmware's: of the whole machine, or of RTMR0 to RTMR2 beside a dstack log
     has_log: bool = True  # whether the format carries a log at all
     copies: tuple[bytes, ...] = ()  # the quote as other members of the document give it
     beside: bytes | None = None  # the quote of the domain that this part says it runs in

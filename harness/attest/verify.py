@@ -112,7 +112,15 @@ def _log(evidence: Evidence, replayed: eventlog.Replay | None, body: dict[str, b
     if "rt_mr0" not in body:
         return list(replayed.problems)
     quoted = [body[f"rt_mr{n}"] for n in range(4)]
-    return [*replayed.problems, *replayed.against(quoted)]
+    return [*replayed.problems, *replayed.against(quoted), *_firmware_log(evidence, quoted)]
+
+
+def _firmware_log(evidence: Evidence, quoted: list[bytes]) -> Iterator[Problem]:
+    """Beside a log of the application the firmware's own ends where the kernel takes over: RTMR3 is not its affair."""
+    if evidence.ccel is not None and evidence.event_log is not None:
+        told = replay_ccel(evidence.ccel)
+        yield from told.problems
+        yield from told.against([*quoted[:3], told.registers[3]])
 
 
 def _expected_events(replayed: eventlog.Replay | None, policy: Policy) -> Iterator[Problem]:

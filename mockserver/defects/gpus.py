@@ -93,6 +93,12 @@ def lends_one_set_of_gpus_to_every_model(gateway: Gateway) -> Gateway:
     return on_machine(gateway, gpus_of=lambda model: "assay/the-showcase")
 
 
+@defect(breaks="AT-083")
+def lends_one_set_of_gpus_to_both_instances(gateway: Gateway) -> Gateway:
+    """Shows the GPUs of a model's first instance again for its second."""
+    return on_machine(gateway, elsewhere={"gpus_of": lambda instance: instance.removesuffix(" 2")})
+
+
 # --- Who signed --------------------------------------------------------------------------------------------------
 
 

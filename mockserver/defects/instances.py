@@ -123,6 +123,30 @@ def measures_more_than_it_logs(gateway: Gateway) -> Gateway:
     return on_machine(gateway, rtmrs=extended)
 
 
+@defect(breaks="AT-030", also=("VT-002",))
+def shows_the_firmware_log_of_another_boot(gateway: Gateway) -> Gateway:
+    """Shows a firmware log with Secure Boot on, and measured one with Secure Boot off."""
+
+    def secure(log: bytes) -> bytes:
+        from mockserver.tee.ccel import boot_records, encode, with_secure_boot
+
+        return encode(with_secure_boot(boot_records()))
+
+    return on_machine(gateway, ccel_shown=secure)
+
+
+@defect(breaks="AT-030", also=("VT-002",))
+def rewrites_the_firmware_log_under_its_digests(gateway: Gateway) -> Gateway:
+    """Changes what an event of the firmware log says and leaves its digest as it was."""
+    return on_machine(gateway, ccel_shown=lambda log: log.replace(b"Exit Boot Services", b"Skip Boot Services"))
+
+
+@defect(breaks="AT-030", also=("VT-002",))
+def cuts_the_firmware_log(gateway: Gateway) -> Gateway:
+    """Shows a firmware log that ends in the middle of a record."""
+    return on_machine(gateway, ccel_shown=lambda log: log[:400])
+
+
 # --- The application and the claims ------------------------------------------------------------------------------
 
 
@@ -241,6 +265,23 @@ def lists_old_evidence_of_other_instances(gateway: Gateway) -> Gateway:
 def lists_instances_without_a_quote(gateway: Gateway) -> Gateway:
     """Lists a second machine that has nothing but a name."""
     return listed(gateway, lambda call, report, algo: [itself(report), {**itself(report), "intel_quote": ""}])
+
+
+@defect(breaks="AT-043")
+def runs_other_firmware_on_its_other_instances(gateway: Gateway) -> Gateway:
+    """Boots every instance of a model but the first with another virtual firmware."""
+    other = {"mr_td": lambda measured: hashlib.sha384(measured).digest()}
+    return on_machine(gateway, elsewhere=other)
+
+
+@defect(breaks="AT-043")
+def runs_another_release_on_its_other_instances(gateway: Gateway) -> Gateway:
+    """Runs on every instance of a model but the first a release with a debug shell, and shows and measures it."""
+
+    def debug(compose: str) -> str:
+        return compose.replace("serve", "sshd && serve")
+
+    return on_machine(gateway, elsewhere={"compose_measured": debug, "compose_shown": debug})
 
 
 # --- Secrets -----------------------------------------------------------------------------------------------------

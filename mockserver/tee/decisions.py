@@ -6,7 +6,7 @@ No verifier reads this: a defect replaces a field and the harness has to notice.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from mockserver.tee.gpu import Board
@@ -52,6 +52,7 @@ class Decisions:
     # what was measured, and what the JSON says was measured
     compose_measured: Callable[[str], str] = unchanged  # app_compose as hashed into RTMR3 and mr_config_id
     compose_shown: Callable[[str], str] = unchanged
+    ccel_shown: Callable[[bytes], bytes | None] = unchanged  # the firmware's own log
     events_measured: Callable[[list[Event]], list[Event]] = unchanged
     events_shown: Callable[[list[Event]], list[Event]] = unchanged
     rtmrs: Callable[[tuple[bytes, ...]], tuple[bytes, ...]] = unchanged  # as put into the quote
@@ -76,9 +77,15 @@ class Decisions:
     tls_shown: Callable[[bytes], bytes | None] = unchanged  # and as the JSON shows it
     # the GPUs
     gpus: Callable[[Board], Board] = unchanged  # that an instance has
-    gpus_of: Callable[[str], str] = unchanged  # the model whose instance lends its GPUs to the model asked for
+    gpus_of: Callable[[str], str] = unchanged  # the instance that lends its GPUs to the one asked for
     gpu_nonce: Callable[[bytes], bytes] = unchanged  # the nonce that they answer
     gpu_payload: Callable[[dict[str, Any]], dict[str, Any] | None] = unchanged  # {nonce, evidence_list, arch} as shown
     gpu_revocation: Callable[[Board], Mapping[str, Answer]] = nothing_revoked  # serial in hex -> what OCSP says
     # the answer
     report: Callable[[dict[str, Any]], dict[str, Any]] = unchanged
+    # the instances of one model: what the second and later ones decide otherwise
+    elsewhere: Mapping[str, Any] = field(default_factory=dict)
+
+    def on(self, n: int) -> Decisions:
+        """What the nth instance decides."""
+        return replace(self, **self.elsewhere) if n else self

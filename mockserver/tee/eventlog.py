@@ -1,4 +1,4 @@
-"""The dstack event log (version 1) of a test TD, and the RTMRs that it replays to."""
+"""The dstack event log (version 1) of a test TD, which goes on where the firmware's ends, and what it replays to."""
 
 from __future__ import annotations
 
@@ -6,25 +6,16 @@ import hashlib
 import struct
 from typing import Any
 
+from mockserver.tee.ccel import Record
+
 RUNTIME_EVENT = 0x08000001
-_BOOT = (
-    (0, 0x8000000B, "td-hob"),
-    (0, 0x8000000A, "cfv"),
-    (0, 0x80000001, "SecureBoot"),
-    (0, 0x00000004, "separator"),
-    (1, 0x80000003, "kernel"),
-    (1, 0x80000007, "Calling EFI Application from Boot Option"),
-    (1, 0x00000004, "separator"),
-    (2, 0x00000006, "cmdline"),
-    (2, 0x00000006, "initrd"),
-)
 
 
-def boot_log(label: str) -> list[dict[str, Any]]:
-    """Firmware and kernel events: the digest is all that a verifier gets to see."""
+def told_by(firmware: list[Record]) -> list[dict[str, Any]]:
+    """Firmware and kernel events as dstack repeats them: the digest is all that a verifier gets to see."""
     return [
-        {"imr": imr, "event_type": kind, "digest": _boot_digest(label, name, n), "event": "", "event_payload": ""}
-        for n, (imr, kind, name) in enumerate(_BOOT)
+        {"imr": one.register, "event_type": one.kind, "digest": one.digest.hex(), "event": "", "event_payload": ""}
+        for one in firmware
     ]
 
 
@@ -63,7 +54,3 @@ def extend(events: list[dict[str, Any]]) -> tuple[bytes, ...]:
         index = event["imr"]
         registers[index] = hashlib.sha384(registers[index] + bytes.fromhex(event["digest"])).digest()
     return tuple(registers)
-
-
-def _boot_digest(label: str, name: str, n: int) -> str:
-    return hashlib.sha384(f"assay test boot event {label} {n} {name}".encode()).hexdigest()

@@ -68,8 +68,8 @@ def test_no_gpu_belongs_to_two_instances(evidence, others, hardware):
     owners = dict[str, str]()
     for answer in (evidence[0], *others):
         one = hardware(answer)
-        for machine, report in zip(one.appraisal.machines, one.reports, strict=True):
-            domain = str(machine.says.get("instance_id") or answer.id)
+        for n, (machine, report) in enumerate(zip(one.appraisal.machines, one.reports, strict=True), 1):
+            domain = dict(machine.event_claims).get("instance-id") or f"{n} of answer {answer.id}"
             for gpu in report.gpus if report else ():
                 owner = owners.setdefault(gpu.pdi or f"{domain} {answer.id}", domain)
                 assert owner == domain, f"GPU {gpu.pdi} is shown by instance {owner} and by instance {domain}"

@@ -5,8 +5,11 @@ from __future__ import annotations
 import pytest
 
 from harness.judge.chat import listed, member
+from harness.judge.evidence import asked_model
 from harness.model import NotObserved
 from suites.attestation.appraisal import said
+
+ALIKE = ("mr_td", "mr_config_id", "rt_mr0", "rt_mr1", "rt_mr2")  # RTMR3 also measures which instance it is
 
 
 @pytest.fixture(scope="session")
@@ -41,3 +44,14 @@ def test_every_instance_is_bound_to_our_nonce(evidence, instances, appraisal):
     if one.unread is not None:
         raise NotObserved(f"the evidence cannot be read: {one.unread.code}")
     assert not one.problems, f"of {len(instances)} listed instances not all verify for our nonce: {said(one.problems)}"
+
+
+@pytest.mark.requirement("AT-043")
+def test_instances_of_one_model_measure_alike(evidence, others, appraisal):
+    several = [answer for answer in (evidence[0], *others) if len(appraisal(answer).machines) > 1]
+    if not several:
+        raise NotObserved("none of the models asked about lists more than one instance")
+    for answer in several:
+        first, *rest = (report.quote.measurements for report in appraisal(answer).reports)
+        moved = sorted({name for other in rest for name in ALIKE if other.get(name) != first.get(name)})
+        assert not moved, f"the {1 + len(rest)} instances of {asked_model(answer)} differ in {', '.join(moved)}"

@@ -30,6 +30,7 @@ UNBOUND = {
     "app_name",
     "device_id",
     "failed_instance_ids",
+    "ccel",  # likewise, and test_ccel
     "event_log",  # boot events say more than is measured; test_eventlog knows which member is
     "nvidia",  # tokens have judges of their own
     "certificate",  # of a GPU: judged with its report

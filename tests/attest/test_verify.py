@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from harness.attest import Code, Rejected, verify
 from harness.attest.adapters import dstack
+from mockserver.tee.ccel import boot_records, encode
 from tests.attest.lab import HONEST, MODEL, NONCE, NOW, evidence_of, platform, trust_in, verified
 
 STALE = bytes(32)
@@ -54,6 +56,28 @@ def test_one_dishonest_decision_is_named(decisions: dict[str, Any], codes: set[C
 def test_a_log_of_another_model_is_rejected() -> None:
     foreign = HONEST.report("another/model", NONCE)["event_log"]
     assert Code.EVENTLOG_REPLAY_MISMATCH in verified(report=lambda document: {**document, "event_log": foreign}).codes
+
+
+@pytest.mark.parametrize(
+    ("change", "code"),
+    [
+        (lambda log: log.replace("/dev/vda".encode("utf-16-le"), "/dev/vdb".encode("utf-16-le")), None),
+        (lambda log: log.replace(b"EFI Application", b"EFI Applicazion"), Code.EVENTLOG_DIGEST_MISMATCH),
+        (lambda log: encode(boot_records()[:-1]), Code.EVENTLOG_REPLAY_MISMATCH),
+        (lambda log: log[:40], Code.EVENTLOG_MALFORMED),
+    ],
+)
+def test_the_firmware_log_beside_the_applications_must_replay_too(
+    change: Callable[[bytes], bytes], code: Code | None
+) -> None:
+    """The command line is told by a digest of other bytes than the log holds, so a changed text changes nothing."""
+    found = verified(ccel_shown=change).codes
+    assert code in found if code else found == ()
+
+
+def test_a_firmware_log_does_not_stand_in_for_the_applications() -> None:
+    report = verified(events_shown=lambda events: [])
+    assert Code.EVENTLOG_MALFORMED in report.codes
 
 
 def test_measurements_that_the_json_only_claims_are_contradicted() -> None:

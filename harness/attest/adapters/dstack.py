@@ -59,13 +59,15 @@ def evidence_of(document: Mapping[str, Any], raw: bytes, name: str) -> Evidence:
     tcb_info = reading.json_object(info.get("tcb_info") or {}, "info.tcb_info")
     fingerprint = reading.optional_hex(document, "tls_cert_fingerprint")
     payload = reading.json_object(document.get("nvidia_payload") or {}, "nvidia_payload")
+    events = event_log(document.get("event_log"))
     return Evidence(
         format=name,
         raw=raw,
         quote=reading.hex_bytes(document, "intel_quote"),
         scheme=scheme(f"{'dstack' if fingerprint is None else 'near'}-{algo}"),
         fields=_fields(document, fingerprint),
-        event_log=event_log(document.get("event_log")),
+        event_log=events,
+        ccel=_firmware_log(document) if events is not None else None,  # alone it does not explain RTMR3
         copies=reading.hex_if_given(document, "quote"),
         gpu=reading.devices(payload.get("evidence_list"), "evidence_list"),
         echoed=(*reading.hex_if_given(document, "request_nonce"), *reading.hex_if_given(payload, "nonce")),
@@ -97,6 +99,10 @@ def event_log(value: Any) -> tuple[Any, ...] | None:
     if not isinstance(events, list):
         raise reading.malformed("event_log: expected a list")
     return tuple(events)
+
+
+def _firmware_log(document: Mapping[str, Any]) -> bytes | None:
+    return None if document.get("ccel") is None else reading.base64_bytes(document, "ccel")
 
 
 def _fields(document: Mapping[str, Any], fingerprint: bytes | None) -> dict[str, bytes]:
