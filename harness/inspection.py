@@ -79,7 +79,8 @@ def _machine(machine: Evidence) -> dict[str, Any]:
             **{name: _short(value) for name, value in machine.fields.items()},
         },
         "nonce repeated": [echo.hex() for echo in machine.echoed],
-        "event log": _log(machine),
+        "event log": _application_log(machine.event_log),
+        "firmware log": _firmware_log(machine.ccel),
         "compose": machine.compose,
         "GPUs": [_device(device) for device in machine.gpu],
         "measurements claimed": dict(machine.measured_claims),
@@ -142,15 +143,18 @@ def _certificate(certificate: x509.Certificate) -> dict[str, Any]:
     }
 
 
-def _log(machine: Evidence) -> dict[str, Any] | None:
-    if machine.event_log is not None:
-        replayed = eventlog.replay(machine.event_log)
-        events = [_event(event) for event in machine.event_log]
-    elif machine.ccel is not None:
-        replayed, raw = ccel.replay_ccel(machine.ccel), machine.ccel
-        events = _readable(lambda: [_firmware_event(event) for event in ccel.read_ccel(raw)])
-    else:
+def _application_log(events: tuple[Any, ...] | None) -> dict[str, Any] | None:
+    return None if events is None else _replayed(eventlog.replay(events), [_event(event) for event in events])
+
+
+def _firmware_log(raw: bytes | None) -> dict[str, Any] | None:
+    if raw is None:
         return None
+    events = _readable(lambda: [_firmware_event(event) for event in ccel.read_ccel(raw)])
+    return _replayed(ccel.replay_ccel(raw), events)
+
+
+def _replayed(replayed: eventlog.Replay, events: Any) -> dict[str, Any]:
     return {
         "replays to": {f"RTMR{n}": value.hex() for n, value in enumerate(replayed.registers)},
         "problems": [f"{problem.code}: {problem.reason}" for problem in replayed.problems],

@@ -89,7 +89,7 @@ def test_a_bundle_shows_the_firmwares_log(tmp_path: Path) -> None:
     kernel.at(LOG).write_bytes(FIRMWARE_LOG)
     found = inspection.inspect(json.dumps(collect(Guest(kernel, ioctl=device()), NONCE).document).encode())
     assert (found["format"], found["binding"]["scheme"]) == ("assay-bundle", "nonce")
-    assert len(found["event log"]["events"]) == len(read_ccel(FIRMWARE_LOG)) == 1
+    assert len(found["firmware log"]["events"]) == len(read_ccel(FIRMWARE_LOG)) == 1
 
 
 @pytest.mark.parametrize("at", range(0, 5000, 41))
