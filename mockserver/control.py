@@ -16,7 +16,7 @@ from mockserver.behaviours.admission import read_body
 from mockserver.call import Price, Reply
 from mockserver.ledger import NANO
 from mockserver.refusal import Refusal
-from mockserver.upstream import FAULTS, CallRecord, Fault
+from mockserver.upstream import CallRecord, FaultError, fault_of
 from mockserver.wire import decode, encode
 
 if TYPE_CHECKING:
@@ -145,19 +145,16 @@ class Control:
         return {"mark": upstream.started, "calls": [_logged(record) for record in upstream.since(int(since))]}
 
     def _add_fault(self, _: Call, __: str, body: dict[str, Any]) -> Any:
-        if body.get("fault") not in FAULTS:
-            raise Refusal(400, "invalid", "fault: expected one of " + ", ".join(sorted(FAULTS)) + ".")
-        at, times = _integer(body, "at", 1, 0), _integer(body, "times", 1, 1)
-        assert at is not None
-        assert times is not None
-        fault = Fault(body["fault"], at, times, body.get("model"))
-        if fault.kind == "fail_before_first_byte":
-            fault.at = 0
-        self._state.upstream.faults.append(fault)
+        upstream = self._state.upstream
+        try:
+            fault = fault_of({name: value for name, value in body.items() if value is not None}, upstream.kinds)
+        except FaultError as error:
+            raise Refusal(400, "invalid", f"{error}.") from None
+        upstream.script.faults.append(fault)
         return Created({"fault": fault.kind, "at": fault.at, "times": fault.times, "model": fault.model})
 
     def _clear_faults(self, *_: Any) -> Any:
-        self._state.upstream.faults.clear()
+        self._state.upstream.script.faults.clear()
 
     def _set_clock(self, _: Call, __: str, body: dict[str, Any]) -> Any:
         clock = self._state.clock
@@ -246,6 +243,7 @@ def _logged(record: CallRecord) -> dict[str, Any]:
         "usage": record.usage,
         "chunks": record.chunks,
         "outcome": record.outcome,
+        "fault": record.fault,
         "started": _iso(record.started),
         "ended": _iso(record.ended) if record.ended is not None else None,
     }

@@ -113,8 +113,13 @@ def policy(name: str | Path) -> dict[str, Any]:
     return _merged(policy(base), own)
 
 
+def fault_script(path: Path) -> dict[str, Any]:
+    """What a provider is to do wrong, as its file says it. Raises SpecError with file, key and what was expected."""
+    return dict(_validated(path, "faults"))
+
+
 def schema(name: str) -> dict[str, Any]:
-    """The JSON Schema of a file we own: contract, requirements, target, results, proof, plan, waivers, policy."""
+    """The JSON Schema of a file we own: contract, faults, plan, policy, proof, requirements, results, target, waivers."""
     path = HERE / "schema" / f"{name}.schema.json"
     if not path.is_file():
         raise SpecError(f"no schema {name!r}: expected {path}")

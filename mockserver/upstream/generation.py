@@ -1,6 +1,6 @@
-"""The inference provider behind the gateway: an OpenAI body in, pieces out, a log of what it was asked.
+"""The inference provider inside the mock: an OpenAI body in, pieces out, a log of what it was asked.
 
-Its faults are scripted through the control API. It knows no accounts and no prices.
+It knows no accounts and no prices. What goes wrong is a scripted fault.
 """
 
 from __future__ import annotations
@@ -8,35 +8,17 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
+
+from mockserver.upstream.faults import OF_THE_ANSWER, Fault, Script
+from mockserver.upstream.log import KEPT_CALLS, CallRecord
+from mockserver.upstream.pieces import Aborted, Piece, UpstreamFailure
 
 if TYPE_CHECKING:
     from mockserver.clock import Clock
     from mockserver.gateway import Gateway
 
-FAULTS = frozenset({"drop_after_chunks", "omit_usage", "fail_before_first_byte", "error_in_stream", "hang"})
-KEPT_CALLS = 20_000
-
-
-class UpstreamFailure(Exception):
-    """The provider failed or went away before its answer was complete."""
-
-
-class Aborted(Exception):
-    """The gateway told the provider to stop."""
-
-
-class Piece(NamedTuple):
-    """One step of one choice: bytes of text, a part of a tool call, a finish, or the final usage."""
-
-    step: int
-    choice: int
-    text: bytes = b""
-    tool: dict[str, Any] | None = None
-    finish: str | None = None
-    logprobs: list[dict[str, Any]] | None = None
-    tokens: int = 0
-    usage: dict[str, int] | None = None
+ZERO = {"prompt_tokens": 0, "completion_tokens": 0, "total_tokens": 0}
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,32 +30,6 @@ class Job:
     nonce: int
     max_tokens: int
     fixed_tokens: int | None
-
-
-@dataclass(slots=True)
-class Fault:
-    """A scripted failure, used up after `times` matching calls; `at` counts delivered chunks."""
-
-    kind: str
-    at: int = 0
-    times: int = 1
-    model: str | None = None
-
-
-@dataclass(slots=True)
-class CallRecord:
-    """One row of the provider's log."""
-
-    n: int
-    request_id: str
-    account: str
-    model: str
-    body: dict[str, Any]
-    started: float
-    usage: dict[str, int] | None = None
-    chunks: int = 0
-    outcome: str = "running"
-    ended: float | None = None
 
 
 @dataclass(slots=True)
@@ -95,7 +51,8 @@ class Upstream:
     fixed_tokens: int | None = None
     idle_s: float = 30.0
     calls: deque[CallRecord] = field(default_factory=lambda: deque(maxlen=KEPT_CALLS))
-    faults: list[Fault] = field(default_factory=list)
+    script: Script = field(default_factory=Script)
+    kinds: frozenset[str] = OF_THE_ANSWER  # faults that it can have
     started: int = 0
 
     def start(self, body: dict[str, Any], request_id: str, account: str, cap: int) -> Generation:
@@ -104,22 +61,17 @@ class Upstream:
         record = CallRecord(self.started, request_id, account, body["model"], body, self.clock.now())
         self.calls.append(record)
         job = Job(self.gateway, body, self.seed * 1_000_003 + self.started, cap, self.fixed_tokens)
-        return Generation(self, record, self.gateway.generate(job), self._take_fault(body["model"]))
+        pieces, fault = self.gateway.generate(job), None
+        if self.script.faults:
+            fault = self.script.take(self.started, body["model"], body.get("stream") is True)
+            record.fault = fault.kind if fault else None
+        return Generation(self, record, pieces, fault)
 
     def since(self, mark: int) -> list[CallRecord]:
         return [record for record in self.calls if record.n > mark]
 
     def reset(self) -> None:
-        self.faults.clear()
-
-    def _take_fault(self, model: str) -> Fault | None:
-        for fault in self.faults:
-            if fault.model in (None, model):
-                fault.times -= 1
-                if fault.times <= 0:
-                    self.faults.remove(fault)
-                return fault
-        return None
+        self.script.reset()
 
 
 class Generation:
@@ -128,23 +80,27 @@ class Generation:
     __slots__ = (
         "_at",
         "_at_once",
-        "_fault",
         "_loop",
         "_pieces",
         "_t0",
         "_upstream",
+        "_usage",
         "_waiter",
         "aborted",
+        "fault",
         "record",
         "tokens",
     )
 
     def __init__(self, upstream: Upstream, record: CallRecord, pieces: list[Piece], fault: Fault | None = None) -> None:
         self._upstream = upstream
-        self._pieces = pieces
-        self._fault = fault
+        self._usage = pieces[-1].usage or ZERO
+        self._pieces = pieces if fault is None else _with_fault(pieces, fault)
+        self.fault = fault
         self._loop = asyncio.get_running_loop()
         self._t0 = self._loop.time() + upstream.pace.ttft
+        if fault is not None and fault.kind == "delay":
+            self._t0 += fault.seconds
         self._at = 0
         self._waiter: asyncio.Future[None] | None = None
         self.record = record
@@ -159,19 +115,16 @@ class Generation:
             return None
         piece = self._pieces[self._at]
         await self._reach(piece.step)
-        if self._fault is not None:
-            await self._misbehave(self._fault)
+        if self.fault is not None and self.fault.kind in _ENDINGS:
+            await self._misbehave(self.fault)
         if self.aborted:
             raise Aborted
         self._take(piece)
-        if piece.usage is not None and self._fault is not None and self._fault.kind == "omit_usage":
-            self.record.usage = None
-            return None
         return piece
 
     async def rest(self) -> list[Piece]:
         """All pieces at once, when the last is due: what a request without a stream waits for."""
-        if self._fault is not None:
+        if self.fault is not None:
             return [piece async for piece in self]
         self._at_once = True
         await self._reach(self._pieces[-1].step)
@@ -203,8 +156,7 @@ class Generation:
 
     def usage_so_far(self) -> dict[str, int]:
         """Tokens read and generated until now."""
-        last = self._pieces[-1].usage or {}
-        prompt = last.get("prompt_tokens", 0)
+        prompt = self._usage["prompt_tokens"]
         return {"prompt_tokens": prompt, "completion_tokens": self.tokens, "total_tokens": prompt + self.tokens}
 
     def _take(self, piece: Piece) -> None:
@@ -258,16 +210,51 @@ class Generation:
             timer.cancel()
 
     async def _misbehave(self, fault: Fault) -> None:
-        if fault.kind == "omit_usage" or self.record.chunks < fault.at:
+        if self.record.chunks < fault.at and fault.kind not in _AT_ONCE:
             return
         if fault.kind == "hang":
             await self._wait(self._upstream.idle_s)
-            if self.aborted:
-                return
         if self.aborted:
             raise Aborted
         self._end("dropped" if fault.kind in ("drop_after_chunks", "hang") else "failed")
         raise UpstreamFailure(fault.kind)
+
+
+_AT_ONCE = frozenset({"fail_before_first_byte", "refuse"})
+_ENDINGS = _AT_ONCE | {"drop_after_chunks", "error_in_stream", "hang"}
+
+
+def _with_fault(pieces: list[Piece], fault: Fault) -> list[Piece]:
+    """The pieces as a provider with this fault would send them."""
+    *said, last = pieces
+    if fault.kind == "omit_usage":
+        return said
+    if fault.kind == "zero_usage":
+        return [*said, last._replace(usage=dict(ZERO))]
+    if fault.kind == "cumulative_usage" and last.usage is not None:
+        return _counting(said, last)
+    if fault.kind == "duplicate_chunk":
+        return [*_with_duplicate(said, fault.at), last]
+    return pieces
+
+
+def _counting(said: list[Piece], last: Piece) -> list[Piece]:
+    """After every piece the usage so far, as engines report it that are asked for continuous statistics."""
+    found, tokens, prompt = list[Piece](), 0, (last.usage or ZERO)["prompt_tokens"]
+    for piece in said:
+        tokens += piece.tokens
+        usage = {"prompt_tokens": prompt, "completion_tokens": tokens, "total_tokens": prompt + tokens}
+        found += [piece, Piece(piece.step, piece.choice, usage=usage)]
+    return [*found, last]
+
+
+def _with_duplicate(said: list[Piece], at: int) -> list[Piece]:
+    """The text piece number `at` (the last, where there are fewer) twice; it was generated once."""
+    texts = [n for n, piece in enumerate(said) if piece.text]
+    if not texts:
+        return said
+    n = texts[min(at, len(texts) - 1)]
+    return [*said[: n + 1], said[n]._replace(tokens=0), *said[n + 1 :]]
 
 
 def _wake(waiter: asyncio.Future[None]) -> None:

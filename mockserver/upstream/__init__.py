@@ -1,0 +1,25 @@
+"""The inference provider behind the gateway: inside the mock, or a process of its own that any gateway can call."""
+
+from mockserver.upstream.faults import FAULTS, OF_THE_ANSWER, Fault, FaultError, Script, fault_of, read_script
+from mockserver.upstream.generation import Generation, Job, Pace, Upstream
+from mockserver.upstream.log import KEPT_CALLS, CallRecord
+from mockserver.upstream.pieces import Aborted, Piece, UpstreamFailure
+
+__all__ = [
+    "FAULTS",
+    "KEPT_CALLS",
+    "OF_THE_ANSWER",
+    "Aborted",
+    "CallRecord",
+    "Fault",
+    "FaultError",
+    "Generation",
+    "Job",
+    "Pace",
+    "Piece",
+    "Script",
+    "Upstream",
+    "UpstreamFailure",
+    "fault_of",
+    "read_script",
+]
