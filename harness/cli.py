@@ -126,10 +126,28 @@ def mock_command(ctx: click.Context, contract: str | None) -> None:
     --seed N                other keys, texts and test roots
     --export-trust DIR      write the test root and its collateral
     --tls                   speak HTTPS with a test certificate, to which evidence binds itself
+    --upstream URL          ask a provider of its own, such as `assay upstream` (--upstream-key-env NAME: its key)
     --json                  with --list-defects, or for the line that says it is ready
     """
     line = [contract] if contract else []
     _become("mockserver", *line, *ctx.args)
+
+
+@main.command(name="upstream", context_settings={"ignore_unknown_options": True, "allow_extra_args": True})
+@click.pass_context
+def upstream_command(ctx: click.Context) -> None:
+    """Serve an inference provider that fails as a script says, for any gateway to stand in front of.
+
+    \b
+    --script FILE           faults as YAML: which, on which requests, or by chance
+    --port P --host H       where to listen (127.0.0.1; 0: a free port)
+    --model ID              serve these ids only (repeatable)
+    --control-token-env N   environment variable with the token that opens its log and its faults
+    --key-env N             environment variable with the one key that is taken
+    --ttft MS --itl MS --tokens N --seed N     shape the timing, the length and the text of answers
+    --json                  for the line that says it is ready
+    """
+    _become("mockserver.upstream", *ctx.args)
 
 
 def _become(module: str, *arguments: str) -> NoReturn:

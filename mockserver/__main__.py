@@ -6,6 +6,7 @@ import argparse
 import errno
 import gc
 import json
+import os
 import secrets
 import signal
 import sys
@@ -28,13 +29,14 @@ def main(arguments: list[str] | None = None) -> int:
         gateway = _with_defects(chosen.defect)
         server = Server(specs.load(chosen.contract), gateway, _options(chosen))
     except (KeyError, specs.SpecError, OSError) as error:
-        print(f"error: {_said(error, chosen.port)}", file=sys.stderr)  # noqa: T201
+        print(f"error: {said(error, chosen.port)}", file=sys.stderr)  # noqa: T201
         return 2
     _serve(server, chosen.json)
     return 0
 
 
-def _said(error: Exception, port: int) -> str:
+def said(error: Exception, port: int) -> str:
+    """Why it cannot serve, and what to do."""
     if isinstance(error, OSError) and error.errno == errno.EADDRINUSE:
         return f"port {port} is in use; choose another by --port, or --port 0 for a free one"
     return str(error) if isinstance(error, OSError) else str(error.args[0])
@@ -74,6 +76,8 @@ def _options(chosen: argparse.Namespace) -> Options:
         seed=chosen.seed,
         trust=chosen.export_trust,
         tls=chosen.tls,
+        upstream=chosen.upstream,
+        upstream_key=os.environ.get(chosen.upstream_key_env) if chosen.upstream_key_env else None,
     )
 
 
@@ -104,7 +108,8 @@ def _print_defects(as_json: bool) -> None:
         print(f"{row['name']:40} {','.join(row['breaks']):16} {row['summary']}")  # noqa: T201
 
 
-def _port(text: str) -> int:
+def port(text: str) -> int:
+    """An option's value; raises what argparse shows."""
     if not 0 <= (number := int(text)) <= 65535:
         raise argparse.ArgumentTypeError(f"{number} is not from 0 to 65535")
     return number
@@ -113,7 +118,7 @@ def _port(text: str) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="assay mock", description="The reference mock of a contract.")
     parser.add_argument("contract", nargs="?", default="voltagegpu-confidential")
-    parser.add_argument("--port", type=_port, default=0, help="0 takes a free port")
+    parser.add_argument("--port", type=port, default=0, help="0 takes a free port")
     parser.add_argument("--control-token", help="switch the control API on (--write-target alone makes a token)")
     parser.add_argument("--write-target", type=Path, metavar="FILE", help="target file to write once it listens")
     parser.add_argument("--defect", action="append", default=[], metavar="NAME", help="override one decision")
@@ -124,6 +129,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--export-trust", type=Path, metavar="DIR", help="where the test root and collateral go")
     parser.add_argument("--tls", action="store_true", help="speak HTTPS with a test certificate that evidence binds")
+    parser.add_argument("--upstream", metavar="URL", help="a provider to ask, such as `assay upstream` (with /v1)")
+    parser.add_argument("--upstream-key-env", metavar="NAME", help="environment variable with the key for it")
     parser.add_argument("--list-defects", action="store_true")
     parser.add_argument("--json", action="store_true")
     return parser

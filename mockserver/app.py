@@ -48,7 +48,8 @@ class App:
         headers = [*reply.headers, ("X-Request-Id", call.request_id), *self._gateway.limit_headers(call)]
         if self._gateway.response_headers is not None:
             headers = self._gateway.response_headers(call, headers)
-        await _send(send, call, reply, headers)
+        with contextlib.suppress(Disconnected):  # an answer that is left unfinished on purpose
+            await _send(send, call, reply, headers)
 
     def _call(self, scope: Scope, receive: Receive) -> Call:
         headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
@@ -63,6 +64,7 @@ class App:
             spelled=scope.get("spelled", []),
             receive=receive,
             request_id="req_" + secrets.token_hex(12),
+            transport=scope.get("transport"),
         )
 
     async def _reply(self, call: Call) -> Reply:

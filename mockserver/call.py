@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from decimal import Decimal
@@ -65,6 +66,7 @@ class Call:
     completion_id: str = ""
     created: int = 0
     settled: bool = False
+    transport: asyncio.Transport | None = None  # of the connection that it came by
 
     @property
     def streams(self) -> bool:

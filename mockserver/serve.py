@@ -9,7 +9,7 @@ import socket
 import tempfile
 import threading
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -19,6 +19,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 import specs
 from mockserver.app import App
+from mockserver.behaviours.admission import follow_provider
 from mockserver.certificate import make_certificate
 from mockserver.control import Control
 from mockserver.gateway import Gateway
@@ -32,6 +33,7 @@ from mockserver.upstream import Pace
 class Options:
     """How a mock is run. Times in seconds; `port` 0 means a free one."""
 
+    host: str = "127.0.0.1"
     port: int = 0
     control_token: str | None = None
     target: Path | None = None
@@ -42,6 +44,8 @@ class Options:
     seed: int = 0
     trust: Path | None = None
     tls: bool = False
+    upstream: str | None = None  # URL of a provider that runs elsewhere
+    upstream_key: str | None = None
 
 
 class Server:
@@ -51,13 +55,13 @@ class Server:
         self, contract: Contract | str, gateway: Gateway | None = None, options: Options | None = None
     ) -> None:
         self.contract = specs.load(contract) if isinstance(contract, str) else contract
-        self.gateway = gateway or Gateway()
         self.options = options or Options()
+        self.gateway = _following(gateway or Gateway(), self.options)
         self.state = self._build_state()
-        self._socket = _listen(self.options.port)
+        self._socket = _listen(self.options.host, self.options.port)
         self.port: int = self._socket.getsockname()[1]
         self.certificate = make_certificate(self.state.clock.instant()) if self.options.tls else None
-        self.origin = f"{'https' if self.certificate else 'http'}://127.0.0.1:{self.port}"
+        self.origin = f"{'https' if self.certificate else 'http'}://{_url_host(self.options.host)}:{self.port}"
         self.base_url = self.origin + self.state.traits.base_path
         self.target_path = self.options.target
         self._keys: tempfile.TemporaryDirectory[str] | None = None  # of TLS
@@ -129,6 +133,8 @@ class Server:
             pace=Pace(options.ttft, options.itl),
             fixed_tokens=options.tokens,
             state_file=options.state,
+            upstream_url=options.upstream,
+            upstream_key=options.upstream_key,
         )
         if self.contract.trait("attestation.model_claim", None):
             state.platform = self.gateway.new_platform(options.seed.to_bytes(8, "big"), state.clock.instant)
@@ -136,12 +142,18 @@ class Server:
         return state
 
 
+def _following(gateway: Gateway, options: Options) -> Gateway:
+    """In front of a provider that runs elsewhere the catalogue is that provider's, read before every call."""
+    return replace(gateway, steps=(*gateway.steps, follow_provider)) if options.upstream else gateway
+
+
 class Protocol(HttpToolsProtocol):
-    """Also keeps header names as they were spelled, which ASGI does not: whether case matters is a decision too."""
+    """Also gives what ASGI does not: header names as they were spelled, and the connection, to end it unanswered."""
 
     def on_header(self, name: bytes, value: bytes) -> None:
         super().on_header(name, value)
         self.scope.setdefault("spelled", []).append(name)  # type: ignore[typeddict-item]
+        self.scope["transport"] = self.transport  # type: ignore[typeddict-unknown-key]
 
 
 _UVICORN: dict[str, Any] = {
@@ -204,10 +216,15 @@ class _Uvicorn(uvicorn.Server):
                 self._loop.call_soon_threadsafe(self._stopping.set)
 
 
-def _listen(port: int) -> socket.socket:
-    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+def _url_host(host: str) -> str:
+    """Where a client of this machine reaches a server that listens on `host`."""
+    return {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, f"[{host}]" if ":" in host else host)  # noqa: S104
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    listener = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    listener.bind(("127.0.0.1", port))
+    listener.bind((host, port))
     listener.listen(4096)
     listener.setblocking(False)
     return listener

@@ -15,7 +15,7 @@ from mockserver.catalogue import Catalogue
 from mockserver.clock import Clock
 from mockserver.ledger import NANO, Ledger
 from mockserver.traits import Contract, Traits, read_traits
-from mockserver.upstream import Pace, Upstream
+from mockserver.upstream import LocalUpstream, Pace, Upstream
 
 if TYPE_CHECKING:
     from mockserver.call import Call
@@ -97,10 +97,16 @@ def build_state(
     pace: Pace | None = None,
     fixed_tokens: int | None = None,
     state_file: Path | None = None,
+    upstream_url: str | None = None,
+    upstream_key: str | None = None,
 ) -> State:
     """A fresh state with its starting accounts; `state_file` makes the ledger survive a restart."""
     clock = Clock()
-    upstream = Upstream(gateway, clock, pace or Pace(), seed, fixed_tokens)
+    upstream: Upstream = LocalUpstream(gateway, clock, pace or Pace(), seed, fixed_tokens)
+    if upstream_url is not None:
+        from mockserver.upstream.remote import RemoteUpstream  # late: it brings an HTTP client
+
+        upstream = RemoteUpstream(upstream_url.rstrip("/"), clock, upstream_key)
     state = State(read_traits(contract), Ledger(state_file), upstream, seed, clock)
     state.start_accounts()
     return state

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from mockserver.upstream.pieces import UpstreamFailure
 from mockserver.wire import decode, depth
 
 if TYPE_CHECKING:
@@ -35,6 +36,14 @@ async def read_body(call: Call) -> None:
         if not message.get("more_body"):
             break
     call.raw = b"".join(chunks)
+
+
+async def follow_provider(call: Call) -> None:
+    """The catalogue as the provider has it now; one that cannot be read lets nothing pass."""
+    try:
+        call.state.catalogue.follow(await call.state.upstream.rows())
+    except UpstreamFailure:
+        raise call.gateway.refuse_upstream(call) from None
 
 
 async def parse(call: Call) -> None:

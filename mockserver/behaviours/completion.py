@@ -80,7 +80,7 @@ async def answer(call: Call, generation: Generation) -> Reply:
         gateway.void_failed(call)
         raise gateway.refuse_upstream(call) from None
     except Aborted:
-        gateway.settle_aborted(call, generation.usage_so_far())
+        gateway.settle_aborted(call, gateway.usage_of(call, generation.usage_so_far()))
         raise Disconnected from None
     choices = [gateway.choice(call, index, group) for index, group in enumerate(_by_choice(pieces))]
     usage = gateway.usage_of(call, pieces[-1].usage)

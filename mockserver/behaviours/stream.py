@@ -71,7 +71,7 @@ async def frames(call: Call, generation: Generation, first: Piece | None) -> Asy
     finally:
         if not closed:
             gateway.on_disconnect(generation)
-            gateway.settle_aborted(call, generation.usage_so_far())
+            gateway.settle_aborted(call, gateway.usage_of(call, generation.usage_so_far()))
 
 
 def _closing(call: Call, usage: dict[str, int], writer: Writer) -> Iterator[bytes]:

@@ -1,9 +1,9 @@
 """The inference provider behind the gateway: inside the mock, or a process of its own that any gateway can call."""
 
 from mockserver.upstream.faults import FAULTS, OF_THE_ANSWER, Fault, FaultError, Script, fault_of, read_script
-from mockserver.upstream.generation import Generation, Job, Pace, Upstream
+from mockserver.upstream.local import Job, LocalUpstream, Pace
 from mockserver.upstream.log import KEPT_CALLS, CallRecord
-from mockserver.upstream.pieces import Aborted, Piece, UpstreamFailure
+from mockserver.upstream.pieces import Aborted, Generation, Piece, Upstream, UpstreamFailure
 
 __all__ = [
     "FAULTS",
@@ -15,6 +15,7 @@ __all__ = [
     "FaultError",
     "Generation",
     "Job",
+    "LocalUpstream",
     "Pace",
     "Piece",
     "Script",

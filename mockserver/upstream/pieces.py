@@ -1,8 +1,14 @@
-"""What an answer is made of before it has any wire form, and the two ways in which it can fail to come."""
+"""What a gateway sees of a provider: answers in pieces that have no wire form yet, and two ways to fail."""
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from collections import deque
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+
+if TYPE_CHECKING:
+    from mockserver.upstream.faults import Fault, Script
+    from mockserver.upstream.log import CallRecord
 
 
 class UpstreamFailure(Exception):
@@ -24,3 +30,44 @@ class Piece(NamedTuple):
     logprobs: list[dict[str, Any]] | None = None
     tokens: int = 0
     usage: dict[str, int] | None = None
+
+
+class Generation(Protocol):
+    """One answer being produced. Ends as completed, aborted, failed or dropped, exactly once."""
+
+    record: CallRecord
+    aborted: bool
+    fault: Fault | None  # that is scripted for it, where that is known
+
+    async def next(self) -> Piece | None:
+        """The next piece when it is there; None after the last. Raises Aborted or UpstreamFailure."""
+
+    async def rest(self) -> list[Piece]:
+        """All pieces at once, when the last is there: what a request without a stream waits for."""
+
+    def abort(self) -> None:
+        """Stop the work; what was generated so far stays counted."""
+
+    def usage_so_far(self) -> dict[str, int] | None:
+        """Tokens read and generated until now; None where the provider has not said."""
+
+
+class Upstream(Protocol):
+    """Starts generations and remembers them."""
+
+    script: Script
+    kinds: frozenset[str]  # faults that it can have
+    calls: deque[CallRecord]  # the last of them
+    started: int
+
+    def start(self, body: dict[str, Any], request_id: str, account: str, cap: int) -> Generation:
+        """Begin one generation of at most `cap` tokens a choice."""
+
+    async def rows(self) -> list[dict[str, Any]]:
+        """The models that it has, as its own list shows them. Raises UpstreamFailure."""
+
+    def since(self, mark: int) -> Iterable[CallRecord]:
+        """The calls after the first `mark`."""
+
+    def reset(self) -> None:
+        """The scripted faults are again those of the start."""

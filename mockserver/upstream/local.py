@@ -41,7 +41,7 @@ class Pace:
 
 
 @dataclass(slots=True)
-class Upstream:
+class LocalUpstream:
     """Starts generations and remembers them."""
 
     gateway: Gateway
@@ -55,7 +55,7 @@ class Upstream:
     kinds: frozenset[str] = OF_THE_ANSWER  # faults that it can have
     started: int = 0
 
-    def start(self, body: dict[str, Any], request_id: str, account: str, cap: int) -> Generation:
+    def start(self, body: dict[str, Any], request_id: str, account: str, cap: int) -> LocalGeneration:
         """Begin one generation of at most `cap` tokens a choice."""
         self.started += 1
         record = CallRecord(self.started, request_id, account, body["model"], body, self.clock.now())
@@ -65,7 +65,11 @@ class Upstream:
         if self.script.faults:
             fault = self.script.take(self.started, body["model"], body.get("stream") is True)
             record.fault = fault.kind if fault else None
-        return Generation(self, record, pieces, fault)
+        return LocalGeneration(self, record, pieces, fault)
+
+    async def rows(self) -> list[dict[str, Any]]:
+        """None of its own: the mock's catalogue is the provider's."""
+        return []
 
     def since(self, mark: int) -> list[CallRecord]:
         return [record for record in self.calls if record.n > mark]
@@ -74,7 +78,7 @@ class Upstream:
         self.script.reset()
 
 
-class Generation:
+class LocalGeneration:
     """One answer being produced. Ends as completed, aborted, failed or dropped, exactly once."""
 
     __slots__ = (
@@ -92,7 +96,9 @@ class Generation:
         "tokens",
     )
 
-    def __init__(self, upstream: Upstream, record: CallRecord, pieces: list[Piece], fault: Fault | None = None) -> None:
+    def __init__(
+        self, upstream: LocalUpstream, record: CallRecord, pieces: list[Piece], fault: Fault | None = None
+    ) -> None:
         self._upstream = upstream
         self._usage = pieces[-1].usage or ZERO
         self._pieces = pieces if fault is None else _with_fault(pieces, fault)
@@ -133,7 +139,7 @@ class Generation:
         self._take_all()
         return self._pieces
 
-    def __aiter__(self) -> Generation:
+    def __aiter__(self) -> LocalGeneration:
         return self
 
     async def __anext__(self) -> Piece:
