@@ -104,11 +104,11 @@ class Control:
             self._state.ledger.set_balance(account, _nano(body, "balance_usd"))
         limit = _integer(body, "requests_per_minute", None, 1)
         secret = call.gateway.new_secret(self._state.traits, self._state.seed, key_id)
-        key = self._state.ledger.add_key(secret, key_id, account, limit)
+        key = self._state.ledger.keys.add(secret, key_id, account, limit)
         return Created({"key": secret, "key_id": key.key_id, "account": account})
 
     def _revoke(self, _: Call, path: str, __: dict[str, Any]) -> Any:
-        if not self._state.ledger.revoke(path.removeprefix("keys/")):
+        if not self._state.ledger.keys.revoke(path.removeprefix("keys/")):
             raise Refusal(404, "unknown_key", "There is no such live key.")
         return None
 

@@ -59,16 +59,16 @@ class State:
             secret = secret_of(self.traits, self.seed, name)
             self.secrets[name] = secret
             self.ledger.open_account(account, int(Decimal(balance) * NANO))
-            self.ledger.add_key(secret, f"key_{name}", account, None)
+            self.ledger.keys.add(secret, f"key_{name}", account, None)
             if revoked:
-                self.ledger.revoke(f"key_{name}")
+                self.ledger.keys.revoke(f"key_{name}")
 
     def reset(self) -> None:
         """Balances, flags, prices, faults, clock and limit windows back to the start; issued keys end."""
         for account, balance, _ in STARTING_KEYS.values():
             self.ledger.set_balance(account, int(Decimal(balance) * NANO))
         self.ledger.forget_spending()
-        self.ledger.revoke_all()
+        self.ledger.keys.revoke_all()
         self.start_accounts()
         self.catalogue.reset()
         self.upstream.reset()
@@ -107,6 +107,6 @@ def build_state(
         from mockserver.upstream.remote import RemoteUpstream  # late: it brings an HTTP client
 
         upstream = RemoteUpstream(upstream_url.rstrip("/"), clock, upstream_key)
-    state = State(read_traits(contract), Ledger(state_file), upstream, seed, clock)
+    state = State(read_traits(contract), Ledger(state_file, clock.now), upstream, seed, clock)
     state.start_accounts()
     return state

@@ -17,7 +17,7 @@ def credential(call: Call) -> str | None:
 
 def find_key(call: Call, secret: str) -> Key | None:
     """The live key; one that was revoked is not found."""
-    return call.state.ledger.key(secret)
+    return call.state.ledger.keys.find(secret)
 
 
 def needs_key(call: Call) -> bool:

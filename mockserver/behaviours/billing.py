@@ -6,6 +6,7 @@ from decimal import ROUND_HALF_EVEN, Decimal
 from typing import TYPE_CHECKING
 
 from mockserver.call import Price
+from mockserver.ledger import Use
 
 if TYPE_CHECKING:
     from mockserver.call import Call
@@ -60,7 +61,12 @@ def settle(call: Call, usage: dict[str, int]) -> None:
     """Charge the hold of this call and release the rest."""
     call.settled = True
     if call.price is not None:
-        call.state.ledger.settle(call.request_id, call.gateway.charge(call, usage))
+        call.state.ledger.settle(call.request_id, call.gateway.charge(call, usage), use_of(call, usage))
+
+
+def use_of(call: Call, usage: dict[str, int]) -> Use:
+    """What the ledger remembers beside the amount."""
+    return Use(call.model, usage["prompt_tokens"], usage["completion_tokens"])
 
 
 def settle_finished(call: Call, usage: dict[str, int]) -> None:

@@ -39,7 +39,7 @@ def settling(amount: Amount) -> Callable[[Call, Usage], None]:
     def settle(call: Call, usage: Usage) -> None:
         call.settled = True
         if call.price is not None:
-            call.state.ledger.settle(call.request_id, amount(call, usage))
+            call.state.ledger.settle(call.request_id, amount(call, usage), billing.use_of(call, usage))
 
     return settle
 

@@ -38,7 +38,7 @@ def serves_any_key(gateway: Gateway) -> Gateway:
     honest = gateway.find_key
 
     def find_key(call: Call, secret: str) -> Key | None:
-        return honest(call, secret) or call.state.ledger.key(call.state.secrets["main"])
+        return honest(call, secret) or call.state.ledger.keys.find(call.state.secrets["main"])
 
     return replace(gateway, find_key=find_key)
 

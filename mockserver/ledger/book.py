@@ -1,37 +1,33 @@
-"""Accounts, keys and money: double entry in SQLite, integer nano-USD. It decides no amounts.
+"""Who has how much, what is held and what was charged. It decides no amounts.
 
-Every transfer is a set of postings whose sum is zero; a hold is settled or voided at most once.
+Every transfer is a set of postings whose sum is zero. The buckets: `available` and `reserved` of each account,
+`revenue` and `refunds` of the provider, and `outside`, where deposits come from. A hold is settled or voided once.
 """
 
 from __future__ import annotations
 
-import hashlib
-import sqlite3
+import time
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
+
+from mockserver.ledger import store
+from mockserver.ledger.journal import Entry, entries
+from mockserver.ledger.keys import Keys
+from mockserver.ledger.store import Transaction
 
 NANO = 1_000_000_000
-_SCHEMA = """
-CREATE TABLE IF NOT EXISTS accounts (
-  name TEXT PRIMARY KEY, available INTEGER NOT NULL, reserved INTEGER NOT NULL, spent INTEGER NOT NULL);
-CREATE TABLE IF NOT EXISTS keys (
-  digest TEXT PRIMARY KEY, key_id TEXT UNIQUE NOT NULL, account TEXT NOT NULL, rpm INTEGER, revoked INTEGER NOT NULL);
-CREATE TABLE IF NOT EXISTS holds (
-  request_id TEXT PRIMARY KEY, account TEXT NOT NULL, amount INTEGER NOT NULL, state TEXT NOT NULL);
-CREATE TABLE IF NOT EXISTS postings (
-  transfer TEXT NOT NULL, kind TEXT NOT NULL, account TEXT NOT NULL, bucket TEXT NOT NULL, amount INTEGER NOT NULL);
-"""
-_POST = "INSERT INTO postings VALUES (?, ?, ?, ?, ?)"
+MICROSECONDS = 1_000_000
+_POST = "INSERT INTO postings (at, transfer, kind, account, bucket, amount) VALUES (?, ?, ?, ?, ?, ?)"
 
 
-@dataclass(frozen=True, slots=True)
-class Key:
-    """A key without its secret: the store keeps the SHA-256 of it."""
+class Use(NamedTuple):
+    """What a charge is for."""
 
-    digest: str
-    key_id: str
-    account: str
-    requests_per_minute: int | None
+    model: str
+    prompt_tokens: int
+    completion_tokens: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,27 +40,23 @@ class Account:
     spent: int
 
 
-def digest(secret: str) -> str:
-    return hashlib.sha256(secret.encode("utf-8", "surrogatepass")).hexdigest()
-
-
 class Ledger:
-    """One connection, used from one thread; each method is one transaction."""
+    """One connection, used from one thread; each method is one transaction. `now` gives seconds since 1970."""
 
-    def __init__(self, path: Path | None = None) -> None:
-        self._db = sqlite3.connect(path or ":memory:", isolation_level=None, check_same_thread=False)
-        if path is not None:
-            self._db.execute("PRAGMA journal_mode=WAL")
-            self._db.execute("PRAGMA synchronous=NORMAL")
-        self._db.executescript(_SCHEMA)
+    def __init__(self, path: Path | None = None, now: Callable[[], float] = time.time) -> None:
+        """In memory, or in a file that other processes may have open too. Raises OSError."""
+        self._db = store.connect(path)
+        self._now = now
+        self._owner = store.this_process() if path is not None else ""
+        self.keys = Keys(self._db)
         self._release_stale()
-        rows = self._db.execute("SELECT digest, key_id, account, rpm FROM keys WHERE NOT revoked")
-        self._keys = {row[0]: Key(*row) for row in rows}
 
     def close(self) -> None:
+        """Whatever this process still holds is released: nobody will settle it."""
+        self._release(self._owner)
         self._db.close()
 
-    # accounts and keys
+    # accounts
 
     def account(self, name: str) -> Account | None:
         query = "SELECT name, available, reserved, spent FROM accounts WHERE name = ?"
@@ -90,28 +82,6 @@ class Ledger:
         """Set what each account has spent back to nothing; the postings stay as they are."""
         self._db.execute("UPDATE accounts SET spent = 0")
 
-    def add_key(self, secret: str, key_id: str, account: str, requests_per_minute: int | None) -> Key:
-        key = Key(digest(secret), key_id, account, requests_per_minute)
-        self._db.execute(
-            "INSERT OR REPLACE INTO keys VALUES (?, ?, ?, ?, 0)", (key.digest, key_id, account, requests_per_minute)
-        )
-        self._keys[key.digest] = key
-        return key
-
-    def revoke(self, key_id: str) -> bool:
-        """True when a live key was revoked."""
-        revoked = self._db.execute("UPDATE keys SET revoked = 1 WHERE key_id = ? AND NOT revoked", (key_id,)).rowcount
-        self._keys = {d: key for d, key in self._keys.items() if key.key_id != key_id}
-        return bool(revoked)
-
-    def revoke_all(self) -> None:
-        """End every key; those of the start are added again by whoever calls this."""
-        self._db.execute("UPDATE keys SET revoked = 1")
-        self._keys.clear()
-
-    def key(self, secret: str) -> Key | None:
-        return self._keys.get(digest(secret))
-
     # holds
 
     def reserve(self, request_id: str, account: str, amount: int) -> bool:
@@ -121,14 +91,15 @@ class Ledger:
             held = self._db.execute(query + " WHERE name = ?2 AND available >= ?1", (amount, account)).rowcount
             if not held:
                 return False
-            self._db.execute("INSERT INTO holds VALUES (?, ?, ?, 'held')", (request_id, account, amount))
-            self._post(request_id, "reserve", (account, "available", -amount), (account, "reserved", amount))
+            hold = "INSERT INTO holds (request_id, account, amount, state, owner) VALUES (?, ?, ?, 'held', ?)"
+            self._db.execute(hold, (request_id, account, amount, self._owner))
+            self._post(request_id, "hold", (account, "available", -amount), (account, "reserved", amount))
         return True
 
-    def settle(self, request_id: str, charge: int) -> bool:
+    def settle(self, request_id: str, charge: int, use: Use | None = None) -> bool:
         """Charge a hold and release the rest; the account may go below zero if `charge` exceeds the hold."""
         with self._transaction():
-            held = self._close(request_id, "settled")
+            held = self._close(request_id, "settled", charge, use)
             if held is None:
                 return False
             account, amount = held
@@ -139,7 +110,7 @@ class Ledger:
             )
             self._post(
                 request_id,
-                "settle",
+                "charge",
                 (account, "reserved", -amount),
                 (account, "available", amount - charge),
                 ("provider", "revenue", charge),
@@ -149,7 +120,7 @@ class Ledger:
     def void(self, request_id: str) -> bool:
         """Release a hold without charging."""
         with self._transaction():
-            held = self._close(request_id, "voided")
+            held = self._close(request_id, "voided", 0, None)
             if held is None:
                 return False
             account, amount = held
@@ -158,9 +129,31 @@ class Ledger:
             self._post(request_id, "void", (account, "reserved", -amount), (account, "available", amount))
         return True
 
+    def refund(self, request_id: str, amount: int) -> bool:
+        """Give back at most what was charged, once; False when there is nothing to give back or it was done."""
+        with self._transaction():
+            query = (
+                "UPDATE holds SET state = 'refunded' WHERE request_id = ?1 AND state = 'settled'"
+                " AND ?2 BETWEEN 1 AND charge RETURNING account"
+            )
+            row = self._db.execute(query, (request_id, amount)).fetchone()
+            if row is None:
+                return False
+            given = "UPDATE accounts SET available = available + ?1, spent = spent - ?1 WHERE name = ?2"
+            self._db.execute(given, (amount, row[0]))
+            self._post(request_id, "refund", ("provider", "refunds", -amount), (row[0], "available", amount))
+        return True
+
     def _release_stale(self) -> None:
-        """Holds of a process that ended before it could settle them: nobody knows what they cost."""
-        for (request_id,) in self._db.execute("SELECT request_id FROM holds WHERE state = 'held'").fetchall():
+        """Holds of processes that ended before they could settle them: nobody knows what those requests cost."""
+        owners = self._db.execute("SELECT DISTINCT owner FROM holds WHERE state = 'held'").fetchall()
+        for (owner,) in owners:
+            if not store.lives(owner):
+                self._release(owner)
+
+    def _release(self, owner: str) -> None:
+        query = "SELECT request_id FROM holds WHERE state = 'held' AND owner = ?"
+        for (request_id,) in self._db.execute(query, (owner,)).fetchall():
             self.void(request_id)
 
     # inspection
@@ -173,36 +166,30 @@ class Ledger:
         query = "SELECT COALESCE(SUM(amount), 0) FROM postings WHERE account = ? AND bucket = ?"
         return int(self._db.execute(query, (account, bucket)).fetchone()[0])
 
+    def entries(self, since: int = 0, most: int = 100_000) -> Iterator[Entry]:
+        """What happened after entry number `since`."""
+        return entries(self._db, since, most)
+
     def held(self) -> int:
         """Number of holds that are neither settled nor voided."""
         return int(self._db.execute("SELECT COUNT(*) FROM holds WHERE state = 'held'").fetchone()[0])
 
-    def _close(self, request_id: str, state: str) -> tuple[str, int] | None:
-        query = "UPDATE holds SET state = ? WHERE request_id = ? AND state = 'held' RETURNING account, amount"
-        row = self._db.execute(query, (state, request_id)).fetchone()
+    def _close(self, request_id: str, state: str, charge: int, use: Use | None) -> tuple[str, int] | None:
+        query = (
+            "UPDATE holds SET state = ?, charge = ?, model = ?, prompt_tokens = ?, completion_tokens = ?"
+            " WHERE request_id = ? AND state = 'held' RETURNING account, amount"
+        )
+        about = use or (None, None, None)
+        row = self._db.execute(query, (state, charge, *about, request_id)).fetchone()
         return (row[0], row[1]) if row else None
 
     def _move(self, transfer: str, kind: str, source: str, account: str, amount: int) -> None:
         self._db.execute("UPDATE accounts SET available = available + ? WHERE name = ?", (amount, account))
         self._post(transfer, kind, (source, "outside", -amount), (account, "available", amount))
 
-    def _post(self, transfer: str, kind: str, *entries: tuple[str, str, int]) -> None:
-        self._db.executemany(_POST, [(transfer, kind, *entry) for entry in entries])
+    def _post(self, transfer: str, kind: str, *postings: tuple[str, str, int]) -> None:
+        at = int(self._now() * MICROSECONDS)
+        self._db.executemany(_POST, [(at, transfer, kind, *posting) for posting in postings])
 
-    def _transaction(self) -> _Transaction:
-        return _Transaction(self._db)
-
-
-class _Transaction:
-    """BEGIN .. COMMIT, or ROLLBACK when the block raises."""
-
-    __slots__ = ("_db",)
-
-    def __init__(self, db: sqlite3.Connection) -> None:
-        self._db = db
-
-    def __enter__(self) -> None:
-        self._db.execute("BEGIN")
-
-    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        self._db.execute("ROLLBACK" if kind else "COMMIT")
+    def _transaction(self) -> Transaction:
+        return Transaction(self._db)

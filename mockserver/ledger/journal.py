@@ -1,0 +1,57 @@
+"""What happened to money, row by row, in the form in which others reconcile it."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+# Of every transfer the one posting that tells its amount
+_ROWS = """
+SELECT p.n, p.at, h.request_id, COALESCE(h.account, p.account), p.kind,
+       CASE p.kind WHEN 'void' THEN -p.amount ELSE p.amount END, h.model, h.prompt_tokens, h.completion_tokens
+FROM postings p LEFT JOIN holds h ON h.request_id = p.transfer
+WHERE p.n > ? AND (p.kind, p.bucket) IN (
+  VALUES ('hold', 'reserved'), ('charge', 'revenue'), ('void', 'reserved'), ('refund', 'available'), ('top-up', 'available')
+)
+ORDER BY p.n LIMIT ?
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One transfer. `nano_usd` is what was held, charged, given free, given back or paid in."""
+
+    n: int
+    at: datetime
+    request_id: str | None  # None: no request caused it
+    account: str
+    kind: str  # hold, charge, void, refund or top-up
+    nano_usd: int
+    model: str | None
+    prompt_tokens: int | None
+    completion_tokens: int | None
+
+    def document(self) -> dict[str, Any]:
+        """As a line of the export; `at` in RFC 3339."""
+        return {
+            "n": self.n,
+            "request_id": self.request_id,
+            "at": self.at.isoformat(timespec="microseconds").replace("+00:00", "Z"),
+            "account": self.account,
+            "kind": self.kind,
+            "nano_usd": self.nano_usd,
+            "model": self.model,
+            "prompt_tokens": self.prompt_tokens,
+            "completion_tokens": self.completion_tokens,
+        }
+
+
+def entries(db: sqlite3.Connection, since: int, most: int) -> Iterator[Entry]:
+    """At most so many transfers after number `since`, in the order in which they happened."""
+    for n, at, *rest in db.execute(_ROWS, (since, most)):
+        yield Entry(n, _EPOCH + at * _MICROSECOND, *rest)
