@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from mockserver.state import State
 
 PREFIX = "/control/v1/"
+MOST_ENTRIES = 10_000  # of the ledger in one answer
 Action = Callable[["Call", str, dict[str, Any]], Any]
 
 
@@ -40,6 +41,8 @@ class Control:
             ("GET", "upstream/calls"): self._calls,
             ("POST", "upstream/faults"): self._add_fault,
             ("DELETE", "upstream/faults"): self._clear_faults,
+            ("GET", "ledger"): self._ledger,
+            ("POST", "refunds"): self._refund,
             ("PUT", "clock"): self._set_clock,
             ("POST", "reset"): self._reset,
         }
@@ -138,11 +141,21 @@ class Control:
         return self._model(self._state.catalogue.change(row.id, flag, price))
 
     def _calls(self, call: Call, _: str, __: dict[str, Any]) -> Any:
-        since = parse_qs(call.query).get("since", ["0"])[-1]
-        if not since.isdigit():
-            raise Refusal(400, "invalid", "since: expected a mark from an earlier answer.")
-        upstream = self._state.upstream
-        return {"mark": upstream.started, "calls": [_logged(record) for record in upstream.since(int(since))]}
+        since, upstream = _mark(call), self._state.upstream
+        return {"mark": upstream.started, "calls": [_logged(record) for record in upstream.since(since)]}
+
+    def _ledger(self, call: Call, _: str, __: dict[str, Any]) -> Any:
+        since = _mark(call)
+        entries = [entry.document() for entry in self._state.ledger.entries(since, MOST_ENTRIES)]
+        return {"mark": entries[-1]["n"] if entries else since, "entries": entries}
+
+    def _refund(self, _: Call, __: str, body: dict[str, Any]) -> Any:
+        request_id = body.get("request_id")
+        if not isinstance(request_id, str):
+            raise Refusal(400, "invalid", "request_id: expected a string.")
+        if not self._state.ledger.refund(request_id, _nano(body, "usd")):
+            raise Refusal(409, "not_refundable", "No charge of that request, or less was charged, or it is given back.")
+        return Created({"request_id": request_id, "usd": body["usd"]})
 
     def _add_fault(self, _: Call, __: str, body: dict[str, Any]) -> Any:
         upstream = self._state.upstream
@@ -186,6 +199,13 @@ def _reply(value: Any) -> Reply:
 
 def _json(value: Any, status: int) -> Reply:
     return Reply(status, encode(value), [("Content-Type", "application/json")])
+
+
+def _mark(call: Call) -> int:
+    since = parse_qs(call.query).get("since", ["0"])[-1]
+    if not since.isdecimal() or len(since) > 15:
+        raise Refusal(400, "invalid", "since: expected a mark from an earlier answer.")
+    return int(since)
 
 
 def _object(raw: bytes) -> dict[str, Any]:

@@ -16,8 +16,8 @@ SELECT p.n, p.at, h.request_id, COALESCE(h.account, p.account), p.kind,
        CASE p.kind WHEN 'void' THEN -p.amount ELSE p.amount END, h.model, h.prompt_tokens, h.completion_tokens
 FROM postings p LEFT JOIN holds h ON h.request_id = p.transfer
 WHERE p.n > ? AND (p.kind, p.bucket) IN (
-  VALUES ('hold', 'reserved'), ('charge', 'revenue'), ('void', 'reserved'), ('refund', 'available'), ('top-up', 'available')
-)
+  VALUES ('hold', 'reserved'), ('charge', 'revenue'), ('void', 'reserved'), ('refund', 'available'),
+         ('top-up', 'available'))
 ORDER BY p.n LIMIT ?
 """
 

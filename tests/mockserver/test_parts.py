@@ -1,9 +1,8 @@
-"""Properties of the parts: tokenizer, stop scanner, schema filler, ledger."""
+"""Properties of the parts: tokenizer, stop scanner, schema filler, JSON."""
 
 from __future__ import annotations
 
 import random
-from pathlib import Path
 from typing import Any
 
 import jsonschema
@@ -14,7 +13,6 @@ from hypothesis import strategies as st
 from mockserver.behaviours.stops import StopScanner
 from mockserver.behaviours.structured import fill
 from mockserver.behaviours.tokens import count, tokenize
-from mockserver.ledger import Ledger
 from mockserver.wire import decode, depth, encode
 
 QUICK = settings(max_examples=150, deadline=None)
@@ -104,58 +102,6 @@ def test_recursive_schema_ends() -> None:
 def test_unique_items_differ() -> None:
     schema = {"type": "array", "items": {"type": "string"}, "minItems": 4, "uniqueItems": True}
     jsonschema.validate(fill(schema, ["one"], random.Random(1)), schema)
-
-
-MOVES = st.tuples(st.sampled_from(["reserve", "settle", "void"]), st.integers(0, 5), st.integers(0, 400))
-
-
-@given(st.lists(MOVES, max_size=40))
-@QUICK
-def test_ledger_sums_to_zero_and_never_lends(moves: list[tuple[str, int, int]]) -> None:
-    ledger = Ledger()
-    ledger.open_account("a", 1000)
-    held: dict[int, int] = {}
-    done: set[int] = set()
-    spent = 0
-    for kind, request, amount in moves:
-        name = str(request)
-        if kind == "reserve" and request not in held and request not in done:
-            free = 1000 - spent - sum(held.values())
-            assert ledger.reserve(name, "a", amount) is (amount <= free)
-            if amount <= free:
-                held[request] = amount
-        elif kind == "settle":
-            charge = min(amount, held.get(request, 0))
-            assert ledger.settle(name, charge) is (request in held)
-            spent += charge if request in held else 0
-        elif kind == "void":
-            assert ledger.void(name) is (request in held)
-        if kind != "reserve" and held.pop(request, None) is not None:
-            done.add(request)
-    account = ledger.account("a")
-    assert account is not None
-    assert ledger.postings_total() == 0
-    assert (account.available, account.reserved, account.spent) == (
-        1000 - spent - sum(held.values()), sum(held.values()), spent,
-    )  # fmt: skip
-    assert ledger.bucket("a", "available") == account.available
-    assert ledger.bucket("a", "reserved") == account.reserved
-    ledger.close()
-
-
-def test_money_survives_a_restart(tmp_path: Path) -> None:
-    first = Ledger(tmp_path / "state.db")
-    first.open_account("a", 100)
-    first.reserve("r1", "a", 40)
-    first.settle("r1", 30)
-    first.reserve("r2", "a", 50)
-    first.close()
-    second = Ledger(tmp_path / "state.db")
-    second.open_account("a", 100)
-    account = second.account("a")
-    assert account is not None
-    assert (account.available, account.reserved, account.spent) == (70, 0, 30)  # the open hold is released
-    second.close()
 
 
 @pytest.mark.parametrize("levels", [99, 100, 101, 400])

@@ -1,0 +1,255 @@
+"""The ledger: sums that stay zero, holds that end once, and money that neither a kill nor a sibling can change."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+import threading
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from mockserver.ledger import Ledger, Use, store
+from tests.mockserver.conftest import COUNTING, MODEL, Lab
+
+DRIVER = Path(__file__).with_name("kill_driver.py")
+START = 1_000_000
+MOVES = st.tuples(st.sampled_from(["reserve", "settle", "void", "refund"]), st.integers(0, 5), st.integers(0, 400))
+
+
+@given(st.lists(MOVES, max_size=60))
+@settings(max_examples=150, deadline=None, derandomize=True)
+def test_ledger_sums_to_zero_and_never_lends(moves: list[tuple[str, int, int]]) -> None:
+    """Against a model of three dictionaries."""
+    ledger = Ledger()
+    ledger.open_account("a", 1000)
+    held: dict[str, int] = {}
+    charged: dict[str, int] = {}
+    back: dict[str, int] = {}
+    done: set[str] = set()
+    for kind, number, amount in moves:
+        name = str(number)
+        free = 1000 - sum(charged.values()) + sum(back.values()) - sum(held.values())
+        if kind == "reserve" and name not in held and name not in done:
+            assert ledger.reserve(name, "a", amount) is (amount <= free)
+            held.update({name: amount} if amount <= free else {})
+        elif kind == "settle":
+            charge = min(amount, held.get(name, 0))
+            assert ledger.settle(name, charge) is (name in held)
+            if held.pop(name, None) is not None:
+                charged[name] = charge
+                done.add(name)
+        elif kind == "void":
+            assert ledger.void(name) is (name in held)
+            if held.pop(name, None) is not None:
+                done.add(name)
+        elif kind == "refund":
+            due = name in charged and name not in back and 1 <= amount <= charged[name]
+            assert ledger.refund(name, amount) is due
+            back.update({name: amount} if due else {})
+    account = ledger.account("a")
+    assert account is not None
+    spent = sum(charged.values()) - sum(back.values())
+    assert (account.available, account.reserved, account.spent) == (
+        1000 - spent - sum(held.values()), sum(held.values()), spent,
+    )  # fmt: skip
+    assert (ledger.bucket("a", "available"), ledger.bucket("a", "reserved")) == (account.available, account.reserved)
+    assert (ledger.bucket("provider", "revenue"), -ledger.bucket("provider", "refunds")) == (
+        sum(charged.values()), sum(back.values()),
+    )  # fmt: skip
+    assert ledger.postings_total() == 0
+    ledger.close()
+
+
+def test_a_request_id_is_taken_once() -> None:
+    ledger = Ledger()
+    ledger.open_account("a", 100)
+    assert ledger.reserve("r", "a", 10)
+    assert ledger.void("r")
+    with pytest.raises(sqlite3.IntegrityError):
+        ledger.reserve("r", "a", 10)
+    account = ledger.account("a")
+    assert account is not None
+    assert account.available == 100
+
+
+def test_the_journal_tells_every_transfer_once() -> None:
+    ledger = Ledger(now=lambda: 1_790_000_000.25)
+    ledger.open_account("a", 100)
+    ledger.reserve("r1", "a", 40)
+    ledger.settle("r1", 30, Use("a/model", 7, 5))
+    ledger.reserve("r2", "a", 20)
+    ledger.void("r2")
+    ledger.refund("r1", 30)
+    rows = [entry.document() for entry in ledger.entries()]
+    told = [(row["request_id"], row["kind"], row["nano_usd"]) for row in rows]
+    assert told == [
+        (None, "top-up", 100),
+        ("r1", "hold", 40),
+        ("r1", "charge", 30),
+        ("r2", "hold", 20),
+        ("r2", "void", 20),
+        ("r1", "refund", 30),
+    ]
+    assert {row["account"] for row in rows} == {"a"}
+    assert rows[2]["at"] == "2026-09-21T14:13:20.250000Z"
+    assert (rows[2]["model"], rows[2]["prompt_tokens"], rows[2]["completion_tokens"]) == ("a/model", 7, 5)
+    assert [entry.n for entry in ledger.entries(rows[2]["n"], 1)] == [rows[3]["n"]]
+
+
+def test_money_survives_a_restart(tmp_path: Path) -> None:
+    first = Ledger(tmp_path / "state.db")
+    first.open_account("a", 100)
+    first.reserve("r1", "a", 40)
+    first.settle("r1", 30)
+    first.reserve("r2", "a", 50)
+    first.close()
+    second = Ledger(tmp_path / "state.db")
+    second.open_account("a", 100)
+    account = second.account("a")
+    assert account is not None
+    assert (account.available, account.reserved, account.spent) == (70, 0, 30)  # the open hold is released
+    second.close()
+
+
+def test_holds_of_a_living_process_are_left_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = Ledger(tmp_path / "state.db")
+    first.open_account("a", 100)
+    first.reserve("r", "a", 40)
+    second = Ledger(tmp_path / "state.db")
+    assert second.held() == 1
+    monkeypatch.setattr(store, "lives", lambda owner: False)
+    third = Ledger(tmp_path / "state.db")
+    assert third.held() == 0
+    for ledger in (first, second, third):
+        ledger.close()
+
+
+def test_a_process_is_known_by_its_start_as_well() -> None:
+    assert store.lives(store.this_process())
+    assert not store.lives(f"{os.getpid()} 1.00")
+    assert not store.lives("999999999 1.00")
+
+
+def test_a_key_made_or_ended_elsewhere_is_known_at_once(tmp_path: Path) -> None:
+    here, there = Ledger(tmp_path / "state.db"), Ledger(tmp_path / "state.db")
+    here.keys.add("a secret", "key_1", "a", None)
+    assert there.keys.find("a secret") is not None
+    there.keys.revoke("key_1")
+    assert here.keys.find("a secret") is None
+    here.close()
+    there.close()
+
+
+@pytest.mark.parametrize("content", [b"this is no database at all, whatever its name says", None])
+def test_a_file_that_is_no_ledger_is_refused_by_name(content: bytes | None, tmp_path: Path) -> None:
+    path = tmp_path / "state.db"
+    if content is None:
+        with sqlite3.connect(path) as db:
+            db.execute("CREATE TABLE accounts (name TEXT)")
+        db.close()
+    else:
+        path.write_bytes(content)
+    with pytest.raises(OSError, match=r"state\.db: not a ledger of this mock.*--state"):
+        Ledger(path)
+
+
+def driven(*arguments: str) -> dict[str, Any]:
+    """What the driver reports; it works with processes of its own, so that killing them harms no test."""
+    line = [sys.executable, str(DRIVER), *arguments]
+    ended = subprocess.run(line, capture_output=True, text=True, timeout=120, check=True)
+    return dict(json.loads(ended.stdout))
+
+
+def test_killing_a_writer_loses_and_invents_nothing(tmp_path: Path) -> None:
+    """Three hundred times: whatever was acknowledged is there, and whatever is there was asked for."""
+    told = driven("kill", str(tmp_path / "state.db"), "300")
+    assert told["killed"] == 300
+    assert told["acknowledged"] > 1000
+    assert told["wrong"] == []
+
+
+def test_several_writers_of_one_file_stay_exact(tmp_path: Path) -> None:
+    told = driven("share", str(tmp_path / "state.db"), "3", "400")
+    assert told["wrong"] == []
+    assert told["refused"] > 0  # there was not money for all
+
+
+def test_killing_the_mock_loses_and_invents_nothing(tmp_path: Path) -> None:
+    """Clients keep asking while it dies; after each restart the account is what the charges say."""
+    state = tmp_path / "state.db"
+    charges: dict[str, int] = {}
+    for _ in range(6):
+        process, base, key = started(state)
+        asking = [threading.Thread(target=ask_until_it_dies, args=(base, key), daemon=True) for _ in range(3)]
+        for thread in asking:
+            thread.start()
+        asking[0].join(0.25)
+        process.send_signal(signal.SIGKILL)
+        process.communicate()
+        for thread in asking:
+            thread.join(10)
+        ledger = Ledger(state)
+        found = {e.request_id: e.nano_usd for e in ledger.entries() if e.kind == "charge" and e.request_id}
+        account = ledger.account("acct_main")
+        assert account is not None
+        assert charges.items() <= found.items()
+        assert (ledger.postings_total(), ledger.held(), account.reserved) == (0, 0, 0)
+        assert account.available == 1000 * 10**9 - sum(found.values())
+        assert account.spent == sum(found.values())
+        charges = found
+        ledger.close()
+    assert len(charges) > 50
+
+
+def started(state: Path) -> tuple[subprocess.Popen[str], str, str]:
+    """A mock on this file, the URL it answers at, and its main key."""
+    target = state.with_name("target.toml")
+    line = [sys.executable, "-m", "mockserver", "voltagegpu-confidential", "--state", str(state), "--json"]
+    process = subprocess.Popen(
+        [*line, "--write-target", str(target), "--ttft", "0", "--itl", "0.2"], stdout=subprocess.PIPE, text=True
+    )
+    assert process.stdout is not None
+    ready = json.loads(process.stdout.readline())
+    lines = target.with_suffix(".env").read_text().splitlines()
+    key = next(line.partition("=")[2] for line in lines if line.startswith("ASSAY_MAIN_KEY="))
+    return process, ready["ready"], key
+
+
+def ask_until_it_dies(base: str, key: str) -> None:
+    body = {"model": MODEL, "messages": COUNTING, "max_tokens": 40}
+    with httpx.Client(base_url=base, headers={"Authorization": f"Bearer {key}"}, timeout=5) as api:
+        for n in range(10_000):
+            try:
+                api.post("/chat/completions", json={**body, "stream": n % 2 == 0})
+            except httpx.HTTPError:
+                return
+
+
+def test_the_control_api_shows_the_journal_and_refunds_once(lab: Lab) -> None:
+    mark = lab.control.get("/ledger").json()["mark"]
+    answer = lab.chat("Hello", max_tokens=3)
+    request_id = answer.headers["x-request-id"]
+    told = lab.control.get("/ledger", params={"since": mark}).json()
+    hold, charge = told["entries"]
+    assert [(row["kind"], row["request_id"]) for row in (hold, charge)] == [
+        ("hold", request_id),
+        ("charge", request_id),
+    ]
+    assert charge["completion_tokens"] == answer.json()["usage"]["completion_tokens"]
+    usd = f"{charge['nano_usd']}e-9"
+    more = f"{charge['nano_usd'] + 1}e-9"
+    refund = {"request_id": request_id, "usd": usd}
+    assert lab.control.post("/refunds", json={**refund, "usd": more}).status_code == 409
+    assert [lab.control.post("/refunds", json=refund).status_code for _ in range(2)] == [201, 409]
+    after = lab.control.get("/ledger", params={"since": told["mark"]}).json()["entries"]
+    assert [(row["kind"], row["nano_usd"]) for row in after] == [("refund", charge["nano_usd"])]
+    assert lab.control.get("/ledger", params={"since": "x"}).status_code == 400
