@@ -119,7 +119,7 @@ def fault_script(path: Path) -> dict[str, Any]:
 
 
 def schema(name: str) -> dict[str, Any]:
-    """The JSON Schema of a file we own, by its name: contract, faults, plan, policy, proof, results, target and so on."""
+    """The JSON Schema of a file we own, by its name: contract, plan, policy, results, target and so on."""
     path = HERE / "schema" / f"{name}.schema.json"
     if not path.is_file():
         raise SpecError(f"no schema {name!r}: expected {path}")

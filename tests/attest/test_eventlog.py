@@ -131,7 +131,7 @@ json_values = st.recursive(
 
 
 MEMBERS = ("imr", "event_type", "digest", "event", "event_payload")
-BOOT = [n for n, event in enumerate(REPORT["event_log"]) if event["imr"] < 3]  # events whose digest is all that is measured
+BOOT = [n for n, event in enumerate(REPORT["event_log"]) if event["imr"] < 3]  # only their digests are measured
 
 
 @settings(max_examples=80, deadline=None, derandomize=True)
