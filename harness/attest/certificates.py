@@ -22,6 +22,8 @@ from harness.attest.layout import Layout
 _PEM = re.compile(r"-----BEGIN CERTIFICATE-----.*?-----END CERTIFICATE-----", re.DOTALL)
 # what the certificate library raises for bytes it cannot take; only some of these are ValueErrors
 UNREADABLE = (ValueError, UnsupportedAlgorithm, x509.InvalidVersion, x509.DuplicateExtension)
+# the same, and what a signed statement raises that is shaped otherwise than Intel shapes them
+MISSHAPEN = (*UNREADABLE, KeyError, TypeError, IndexError, AttributeError)
 
 
 def chain_in(text: str) -> list[x509.Certificate]:

@@ -7,7 +7,7 @@ from importlib.metadata import version
 
 import dcap_qvl
 
-from harness.attest.certificates import UNREADABLE, chain_text, pck_extension
+from harness.attest.certificates import MISSHAPEN, chain_text, pck_extension
 from harness.attest.collateral import Trust
 from harness.attest.facts import Facts
 from harness.attest.layout import Layout
@@ -78,6 +78,7 @@ _TEXTS: tuple[tuple[tuple[str, ...], Code], ...] = (
     (("SERVTD_EXT",), Code.TD_SERVICE_TD),
     (("MR service TD",), Code.TD_SERVICE_TD),
     (("SEPT_VE_DISABLE",), Code.TD_SEPT_VE),
+    (("Failed to load root ca",), Code.COLLATERAL_MALFORMED),
     (("Invalid key length",), Code.COLLATERAL_MALFORMED),  # a signature of a statement is longer or shorter than one
 )
 
@@ -88,6 +89,7 @@ NAME = f"dcap-qvl {version('dcap-qvl')}"
 def appraise(raw: bytes, layout: Layout, trust: Trust, at_s: int) -> Facts | Problem:
     """Signatures, chains, revocation and TCB status; policy is for the caller. `at_s` is unix seconds."""
     form = trust.engine_form if layout.embeds_chain else trust.engine_form_with_chain
+    at_s = max(at_s, 0)  # it counts from 1970, and nothing that it judges is older
     try:
         if trust.root_der is None:
             found = dcap_qvl.verify(raw, form, at_s)
@@ -98,10 +100,10 @@ def appraise(raw: bytes, layout: Layout, trust: Trust, at_s: int) -> Facts | Pro
         return Problem(code_of(text), text)
     try:
         machine = machine_of(chain_text(layout, trust), trust)
-    except UNREADABLE as error:
+        facts = Facts(NAME, found.status, tuple(found.advisory_ids), (), machine, _body(raw, layout))
+        return _dated(facts, layout, trust)
+    except MISSHAPEN as error:
         return Problem(Code.COLLATERAL_MALFORMED, f"a second parser cannot read what the engine accepted: {error}")
-    facts = Facts(NAME, found.status, tuple(found.advisory_ids), (), machine, _body(raw, layout))
-    return _dated(facts, layout, trust)
 
 
 def code_of(text: str) -> Code:

@@ -25,7 +25,6 @@ from harness.attest.verdict import Code, Problem, Rejected
 
 NAME = "assay"
 _QE_DEBUG = 1 << 1
-_UNREADABLE = (*certificates.UNREADABLE, KeyError, TypeError, IndexError, AttributeError)
 
 
 def appraise(layout: Layout, trust: Trust, at: datetime) -> Facts | Problem:
@@ -34,7 +33,7 @@ def appraise(layout: Layout, trust: Trust, at: datetime) -> Facts | Problem:
         return _appraised(layout, trust, at)
     except Rejected as rejected:
         return rejected.problem
-    except _UNREADABLE as error:
+    except certificates.MISSHAPEN as error:
         return Problem(Code.COLLATERAL_MALFORMED, f"our own reading of the collateral failed: {error}")
 
 

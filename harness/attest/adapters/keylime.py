@@ -48,12 +48,12 @@ def _node(node: Mapping[str, Any]) -> BootNode:
 
 def _registers(values: Any) -> dict[int, bytes]:
     """Keys such as 7, "7", "pcr7" or "PCR-07"."""
-    registers = {}
-    for name in reading.json_object(values, "tpm_pcr_values"):
+    registers, given = {}, reading.json_object(values, "tpm_pcr_values")
+    for name in given:
         match = _REGISTER.fullmatch(name)
         if match is None or int(match[1]) > 23 or int(match[1]) in registers:
             raise reading.malformed(f"tpm_pcr_values: expected each of 0 to 23 at most once, got {name!r}")
-        registers[int(match[1])] = _digest(values, name)
+        registers[int(match[1])] = _digest(given, name)
     return registers
 
 
