@@ -20,20 +20,21 @@ class ChannelBinding(enum.StrEnum):
     BOUND = "bound"
     MISMATCH = "mismatch"
     NOT_SEEN = "not seen"  # the format binds a key, but nobody gave us the connection's certificate
-    NOT_BOUND = "not bound"  # the format binds no TLS key: whoever ends TLS reads everything
+    NOT_BOUND = "not bound"  # no quote that holds binds a TLS key: whoever ends TLS reads everything
 
 
 def judge_channel(
-    scheme: Scheme, fields: Mapping[str, bytes], seen: bytes | None
+    scheme: Scheme, fields: Mapping[str, bytes], seen: bytes | None, *, held: bool = True
 ) -> tuple[ChannelBinding, tuple[Problem, ...]]:
-    """`seen` is the DER of the leaf certificate of the connection. Never raises on a bad certificate."""
+    """`seen` is the DER of the leaf certificate of the connection; `held`: whether a genuine quote holds the fields.
+    Never raises on a bad certificate."""
     if scheme.channel is None:
         return ChannelBinding.NOT_BOUND, ()
     if seen is None:
         return ChannelBinding.NOT_SEEN, ()
     bound, found = fields.get(scheme.channel.field, b""), _fingerprint(scheme.channel, seen)
     if found is not None and hmac.compare_digest(bound, found):
-        return ChannelBinding.BOUND, ()
+        return (ChannelBinding.BOUND if held else ChannelBinding.NOT_BOUND), ()
     shown = found.hex() if found is not None else "of no readable certificate"
     reason = f"{scheme.channel.field} is {bound.hex()}, the {scheme.channel.over} of the connection is {shown}"
     return ChannelBinding.MISMATCH, (Problem(Code.CHANNEL_MISMATCH, reason),)

@@ -38,8 +38,16 @@ class TieVerdict:
     problems: tuple[Problem, ...] = ()
 
 
-def judge_tie(evidence: Evidence, nonce: bytes, named: Mapping[str, bytes]) -> TieVerdict:
-    """`named` are the system events whose payloads the log proved. Never raises on bad evidence."""
+def judge_tie(evidence: Evidence, nonce: bytes, named: Mapping[str, bytes], unheld: str | None = None) -> TieVerdict:
+    """`named` are the system events whose payloads the log proved. Never raises on bad evidence.
+
+    `unheld` says why the quote does not hold what the evidence says that it binds: then nothing is tied to it.
+    """
+    found = _tied(evidence, nonce, named)
+    return found if unheld is None else TieVerdict(Tie.NOT_PROVEN, unheld, found.problems)
+
+
+def _tied(evidence: Evidence, nonce: bytes, named: Mapping[str, bytes]) -> TieVerdict:
     fields = {**evidence.fields, "nonce": nonce}
     if not evidence.gpu:
         return _without_gpu(named)

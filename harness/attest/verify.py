@@ -66,12 +66,22 @@ def verify(
     bound = [*_binding(evidence, nonce, body), *_key(evidence)]
     replayed = _replayed(evidence)
     logged = [*_log(evidence, replayed, body), *_expected_events(replayed, policy)]
-    tie = judge_tie(evidence, nonce, replayed.named if replayed and not logged else {})
-    channel, off_channel = judge_channel(evidence.scheme, evidence.fields, certificate)
+    unheld = _unheld(verdict, bound)
+    tie = judge_tie(evidence, nonce, replayed.named if replayed and not logged else {}, unheld)
+    channel, off_channel = judge_channel(evidence.scheme, evidence.fields, certificate, held=unheld is None)
     contradicted = [*_claims(evidence, verdict, replayed), *_compose(evidence, replayed, body)]
     problems = (*verdict.problems, *bound, *logged, *contradicted, *tie.problems, *off_channel)
     proven = _proven(evidence, verdict, nonce, bound, logged, contradicted) if verdict.accepted else ()
     return Report(verdict, problems, proven, _claimed(evidence, verdict), tie, channel)
+
+
+def _unheld(verdict: Verdict, bound: list[Problem]) -> str | None:
+    """Why the quote does not vouch for what the document says, whatever its TCB status; None where it does."""
+    if verdict.engine is None:
+        return f"the quote is not shown to be genuine: {verdict.code}"
+    if any(problem.code in (Code.BINDING_MISMATCH, Code.BINDING_MALFORMED) for problem in bound):
+        return "the quote's report data does not hold what the evidence says that it binds"
+    return None
 
 
 def _binding(evidence: Evidence, nonce: bytes, body: dict[str, bytes]) -> Iterator[Problem]:

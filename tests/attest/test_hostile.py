@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
-from harness.attest import Code, Policy, Rejected
+from harness.attest import Code, Evidence, Policy, Rejected, Report, verify
 from harness.attest.adapters import read
+from harness.attest.channel import ChannelBinding
+from harness.attest.tie import Tie, judge_tie
+from tests.attest import formats
 from tests.attest.forge import QUOTE, Parts, Trial, stated
-from tests.attest.formats import dumped, rack
+from tests.attest.formats import Document, dumped, rack
+from tests.attest.lab import HONEST, NONCE, NOW, flipped, quote_of, trust_in
 
 _DEBUG = Parts().put(48 + 120, (int.from_bytes(QUOTE[168:176], "little") | 1).to_bytes(8, "little")).encode()
 _TAKES_MUCH = Policy(statuses=frozenset({"UpToDate", "OutOfDate"}), grace_s=10**10, allow_debug=True)
@@ -57,3 +62,39 @@ def test_a_moment_before_1970_is_before_every_statement(quote: bytes, moment: da
 @pytest.mark.parametrize("root", [b"", b"junk", bytes(100)], ids=["nothing", "text", "zeros"])
 def test_a_root_that_is_no_certificate_is_collateral_that_cannot_be_read(root: bytes) -> None:
     assert Trial(root=root).judged().code is Code.COLLATERAL_MALFORMED
+
+
+def _report(document: Document, forged: bool = False, **changed: Any) -> Report:
+    """What is said of a document's first machine; `forged` breaks the signature of its quote."""
+    evidence = replace(_first(document), **changed)
+    if forged:
+        evidence = replace(evidence, quote=flipped(evidence.quote, 632 + 4 + 10))
+    return verify(evidence, trust_in(HONEST), NONCE, NOW, certificate=formats.der())
+
+
+def _first(document: Document) -> Evidence:
+    found = read(dumped(document))
+    assert isinstance(found, tuple)
+    return found[0]
+
+
+@pytest.mark.parametrize("make", [formats.dstack, formats.tinfoil, formats.chutes], ids=["dstack", "tinfoil", "chutes"])
+def test_a_quote_that_nobody_signed_ties_nothing(make: Callable[[], Document]) -> None:
+    assert _report(make()).tie.tie is not Tie.NOT_PROVEN
+    report = _report(make(), forged=True)
+    assert Code.QUOTE_SIGNATURE_INVALID in report.codes
+    assert (report.tie.tie, report.channel) == (Tie.NOT_PROVEN, ChannelBinding.NOT_BOUND)
+
+
+@pytest.mark.parametrize("make", [formats.dstack, formats.tinfoil, formats.chutes], ids=["dstack", "tinfoil", "chutes"])
+def test_what_the_report_data_does_not_hold_ties_nothing(make: Callable[[], Document]) -> None:
+    """A genuine quote of some other machine, under a document that hashes its own GPUs and names its own TLS key."""
+    report = _report(make(), quote=quote_of(HONEST, bytes(32)))
+    assert Code.BINDING_MISMATCH in report.codes
+    assert (report.tie.tie, report.channel) == (Tie.NOT_PROVEN, ChannelBinding.NOT_BOUND)
+
+
+def test_a_launcher_event_is_measured_only_by_a_genuine_quote() -> None:
+    evidence = replace(_first(formats.dstack()), gpu=())
+    tie = judge_tie(evidence, NONCE, {"gpu-attestation": b"x"}, unheld="the quote is not signed")
+    assert (tie.tie, tie.reason) == (Tie.NOT_PROVEN, "the quote is not signed")
