@@ -34,7 +34,6 @@ class Control:
 
     def __init__(self, state: State, token: str) -> None:
         self._state, self._token = state, token
-        self._keys_issued = 0
         self._exact: dict[tuple[str, str], Action] = {
             ("POST", "keys"): self._add_key,
             ("GET", "models"): self._models,
@@ -95,9 +94,9 @@ class Control:
         return self._shown(name)
 
     def _add_key(self, call: Call, _: str, body: dict[str, Any]) -> Any:
-        self._keys_issued += 1
-        key_id = f"key_{self._keys_issued:06d}"
-        account = body.get("account") or f"acct_{self._keys_issued:06d}"
+        number = self._state.ledger.keys.number()
+        key_id = f"key_{number:06d}"
+        account = body.get("account") or f"acct_{number:06d}"
         if not isinstance(account, str):
             raise Refusal(400, "invalid", "account: expected a string or null.")
         if body.get("account") is None:

@@ -54,22 +54,19 @@ class State:
         task.add_done_callback(self.watchers.discard)
 
     def start_accounts(self) -> None:
-        """Create the starting accounts and keys; those of an existing state file keep their balances."""
+        """Create the starting accounts and keys; those of an existing state file stay as they are."""
         for name, (account, balance, revoked) in STARTING_KEYS.items():
             secret = secret_of(self.traits, self.seed, name)
             self.secrets[name] = secret
             self.ledger.open_account(account, int(Decimal(balance) * NANO))
-            self.ledger.keys.add(secret, f"key_{name}", account, None)
-            if revoked:
-                self.ledger.keys.revoke(f"key_{name}")
+            self.ledger.keys.start(secret, f"key_{name}", account, revoked=revoked)
 
     def reset(self) -> None:
         """Balances, flags, prices, faults, clock and limit windows back to the start; issued keys end."""
         for account, balance, _ in STARTING_KEYS.values():
             self.ledger.set_balance(account, int(Decimal(balance) * NANO))
         self.ledger.forget_spending()
-        self.ledger.keys.revoke_all()
-        self.start_accounts()
+        self.ledger.keys.only([f"key_{name}" for name, (_, _, revoked) in STARTING_KEYS.items() if not revoked])
         self.catalogue.reset()
         self.upstream.reset()
         self.clock.reset()

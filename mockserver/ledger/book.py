@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-from mockserver.ledger import store
+from mockserver.ledger import lease, store
 from mockserver.ledger.journal import Entry, entries
 from mockserver.ledger.keys import Keys
 from mockserver.ledger.store import Transaction
@@ -47,14 +47,18 @@ class Ledger:
         """In memory, or in a file that other processes may have open too. Raises OSError."""
         self._db = store.connect(path)
         self._now = now
-        self._owner = store.this_process() if path is not None else ""
+        self._lease = lease.Lease(path) if path is not None else None
+        self._owner = self._lease.name if self._lease else ""
         self.keys = Keys(self._db)
-        self._release_stale()
+        if path is not None:
+            self._release_stale(path)
 
     def close(self) -> None:
-        """Whatever this process still holds is released: nobody will settle it."""
+        """Whatever this ledger still holds is released: nobody will settle it."""
         self._release(self._owner)
         self._db.close()
+        if self._lease is not None:
+            self._lease.end()
 
     # accounts
 
@@ -144,12 +148,13 @@ class Ledger:
             self._post(request_id, "refund", ("provider", "refunds", -amount), (row[0], "available", amount))
         return True
 
-    def _release_stale(self) -> None:
+    def _release_stale(self, path: Path) -> None:
         """Holds of processes that ended before they could settle them: nobody knows what those requests cost."""
         owners = self._db.execute("SELECT DISTINCT owner FROM holds WHERE state = 'held'").fetchall()
         for (owner,) in owners:
-            if not store.lives(owner):
+            if lease.has_ended(path, owner):
                 self._release(owner)
+        lease.sweep(path)
 
     def _release(self, owner: str) -> None:
         query = "SELECT request_id FROM holds WHERE state = 'held' AND owner = ?"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import sqlite3
+from collections.abc import Collection
 from dataclasses import dataclass
 
 
@@ -41,9 +42,22 @@ class Keys:
         query = "UPDATE keys SET revoked = 1 WHERE key_id = ? AND NOT revoked"
         return bool(self._db.execute(query, (key_id,)).rowcount)
 
-    def revoke_all(self) -> None:
-        """End every key; those of the start are added again by whoever calls this."""
-        self._db.execute("UPDATE keys SET revoked = 1")
+    def number(self) -> int:
+        """The next number to call a key by; no other process gets the same, and none comes back after a restart."""
+        return int(self._db.execute("INSERT INTO issued DEFAULT VALUES RETURNING n").fetchone()[0])
+
+    def start(self, secret: str, key_id: str, account: str, *, revoked: bool) -> None:
+        """A key that the mock always has. One that is there stays as it is, live or revoked."""
+        query = (
+            "INSERT INTO keys VALUES (?, ?, ?, NULL, ?) ON CONFLICT (digest) DO NOTHING"
+            " ON CONFLICT (key_id) DO UPDATE SET digest = excluded.digest, revoked = excluded.revoked"
+        )
+        self._db.execute(query, (digest(secret), key_id, account, revoked))
+
+    def only(self, key_ids: Collection[str]) -> None:
+        """From now on these keys are live and no other."""
+        names = ", ".join("?" * len(key_ids))
+        self._db.execute(f"UPDATE keys SET revoked = key_id NOT IN ({names})", tuple(key_ids))  # noqa: S608 - marks
 
 
 def digest(secret: str) -> str:

@@ -1,20 +1,18 @@
-"""The database file: its tables, its transactions, and which process has which hold. It knows no rules of money."""
+"""The database file: its tables and its transactions. It knows no rules of money."""
 
 from __future__ import annotations
 
-import os
 import sqlite3
 from pathlib import Path
 
-import psutil
-
-VERSION = 2  # of the tables; a file of another one is refused
+VERSION = 3  # of the tables; a file of another one is refused
 BUSY_S = 30.0  # how long a process waits for another one's transaction
 _SCHEMA = """
 CREATE TABLE accounts (
   name TEXT PRIMARY KEY, available INTEGER NOT NULL, reserved INTEGER NOT NULL, spent INTEGER NOT NULL);
 CREATE TABLE keys (
   digest TEXT PRIMARY KEY, key_id TEXT UNIQUE NOT NULL, account TEXT NOT NULL, rpm INTEGER, revoked INTEGER NOT NULL);
+CREATE TABLE issued (n INTEGER PRIMARY KEY);
 CREATE TABLE holds (
   request_id TEXT PRIMARY KEY, account TEXT NOT NULL, amount INTEGER NOT NULL, state TEXT NOT NULL,
   owner TEXT NOT NULL, charge INTEGER, model TEXT, prompt_tokens INTEGER, completion_tokens INTEGER);
@@ -64,21 +62,3 @@ class Transaction:
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         self._db.execute("ROLLBACK" if kind else "COMMIT")
-
-
-def this_process() -> str:
-    """Number and start: a number alone comes back, after a restart of the machine at the latest."""
-    return _name(os.getpid())
-
-
-def lives(owner: str) -> bool:
-    """Whether the process that wrote this name still runs."""
-    pid = int(owner.partition(" ")[0])
-    try:
-        return _name(pid) == owner
-    except psutil.Error:
-        return False
-
-
-def _name(pid: int) -> str:
-    return f"{pid} {psutil.Process(pid).create_time():.2f}"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 import sqlite3
 import subprocess
@@ -17,7 +16,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mockserver.ledger import Ledger, Use, store
+import specs
+from mockserver.gateway import Gateway
+from mockserver.ledger import Ledger, Use
+from mockserver.state import State, build_state
 from tests.mockserver.conftest import COUNTING, MODEL, Lab
 
 DRIVER = Path(__file__).with_name("kill_driver.py")
@@ -120,33 +122,55 @@ def test_money_survives_a_restart(tmp_path: Path) -> None:
     second.close()
 
 
-def test_holds_of_a_living_process_are_left_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    first = Ledger(tmp_path / "state.db")
+def test_only_holds_of_those_who_are_gone_are_released(tmp_path: Path) -> None:
+    first, second = Ledger(tmp_path / "state.db"), Ledger(tmp_path / "state.db")
     first.open_account("a", 100)
-    first.reserve("r", "a", 40)
-    second = Ledger(tmp_path / "state.db")
-    assert second.held() == 1
-    monkeypatch.setattr(store, "lives", lambda owner: False)
+    first.reserve("r1", "a", 40)
+    second.reserve("r2", "a", 30)
+    killed = "import os, sys; from pathlib import Path; from mockserver.ledger import Ledger\n"
+    killed += "Ledger(Path(sys.argv[1])).reserve('r3', 'a', 20); os.kill(os.getpid(), 9)"
+    assert subprocess.run([sys.executable, "-c", killed, str(tmp_path / "state.db")]).returncode == -signal.SIGKILL
+    assert first.held() == 3
     third = Ledger(tmp_path / "state.db")
-    assert third.held() == 0
-    for ledger in (first, second, third):
-        ledger.close()
-
-
-def test_a_process_is_known_by_its_start_as_well() -> None:
-    assert store.lives(store.this_process())
-    assert not store.lives(f"{os.getpid()} 1.00")
-    assert not store.lives("999999999 1.00")
+    assert third.held() == 2
+    second.close()
+    assert first.held() == 1
+    assert first.settle("r1", 10)
+    first.close()
+    third.close()
+    assert [path.name for path in tmp_path.iterdir() if "lease" in path.name] == []
 
 
 def test_a_key_made_or_ended_elsewhere_is_known_at_once(tmp_path: Path) -> None:
     here, there = Ledger(tmp_path / "state.db"), Ledger(tmp_path / "state.db")
+    assert (here.keys.number(), there.keys.number(), here.keys.number()) == (1, 2, 3)
     here.keys.add("a secret", "key_1", "a", None)
     assert there.keys.find("a secret") is not None
     there.keys.revoke("key_1")
     assert here.keys.find("a secret") is None
     here.close()
     there.close()
+
+
+def test_a_revoked_key_of_the_start_does_not_come_back_with_a_restart(tmp_path: Path) -> None:
+    first = started_in_process(tmp_path)
+    assert first.ledger.keys.find(first.secrets["main"]) is not None
+    assert first.ledger.keys.find(first.secrets["revoked"]) is None
+    first.ledger.keys.revoke("key_main")
+    second = started_in_process(tmp_path)
+    assert second.ledger.keys.find(first.secrets["main"]) is None
+    second.reset()
+    assert first.ledger.keys.find(first.secrets["main"]) is not None
+    assert first.ledger.keys.find(first.secrets["revoked"]) is None
+    other = started_in_process(tmp_path, seed=1)
+    assert other.ledger.keys.find(other.secrets["main"]) is not None
+    for state in (first, second, other):
+        state.ledger.close()
+
+
+def started_in_process(folder: Path, seed: int = 0) -> State:
+    contract = specs.load("voltagegpu-confidential")
+    return build_state(contract, Gateway(), seed=seed, state_file=folder / "state.db")
 
 
 @pytest.mark.parametrize("content", [b"this is no database at all, whatever its name says", None])
