@@ -167,8 +167,11 @@ def usage_of(call: Call, upstream: dict[str, int] | None) -> dict[str, int]:
 
 
 def fallback_usage(call: Call, delivered: int) -> dict[str, int]:
-    """One token for every four bytes of content, rounded up; the prompt as the gateway counts it."""
-    completion = -(-delivered // 4)
+    """One token for every four bytes of content, rounded up, but never more than were asked for, which is what is held.
+
+    The prompt is as the gateway counts it.
+    """
+    completion = min(-(-delivered // 4), call.gateway.choices_of(call.body) * call.max_tokens)
     prompt = call.prompt_tokens
     return {"prompt_tokens": prompt, "completion_tokens": completion, "total_tokens": prompt + completion}
 
