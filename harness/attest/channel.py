@@ -20,7 +20,8 @@ class ChannelBinding(enum.StrEnum):
     BOUND = "bound"
     MISMATCH = "mismatch"
     NOT_SEEN = "not seen"  # the format binds a key, but nobody gave us the connection's certificate
-    NOT_BOUND = "not bound"  # no quote that holds binds a TLS key: whoever ends TLS reads everything
+    NOT_BOUND = "not bound"  # the format binds no TLS key: whoever ends TLS reads everything
+    NOT_HELD = "not held"  # the document names this key, but no quote that is genuine binds it
 
 
 def judge_channel(
@@ -34,7 +35,7 @@ def judge_channel(
         return ChannelBinding.NOT_SEEN, ()
     bound, found = fields.get(scheme.channel.field, b""), _fingerprint(scheme.channel, seen)
     if found is not None and hmac.compare_digest(bound, found):
-        return (ChannelBinding.BOUND if held else ChannelBinding.NOT_BOUND), ()
+        return (ChannelBinding.BOUND if held else ChannelBinding.NOT_HELD), ()
     shown = found.hex() if found is not None else "of no readable certificate"
     reason = f"{scheme.channel.field} is {bound.hex()}, the {scheme.channel.over} of the connection is {shown}"
     return ChannelBinding.MISMATCH, (Problem(Code.CHANNEL_MISMATCH, reason),)

@@ -40,6 +40,7 @@ class Report:
     claimed: tuple[str, ...]
     tie: TieVerdict  # what ties the GPU evidence to the quote
     channel: ChannelBinding  # whether the TLS certificate of the connection is the bound one
+    unheld: str | None = None  # why the quote vouches for nothing that the document says
     unknowable: tuple[str, ...] = UNKNOWABLE
 
     @property
@@ -72,7 +73,7 @@ def verify(
     contradicted = [*_claims(evidence, verdict, replayed), *_compose(evidence, replayed, body)]
     problems = (*verdict.problems, *bound, *logged, *contradicted, *tie.problems, *off_channel)
     proven = _proven(evidence, verdict, nonce, bound, logged, contradicted) if verdict.accepted else ()
-    return Report(verdict, problems, proven, _claimed(evidence, verdict), tie, channel)
+    return Report(verdict, problems, proven, _claimed(evidence, verdict), tie, channel, unheld)
 
 
 def _unheld(verdict: Verdict, bound: list[Problem]) -> str | None:

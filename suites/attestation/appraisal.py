@@ -57,9 +57,9 @@ def appraised(answer: Exchange, trust: Trust, policy: Policy) -> Appraisal:
         machines = dstack.parse(answer.body)
     except Rejected as rejected:
         return Appraisal(answer, rejected.problem)
-    return Appraisal(
-        answer, None, machines, tuple(verify(one, trust, nonce, at, policy, answer.certificate) for one in machines)
-    )
+    shown = [answer.certificate, *(None for _ in machines[1:])]  # the others did not answer us
+    reports = (verify(one, trust, nonce, at, policy, seen) for one, seen in zip(machines, shown, strict=True))
+    return Appraisal(answer, None, machines, tuple(reports))
 
 
 def hold(requirement: str, appraisals: Iterable[Appraisal]) -> None:
