@@ -145,7 +145,7 @@ class Control:
 
     def _ledger(self, call: Call, _: str, __: dict[str, Any]) -> Any:
         since = _mark(call)
-        entries = [entry.document() for entry in self._state.ledger.entries(since, MOST_ENTRIES)]
+        entries = [{"n": entry.n, **entry.document()} for entry in self._state.ledger.entries(since, MOST_ENTRIES)]
         return {"mark": entries[-1]["n"] if entries else since, "entries": entries}
 
     def _refund(self, _: Call, __: str, body: dict[str, Any]) -> Any:

@@ -13,7 +13,9 @@ _MICROSECOND = timedelta(microseconds=1)
 # Of every transfer the one posting that tells its amount
 _ROWS = """
 SELECT p.n, p.at, h.request_id, COALESCE(h.account, p.account), p.kind,
-       CASE p.kind WHEN 'void' THEN -p.amount ELSE p.amount END, h.model, h.prompt_tokens, h.completion_tokens
+       CASE p.kind WHEN 'void' THEN -p.amount ELSE p.amount END,
+       CASE WHEN p.kind IN ('charge', 'refund') THEN h.model END,
+       CASE p.kind WHEN 'charge' THEN h.prompt_tokens END, CASE p.kind WHEN 'charge' THEN h.completion_tokens END
 FROM postings p LEFT JOIN holds h ON h.request_id = p.transfer
 WHERE p.n > ? AND (p.kind, p.bucket) IN (
   VALUES ('hold', 'reserved'), ('charge', 'revenue'), ('void', 'reserved'), ('refund', 'available'),
@@ -24,7 +26,7 @@ ORDER BY p.n LIMIT ?
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One transfer. `nano_usd` is what was held, charged, given free, given back or paid in."""
+    """One transfer, the same whenever it is read; `nano_usd` is what was held, charged, released or given."""
 
     n: int
     at: datetime
@@ -39,7 +41,6 @@ class Entry:
     def document(self) -> dict[str, Any]:
         """As a line of the export; `at` in RFC 3339."""
         return {
-            "n": self.n,
             "request_id": self.request_id,
             "at": self.at.isoformat(timespec="microseconds").replace("+00:00", "Z"),
             "account": self.account,

@@ -17,12 +17,14 @@ class Lease:
 
     def __init__(self, database: Path) -> None:
         """Raises OSError."""
-        self.name = secrets.token_hex(8)
-        self._path = _path(database, self.name)
-        new = self._path.with_suffix(".new")
-        self._file = os.open(new, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600)
-        fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        new.rename(self._path)  # nobody ever finds it unlocked
+        while True:
+            self.name = secrets.token_hex(8)
+            self._path = _path(database, self.name)
+            self._file = os.open(self._path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600)
+            fcntl.flock(self._file, fcntl.LOCK_EX)
+            if os.fstat(self._file).st_nlink:
+                return
+            os.close(self._file)  # somebody swept it away before it was locked
 
     def end(self) -> None:
         self._path.unlink(missing_ok=True)

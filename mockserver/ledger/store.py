@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+import time
 from pathlib import Path
 
 VERSION = 3  # of the tables; a file of another one is refused
@@ -28,12 +29,40 @@ def connect(path: Path | None) -> sqlite3.Connection:
     try:
         db = sqlite3.connect(path or ":memory:", BUSY_S, isolation_level=None, check_same_thread=False)
         if path is not None:
-            db.execute("PRAGMA journal_mode=WAL")
+            _keep_a_log(db)
             db.execute("PRAGMA synchronous=NORMAL")  # a killed process loses nothing; only a fallen machine could
         _make_tables(db)
     except sqlite3.Error as error:
         raise OSError(f"{path}: not a ledger of this mock: {error}; name a new file by --state") from error
     return db
+
+
+def read_only(path: Path) -> sqlite3.Connection:
+    """A file that is there, as it is now; processes that write to it go on. Raises OSError."""
+    try:
+        if not path.is_file():
+            raise FileNotFoundError(f"{path}: no such file")
+        db = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", BUSY_S, isolation_level=None, uri=True)
+        (version,) = db.execute("PRAGMA user_version").fetchone()
+    except sqlite3.Error as error:
+        raise OSError(f"{path}: not a ledger of this mock: {error}") from error
+    if version != VERSION:
+        raise OSError(f"{path}: not a ledger of this mock: its tables are of version {version}, not {VERSION}")
+    return db
+
+
+def _keep_a_log(db: sqlite3.Connection) -> None:
+    """Write-ahead logging. Of processes that start together SQLite tells all but one to try again."""
+    end = time.monotonic() + BUSY_S
+    while True:
+        try:
+            db.execute("PRAGMA journal_mode=WAL")
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > end:
+                raise
+            time.sleep(0.002)
+        else:
+            return
 
 
 def _make_tables(db: sqlite3.Connection) -> None:

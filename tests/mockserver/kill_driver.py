@@ -1,7 +1,7 @@
 """Writes to one ledger from processes that are killed, or that compete, and tells what does not add up.
 
-`kill FILE TIMES` and `share FILE WRITERS REQUESTS`; prints one JSON object. Run by test_ledger, alone in its process:
-it forks, which no process with threads should.
+`kill FILE TIMES`, `share FILE WRITERS REQUESTS` and `start FILE WRITERS`; prints one JSON object. Run by test_ledger,
+alone in its process: it forks, which no process with threads should.
 """
 
 from __future__ import annotations
@@ -14,7 +14,10 @@ import select
 import signal
 import sys
 import time
+from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
+from typing import NoReturn
 
 from mockserver.ledger import Ledger
 
@@ -23,7 +26,7 @@ HELD, CHARGED = 50, 30
 
 
 def kill(path: Path, times: int) -> dict[str, object]:
-    """A child reserves and settles, and acknowledges each settlement; it dies in the middle of something."""
+    """A child reserves, settles and refunds, and acknowledges each; it dies in the middle of something."""
     draw = random.Random(7)
     book = Ledger(path)
     book.open_account("a", START)
@@ -36,20 +39,25 @@ def kill(path: Path, times: int) -> dict[str, object]:
         if child == 0:
             write_for_ever(path, round_number, writing)
         os.close(writing)
-        select.select([reading], [], [], 10)
+        if round_number % 3:  # otherwise it may die while it opens the file, or before
+            select.select([reading], [], [], 10)
         time.sleep(draw.random() * 0.004)
         os.kill(child, signal.SIGKILL)
         os.waitpid(child, 0)
         with os.fdopen(reading) as told:
             acknowledged |= {line.strip() for line in told if line.endswith("\n")}
     book = Ledger(path)
-    charges = {entry.request_id: entry.nano_usd for entry in book.entries(0, 10**9) if entry.kind == "charge"}
-    wrong += [f"lost {name}" for name in acknowledged - charges.keys()]
-    wrong += [f"charged {amount} for {name}" for name, amount in charges.items() if amount != CHARGED]
-    if len(charges) > len(acknowledged) + times:
-        wrong.append(f"{len(charges)} charges, {len(acknowledged)} acknowledged, and {times} may be in between")
-    wrong += imbalance(book, sum(charges.values()))
-    return {"killed": times, "acknowledged": len(acknowledged), "charges": len(charges), "wrong": wrong}
+    done = [entry for entry in book.entries(0, 10**9) if entry.kind in ("charge", "refund")]
+    names = [f"{entry.kind} {entry.request_id}" for entry in done]
+    wrong += [f"lost {name}" for name in acknowledged.difference(names)]
+    wrong += [f"{name} twice" for name, times_seen in Counter(names).items() if times_seen > 1]
+    wrong += [f"{entry.nano_usd} for {entry}" for entry in done if entry.nano_usd != CHARGED]
+    if len(done) > len(acknowledged) + times:
+        wrong.append(f"{len(done)} transfers, {len(acknowledged)} acknowledged, and {times} may be in between")
+    wrong += imbalance(book, sum(entry.nano_usd * (1 if entry.kind == "charge" else -1) for entry in done))
+    book.close()
+    wrong += [f"{name} is left" for name in path.parent.iterdir() if name != path]
+    return {"killed": times, "acknowledged": len(acknowledged), "transfers": len(done), "wrong": wrong}
 
 
 def write_for_ever(path: Path, round_number: int, writing: int) -> None:
@@ -61,7 +69,31 @@ def write_for_ever(path: Path, round_number: int, writing: int) -> None:
             book.void(name)
         else:
             book.settle(name, CHARGED)
-            os.write(writing, f"{name}\n".encode())
+            os.write(writing, f"charge {name}\n".encode())
+        if n % 5 == 1:
+            book.refund(name, CHARGED)
+            os.write(writing, f"refund {name}\n".encode())
+
+
+def start(path: Path, writers: int) -> dict[str, object]:
+    """Writers open one new file at the same moment, each for a share of what there is."""
+    together, wrong = time.monotonic() + 0.01, []
+    children = [os.fork() or open_and_pay(path, together, writers) for _ in range(writers)]
+    failed = [child for child in children if os.waitpid(child, 0)[1]]
+    book = Ledger(path)
+    wrong += [f"{len(failed)} could not open it"] if failed else []
+    wrong += imbalance(book, writers * CHARGED, writers * CHARGED)
+    return {"wrong": wrong}
+
+
+def open_and_pay(path: Path, together: float, writers: int) -> NoReturn:
+    while time.monotonic() < together:
+        pass
+    book, name = Ledger(path), str(os.getpid())
+    book.open_account("a", writers * CHARGED)
+    paid = book.reserve(name, "a", CHARGED) and book.settle(name, CHARGED)
+    book.close()
+    os._exit(0 if paid else 1)
 
 
 def share(path: Path, writers: int, requests: int) -> dict[str, object]:
@@ -123,8 +155,8 @@ def imbalance(book: Ledger, charged: int, start: int = START) -> list[str]:
 
 def main() -> None:
     mode, path, *numbers = sys.argv[1:]
-    found = kill(Path(path), int(numbers[0])) if mode == "kill" else share(Path(path), *map(int, numbers))
-    print(json.dumps(found))  # noqa: T201
+    modes: dict[str, Callable[..., dict[str, object]]] = {"kill": kill, "share": share, "start": start}
+    print(json.dumps(modes[mode](Path(path), *map(int, numbers))))  # noqa: T201
 
 
 if __name__ == "__main__":

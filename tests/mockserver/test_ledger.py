@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import signal
 import sqlite3
@@ -90,8 +91,11 @@ def test_the_journal_tells_every_transfer_once() -> None:
     ledger.settle("r1", 30, Use("a/model", 7, 5))
     ledger.reserve("r2", "a", 20)
     ledger.void("r2")
+    before = list(ledger.entries())
     ledger.refund("r1", 30)
-    rows = [entry.document() for entry in ledger.entries()]
+    assert list(ledger.entries())[:-1] == before
+    known = list(ledger.entries())
+    rows = [entry.document() for entry in known]
     told = [(row["request_id"], row["kind"], row["nano_usd"]) for row in rows]
     assert told == [
         (None, "top-up", 100),
@@ -104,7 +108,7 @@ def test_the_journal_tells_every_transfer_once() -> None:
     assert {row["account"] for row in rows} == {"a"}
     assert rows[2]["at"] == "2026-09-21T14:13:20.250000Z"
     assert (rows[2]["model"], rows[2]["prompt_tokens"], rows[2]["completion_tokens"]) == ("a/model", 7, 5)
-    assert [entry.n for entry in ledger.entries(rows[2]["n"], 1)] == [rows[3]["n"]]
+    assert list(ledger.entries(known[2].n, 1)) == [known[3]]
 
 
 def test_money_survives_a_restart(tmp_path: Path) -> None:
@@ -207,25 +211,62 @@ def test_several_writers_of_one_file_stay_exact(tmp_path: Path) -> None:
     assert told["refused"] > 0  # there was not money for all
 
 
+@pytest.mark.parametrize("number", range(5))
+def test_writers_may_open_a_new_file_together(number: int, tmp_path: Path) -> None:
+    told = driven("start", str(tmp_path / "state.db"), "5")
+    assert told["wrong"] == []
+
+
+def test_the_export_is_a_line_of_json_for_each_transfer(tmp_path: Path) -> None:
+    """Of a file that is in use, and without touching what is held."""
+    ledger = Ledger(tmp_path / "state.db", now=lambda: 1_790_000_000.25)
+    ledger.open_account("a", 100)
+    for name in ("r1", "r2"):
+        ledger.reserve(name, "a", 40)
+    ledger.settle("r1", 30, Use("a/model", 7, 5))
+    ended = exported(tmp_path / "state.db")
+    rows = [json.loads(line) for line in ended.stdout.splitlines()]
+    assert rows == [entry.document() for entry in ledger.entries()]
+    assert rows[-1] == {
+        "request_id": "r1",
+        "at": "2026-09-21T14:13:20.250000Z",
+        "account": "a",
+        "kind": "charge",
+        "nano_usd": 30,
+        "model": "a/model",
+        "prompt_tokens": 7,
+        "completion_tokens": 5,
+    }
+    assert ledger.held() == 1
+    ledger.close()
+
+
+@pytest.mark.parametrize("content", [None, b"", b"{}"])
+def test_the_export_of_what_is_no_ledger_is_refused(content: bytes | None, tmp_path: Path) -> None:
+    if content is not None:
+        (tmp_path / "state.db").write_bytes(content)
+    ended = exported(tmp_path / "state.db")
+    assert (ended.returncode, ended.stdout) == (2, "")
+    assert str(tmp_path / "state.db") in ended.stderr
+
+
+def exported(path: Path) -> subprocess.CompletedProcess[str]:
+    line = [sys.executable, "-m", "mockserver.ledger", str(path)]
+    return subprocess.run(line, capture_output=True, text=True, timeout=60)
+
+
 def test_killing_the_mock_loses_and_invents_nothing(tmp_path: Path) -> None:
-    """Clients keep asking while it dies; after each restart the account is what the charges say."""
-    state = tmp_path / "state.db"
+    """Two on one file, killed in turn while clients keep asking; what the account has lost is what was charged."""
     charges: dict[str, int] = {}
     for _ in range(6):
-        process, base, key = started(state)
-        asking = [threading.Thread(target=ask_until_it_dies, args=(base, key), daemon=True) for _ in range(3)]
-        for thread in asking:
-            thread.start()
-        asking[0].join(0.25)
-        process.send_signal(signal.SIGKILL)
-        process.communicate()
-        for thread in asking:
-            thread.join(10)
-        ledger = Ledger(state)
+        answered: set[str] = set()
+        ask_until_both_are_killed(tmp_path, answered)
+        ledger = Ledger(tmp_path / "state.db")
         found = {e.request_id: e.nano_usd for e in ledger.entries() if e.kind == "charge" and e.request_id}
         account = ledger.account("acct_main")
         assert account is not None
         assert charges.items() <= found.items()
+        assert answered <= found.keys()
         assert (ledger.postings_total(), ledger.held(), account.reserved) == (0, 0, 0)
         assert account.available == 1000 * 10**9 - sum(found.values())
         assert account.spent == sum(found.values())
@@ -234,28 +275,48 @@ def test_killing_the_mock_loses_and_invents_nothing(tmp_path: Path) -> None:
     assert len(charges) > 50
 
 
-def started(state: Path) -> tuple[subprocess.Popen[str], str, str]:
-    """A mock on this file, the URL it answers at, and its main key."""
-    target = state.with_name("target.toml")
-    line = [sys.executable, "-m", "mockserver", "voltagegpu-confidential", "--state", str(state), "--json"]
-    process = subprocess.Popen(
-        [*line, "--write-target", str(target), "--ttft", "0", "--itl", "0.2"], stdout=subprocess.PIPE, text=True
-    )
-    assert process.stdout is not None
-    ready = json.loads(process.stdout.readline())
-    lines = target.with_suffix(".env").read_text().splitlines()
-    key = next(line.partition("=")[2] for line in lines if line.startswith("ASSAY_MAIN_KEY="))
-    return process, ready["ready"], key
+def ask_until_both_are_killed(folder: Path, answered: set[str]) -> None:
+    mocks = [Mock(folder, name) for name in ("one", "two")]
+    for mock in mocks:
+        mock.wait()
+    asking = [threading.Thread(target=mock.ask_until_it_dies, args=(answered,), daemon=True) for mock in mocks * 2]
+    for thread in asking:
+        thread.start()
+    for mock in mocks:
+        asking[-1].join(0.15)
+        mock.process.send_signal(signal.SIGKILL)
+        mock.process.communicate()
+    for thread in asking:
+        thread.join(10)
 
 
-def ask_until_it_dies(base: str, key: str) -> None:
-    body = {"model": MODEL, "messages": COUNTING, "max_tokens": 40}
-    with httpx.Client(base_url=base, headers={"Authorization": f"Bearer {key}"}, timeout=5) as api:
-        for n in range(10_000):
-            try:
-                api.post("/chat/completions", json={**body, "stream": n % 2 == 0})
-            except httpx.HTTPError:
-                return
+class Mock:
+    """A mock on this folder's state file, and a client of its main account."""
+
+    def __init__(self, folder: Path, name: str) -> None:
+        self.target = folder / f"{name}.toml"
+        line = [sys.executable, "-m", "mockserver", "voltagegpu-confidential", "--json", "--ttft", "0", "--itl", "0.2"]
+        line += ["--state", str(folder / "state.db"), "--write-target", str(self.target)]
+        self.process = subprocess.Popen(line, stdout=subprocess.PIPE, text=True)
+
+    def wait(self) -> None:
+        """Until it serves."""
+        assert self.process.stdout is not None
+        self.base = json.loads(self.process.stdout.readline())["ready"]
+        lines = self.target.with_suffix(".env").read_text().splitlines()
+        key = next(line.partition("=")[2] for line in lines if line.startswith("ASSAY_MAIN_KEY="))
+        self.headers = {"Authorization": f"Bearer {key}"}
+
+    def ask_until_it_dies(self, answered: set[str]) -> None:
+        """Adds the requests whose answer has come whole."""
+        body = {"model": MODEL, "messages": COUNTING, "max_tokens": 40}
+        with (
+            contextlib.suppress(httpx.HTTPError),
+            httpx.Client(base_url=self.base, headers=self.headers, timeout=5) as api,
+        ):
+            for n in range(10_000):
+                answer = api.post("/chat/completions", json={**body, "stream": n % 2 == 0})
+                answered.add(answer.headers["x-request-id"])
 
 
 def test_the_control_api_shows_the_journal_and_refunds_once(lab: Lab) -> None:
