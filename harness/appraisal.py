@@ -5,23 +5,23 @@ It decides nothing: whatever no judge looked at is named as unjudged, and never 
 
 from __future__ import annotations
 
-import base64
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
-from harness.attest import Code, Policy, Problem, Rejected, Report, Trust, Verdict, binding, judge_quote, verify
+from harness.attest import Code, Problem, Rejected, Report, Trust, Verdict, judge_quote, verify
 from harness.attest.adapters import raw_quote, read
 from harness.attest.boot import BootReport, judge_boot
 from harness.attest.collateral import INTEL_ROOT_KEY_ID
 from harness.attest.evidence import Evidence, Tokens
-from harness.attest.gpu import GpuPolicy, GpuReport, GpuTrust, payload, verify_gpu
-from harness.attest.gpu.policy import DEFAULT as GPU_DEFAULT
-from harness.attest.gpu.token import TokenTrust, verify_token
+from harness.attest.gpu import payload, verify_gpu
+from harness.attest.gpu.token import verify_token
 from harness.attest.instances import repeated
+from harness.companions import absent, companions_of, gpu_claims, token_claims
+from harness.question import Anchors, Missing, Question
 
+__all__ = ["Anchors", "Appraisal", "Missing", "Question", "of_document", "of_gpus", "of_quote"]
 UNREADABLE = frozenset(
     {
         Code.EVIDENCE_MALFORMED,
@@ -33,34 +33,6 @@ UNREADABLE = frozenset(
     }
 )
 BOOT_AGE = timedelta(hours=24)
-
-
-class Missing(Exception):
-    """The evidence can be read, but what it would be judged by was not given."""
-
-
-@dataclass(frozen=True)
-class Anchors:
-    """What evidence is judged by, as far as it was given."""
-
-    quotes: Trust | None = None
-    gpus: GpuTrust | None = None
-    tokens: TokenTrust | None = None
-
-
-@dataclass(frozen=True)
-class Question:
-    nonce: bytes | None
-    at: datetime
-    policy: Policy
-    gpu_policy: GpuPolicy = GPU_DEFAULT
-    certificate: bytes | None = None  # DER of the leaf of the connection that the evidence came over
-
-    def challenge(self) -> bytes:
-        """Raises Missing."""
-        if self.nonce is None:
-            raise Missing("this evidence answers a challenge: say which one was sent with --nonce HEX")
-        return self.nonce
 
 
 @dataclass(frozen=True)
@@ -116,7 +88,7 @@ def of_gpus(raw: bytes, anchors: Anchors, question: Question) -> Appraisal:
     if anchors.gpus is None:
         raise Missing("GPU reports are judged by --trust DIR with device_root.pem and rim_root.pem")
     report = verify_gpu(raw, anchors.gpus, question.challenge(), question.at, question.gpu_policy)
-    return Appraisal(report.problems, (_gpu_claims(report),), anchors.gpus.test_roots)
+    return Appraisal(report.problems, (gpu_claims(report),), anchors.gpus.test_roots)
 
 
 def of_document(raw: bytes, anchors: Anchors, question: Question) -> Appraisal:
@@ -142,50 +114,21 @@ def _of_machines(machines: tuple[Evidence, ...], anchors: Anchors, question: Que
         label = f"machine {n}: " if len(machines) > 1 else ""
         seen = question.certificate if n == 0 else None  # the others did not answer us
         report = verify(machine, anchors.quotes, question.challenge(), question.at, question.policy, seen)
-        gpus, skipped = _gpus_of(machine, anchors, question)
-        found = (*report.problems, *(gpus.problems if gpus else ()))
-        problems += [Problem(problem.code, label + problem.reason) for problem in found]
-        parts.append(_report_claims(machine, report) | ({"gpus": _gpu_claims(gpus)} if gpus else {}))
-        unjudged |= dict.fromkeys(skipped)
-        test_roots |= _under_test_root(anchors.quotes, report.quote) or (gpus is not None and gpus.test_roots)
-    return Appraisal(tuple(problems), tuple(parts), test_roots, tuple(unjudged))
-
-
-def _gpus_of(machine: Evidence, anchors: Anchors, question: Question) -> tuple[GpuReport | None, list[str]]:
-    """The devices beside a quote, and what was left unjudged of them."""
-    skipped = ["the tokens about the GPUs"] if machine.tokens is not None else []
-    if not machine.gpu:
-        return None, skipped
-    formula = machine.scheme.gpu_nonce
-    if anchors.gpus is None or formula is None:
-        why = "the trust folder holds no device_root.pem" if formula else "the format derives no nonce for them"
-        return None, [*skipped, f"whether the {len(machine.gpu)} GPU reports are genuine: {why}"]
-    try:
-        nonce = binding.evaluate(formula, {**machine.fields, "nonce": question.challenge()})
-    except Rejected:
-        return None, skipped  # the tie's verdict holds the problem
-    return verify_gpu(devices_of(machine), anchors.gpus, nonce, question.at, question.gpu_policy), skipped
-
-
-def devices_of(machine: Evidence) -> bytes:
-    """The GPU reports beside a quote, as the payload that their judge reads."""
-    devices = [
-        {
-            "arch": device.arch,
-            "certificate": base64.b64encode(device.certificate).decode(),
-            "evidence": base64.b64encode(device.evidence).decode(),
-        }
-        for device in machine.gpu
-    ]
-    return json.dumps({"evidence_list": devices}).encode()
+        found = companions_of(machine, anchors, question)
+        told = (*report.problems, *found.problems)
+        problems += [Problem(problem.code, label + problem.reason) for problem in told]
+        parts.append({**_report_claims(machine, report), **found.claims})
+        unjudged |= dict.fromkeys(found.unjudged)
+        test_roots |= _under_test_root(anchors.quotes, report.quote) or found.test_roots
+    return Appraisal((*problems, *absent(machines, question)), tuple(parts), test_roots, tuple(unjudged))
 
 
 def _of_tokens(tokens: Tokens, anchors: Anchors, question: Question) -> Appraisal:
     if anchors.tokens is None:
         raise Missing("a token is judged by its issuer's keys: put them as jwks.json into the --trust folder")
-    report = verify_token(tokens.answer, anchors.tokens, question.challenge(), question.at)
-    part = {"kind": "token", "ueids": list(report.ueids), "pins": list(report.pins), "unpinned": list(report.unpinned)}
-    return Appraisal(report.problems, (part,))
+    count = question.gpu_policy.gpu_count
+    report = verify_token(tokens.answer, anchors.tokens, question.challenge(), question.at, count)
+    return Appraisal(report.problems, (token_claims(report),))
 
 
 def _of_boot(boot: BootReport, question: Question) -> Appraisal:
@@ -232,16 +175,4 @@ def _claims(verdict: Verdict) -> dict[str, Any]:
         "collateral": dict(verdict.collateral),
         "measurements": dict(verdict.measurements),
         "notes": list(verdict.notes),
-    }
-
-
-def _gpu_claims(report: GpuReport) -> dict[str, Any]:
-    devices = [*(("gpu", gpu) for gpu in report.gpus), *(("switch", switch) for switch in report.switches)]
-    names = ("arch", "model", "pdi", "ueid", "driver", "vbios", "mode", "compared")
-    return {
-        "kind": "gpus",
-        "devices": [{"is": kind, **{name: getattr(device, name) for name in names}} for kind, device in devices],
-        "proven": list(report.proven),
-        "unpinned": list(report.unpinned),
-        "unknowable": list(report.unknowable),
     }

@@ -52,6 +52,7 @@ class Evidence:
     ccel: bytes | None = None  # the firmware's: of the whole machine, or of RTMR0 to RTMR2 beside a dstack log
     has_log: bool = True  # whether the format carries a log at all
     copies: tuple[bytes, ...] = ()  # the quote as other members of the document give it
+    runs_models: bool = True  # not a gateway or a manager, which need no GPU
     beside: bytes | None = None  # the quote of the domain that this part says it runs in
     gpu: tuple[GpuDevice, ...] = ()
     tokens: Tokens | None = None  # what NVIDIA's service said about the GPUs

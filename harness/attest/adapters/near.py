@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 from harness.attest.adapters import dstack, reading
@@ -27,11 +28,14 @@ def parse(raw: bytes) -> tuple[Evidence, ...]:
     if not any(member in document for member in _MEMBERS):
         return tuple(_machines(document, raw))
     entries = reading.json_list(document.get("model_attestations"), "model_attestations", MAX_ATTESTATIONS)
-    if document.get("gateway_attestation") is not None:
-        entries = [document["gateway_attestation"], *entries]
-    if not entries:
+    models = [machine for entry in entries for machine in _machines(reading.json_object(entry, "entry"), raw)]
+    gateway = document.get("gateway_attestation")
+    if gateway is not None:
+        shown = _machines(reading.json_object(gateway, "gateway_attestation"), raw)
+        models = [*(replace(machine, runs_models=False) for machine in shown), *models]
+    if not models:
         raise reading.malformed("neither a gateway nor a model is attested")
-    return tuple(machine for entry in entries for machine in _machines(reading.json_object(entry, "entry"), raw))
+    return tuple(models)
 
 
 def _machines(entry: Mapping[str, Any], raw: bytes) -> Iterator[Evidence]:
@@ -51,6 +55,7 @@ def _compose_manager(manager: Mapping[str, Any], host: Evidence, raw: bytes) -> 
         scheme=scheme("near-compose-manager"),
         fields={"actions_hash": reading.hex_bytes(manager, "actions_hash")},
         beside=host.quote,
+        runs_models=False,
         event_log=dstack.event_log(manager.get("event_log")),
         echoed=reading.hex_if_given(manager, "nonce"),
         measured_claims=() if said is None else (("report_data", said.hex()),),
