@@ -43,15 +43,15 @@ def tree(document: Any, indent: str = "") -> Iterator[str]:
     entries = list(items)
     for n, (name, value) in enumerate(entries):
         last = n == len(entries) - 1
-        branch = indent + ("└── " if last else "├── ") + _plain(name)
+        branch = indent + ("└── " if last else "├── ") + plain(name)
         if isinstance(value, Mapping | list) and value:
             yield branch
             yield from tree(value, indent + ("    " if last else "│   "))
         else:
-            yield f"{branch}: {_plain(value)}"
+            yield f"{branch}: {plain(value)}"
 
 
-def _plain(value: Any) -> str:
+def plain(value: Any) -> str:
     """One line, in which control characters are spelt out: a terminal must not obey evidence."""
     text = "none" if value in (None, [], {}) else str(value)
-    return "".join(char if char.isprintable() else repr(char)[1:-1] for char in text)
+    return text if text.isprintable() else "".join(char if char.isprintable() else repr(char)[1:-1] for char in text)

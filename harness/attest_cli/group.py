@@ -10,6 +10,7 @@ import click
 from rich.console import Console
 
 from harness import asked
+from harness.verdict_text import plain
 
 OUT = Console(highlight=False)
 ERR = Console(stderr=True, highlight=False)
@@ -38,13 +39,14 @@ def attest() -> None:
 
 
 def failed(label: str, error: Exception, code: int) -> int:
-    ERR.print(f"{label}: {error}", markup=False, soft_wrap=True)
+    ERR.print(plain(f"{label}: {error}"), markup=False, soft_wrap=True)
     return code
 
 
 def show(lines: Iterable[str]) -> None:
+    """One line each, whatever evidence wrote into them."""
     for line in lines:
-        OUT.print(line, markup=False, soft_wrap=True)
+        OUT.print(plain(line), markup=False, soft_wrap=True)
 
 
 def read_file(path: Path, limit: int = MAX_EVIDENCE_BYTES) -> bytes:
