@@ -128,6 +128,8 @@ def sightings(files: Iterable[File]) -> tuple[Sighting, ...]:
     for file in files:
         if file.name.startswith("rims/"):
             read = _read(file)
+            if read.problems:  # anybody could have a ledger remember what nobody signed
+                raise CollateralError(f"{file.url}: {read.problems[0].code}: {read.problems[0].reason}")
             begins = read.certificates[0].not_valid_before_utc
             found.append(Sighting(Path(file.name).stem, read.content, begins))
     return tuple(found)

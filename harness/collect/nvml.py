@@ -8,7 +8,7 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from ctypes import byref
 from dataclasses import dataclass
 from typing import Any
@@ -70,7 +70,8 @@ def _library(guest: Guest) -> Iterator[Any]:
             f"NVML: {error}; confidential computing needs driver 535 or later and a Hopper or newer"
         ) from error
     finally:
-        nvml.nvmlShutdown()
+        with suppress(nvml.NVMLError):  # the driver went away: what was said before is what counts
+            nvml.nvmlShutdown()
 
 
 def _state(nvml: Any) -> dict[str, int]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import errno
 import os
 import secrets
+from contextlib import suppress
 from dataclasses import dataclass
 
 from harness.collect.faults import Absent, Refused
@@ -49,7 +50,8 @@ def fetch(guest: Guest, report_data: bytes) -> TsmQuote:
         _check_provider(guest.files, folder)
         return _tried(guest, folder, report_data)
     finally:
-        guest.files.remove_folder(folder)
+        with suppress(OSError):  # a folder that stays is no reason to lose the quote, or why there is none
+            guest.files.remove_folder(folder)
 
 
 def _check_provider(files: Files, folder: str) -> None:

@@ -91,3 +91,14 @@ def test_files_are_written_whole_and_read_up_to_a_limit(tmp_path: Path) -> None:
     files = Files(tmp_path)
     files.write_once("/inblob", DATA)
     assert (files.read("/inblob", 1000), files.read("/inblob", 10)) == (DATA, DATA[:10])
+
+
+def test_a_folder_that_cannot_be_removed_takes_no_quote_with_it(guest: Guest, kernel: Kernel) -> None:
+    def stays(path: str) -> None:
+        raise busy(errno.EBUSY)
+
+    kernel.remove_folder = stays  # type: ignore[method-assign]
+    assert read_quote(tsm.fetch(guest, DATA).quote).body["report_data"] == DATA
+    kernel.fails = [busy(errno.EIO)]
+    with pytest.raises(Absent, match="quote generation service"):
+        tsm.fetch(guest, DATA)

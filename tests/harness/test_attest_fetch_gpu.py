@@ -6,6 +6,7 @@ import base64
 import hashlib
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ from click.testing import CliRunner, Result
 
 from harness.attest.gpu import Sighting
 from harness.cli import main
-from harness.collateral import Ledger, LedgerError
+from harness.collateral import CollateralError, File, Ledger, LedgerError, sightings
 from mockserver.serve import Options, Server
 from tests.mockserver.conftest import MODEL
 
@@ -105,6 +106,17 @@ def test_a_ledger_that_cannot_be_read_is_left_alone(line: str, tmp_path: Path) -
     with pytest.raises(LedgerError, match="ledger:1"):
         Ledger(path).note([Sighting("a", "b", datetime.now(UTC))], datetime.now(UTC))
     assert path.read_text() == line + "\n"
+
+
+def test_a_ledger_remembers_nothing_that_nobody_signed(server: Server, evidence: Path, tmp_path: Path) -> None:
+    assert fetch(server, evidence, tmp_path / "trust").exit_code == 0
+    path = next((tmp_path / "trust" / "rims").iterdir())
+    file = File(f"rims/{path.name}", RIMS, "2026-11-20T12:00:00+00:00", path.read_bytes())
+    assert len(sightings((file,))) == 1
+    changed = path.read_bytes().replace(b'active="True"', b'active="False"', 1)
+    assert changed != path.read_bytes()
+    with pytest.raises(CollateralError, match=r"rim\.digest_mismatch"):
+        sightings((replace(file, body=changed),))
 
 
 def rim(**change: Any) -> dict[str, Any]:
