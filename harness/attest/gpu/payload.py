@@ -55,7 +55,7 @@ def read(raw: bytes) -> Payload:
     overall = _text(document, "arch")
     entries = tuple(_entry(entry, overall) for entry in listed)
     if len({entry.arch for entry in entries} | ({overall} if overall else set())) > 1:
-        raise Rejected(Code.PAYLOAD_ARCH_MIXED, f"{overall} holds {sorted({entry.arch for entry in entries})}")
+        raise Rejected(Code.PAYLOAD_ARCH_MIXED, f"{overall!r} holds {sorted({entry.arch for entry in entries})}")
     return Payload(entries, _text(document, "nonce"))
 
 
@@ -63,15 +63,15 @@ def judge_nonces(payload: Payload, nonce: bytes) -> Iterator[Problem]:
     """What the document repeats proves nothing, but a wrong one is a fault of its own."""
     for said in sorted({payload.nonce, *(entry.nonce for entry in payload.entries)} - {None}, key=str):
         if str(said).lower().removeprefix("0x") != nonce.hex():
-            yield Problem(Code.PAYLOAD_NONCE_MISMATCH, f"the document repeats {said}, sent {nonce.hex()}")
+            yield Problem(Code.PAYLOAD_NONCE_MISMATCH, f"the document repeats {said!r}, sent {nonce.hex()}")
 
 
 def load(raw: bytes, limit: int, code: Code) -> Any:
-    """JSON in which no member is given twice. Raises Rejected(code)."""
+    """JSON in UTF-8 in which no member is given twice, as every reader understands it. Raises Rejected(code)."""
     if len(raw) > limit:
         raise Rejected(code, f"{len(raw)} bytes, more than {limit}")
     try:
-        return json.loads(raw, object_pairs_hook=_once)
+        return json.loads(raw.decode(), object_pairs_hook=_once, parse_constant=_no_constant)
     except (ValueError, RecursionError) as error:
         raise Rejected(code, f"not JSON: {error}") from error
 
@@ -81,6 +81,10 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(found) != len(pairs):
         raise ValueError("a member is given twice")
     return found
+
+
+def _no_constant(name: str) -> Any:
+    raise ValueError(f"{name} is not JSON")
 
 
 def _entry(entry: dict[str, Any], overall: str | None) -> Entry:

@@ -65,7 +65,7 @@ def verify_token(
     count: int | None = None,
     ueids: Sequence[str] | None = None,
 ) -> TokenReport:
-    """`count` and `ueids`: the devices that must be covered, for instance those of the evidence. Never raises."""
+    """`count`: how many GPUs must be covered; `ueids`: which devices, as the evidence names them. Never raises."""
     try:
         overall_text, texts = _split(raw)
         overall = read(overall_text, trust.jwks, trust.anchors, at)
@@ -78,7 +78,10 @@ def verify_token(
         problems += _judge_device(name, token.claims, overall.claims.get("x-nvidia-ver"))
     problems += _judge_overall(overall.claims, texts)
     named = [str(token.claims.get("ueid")) for token in detached.values()]
-    problems += _judge_devices(named, count, ueids)
+    gpus = sum(_kind(name) == "gpu" for name in detached)
+    if count is not None and gpus != count:
+        problems.append(Problem(Code.NRAS_GPU_COUNT, f"{gpus} GPUs, expected {count}"))
+    problems += _judge_devices(named, ueids)
     pins = tuple(sorted({token.pin for token in (overall, *detached.values())}))
     open_ends = ("who issued the key of the token",) if trust.anchors is None else ()
     return TokenReport(tuple(problems), tuple(named), pins, open_ends)
@@ -127,10 +130,16 @@ def _judge_device(name: str, claims: Mapping[str, Any], version: Any) -> Iterato
         yield Problem(Code.NRAS_SECBOOT, f"{name}: secboot {claims.get('secboot')!r}")
     if claims.get("dbgstat") != "disabled":
         yield Problem(Code.NRAS_DBGSTAT, f"{name}: dbgstat {claims.get('dbgstat')!r}")
-    kind = "switch" if name.startswith("SWITCH") else "gpu"
+    if not isinstance(claims.get("ueid"), str) or not claims["ueid"]:
+        yield Problem(Code.NRAS_CLAIM, f"{name}: ueid {claims.get('ueid')!r} names no device")
+    kind = _kind(name)
     yield from _judge_flags(name, kind, claims, () if version == "2.0" else _SINCE_3)
     for part in ("attestation-report", *_RIMS[kind]):
         yield from _judge_certificates(name, f"x-nvidia-{kind}-{part}", claims)
+
+
+def _kind(name: str) -> str:
+    return "switch" if name.startswith("SWITCH") else "gpu"
 
 
 def _judge_flags(name: str, kind: str, claims: Mapping[str, Any], more: Sequence[str]) -> Iterator[Problem]:
@@ -171,11 +180,9 @@ def _judge_overall(claims: Mapping[str, Any], texts: Mapping[str, str]) -> Itera
             yield Problem(Code.NRAS_SUBMODS_DIGEST, f"{name} is not the token that the overall token names")
 
 
-def _judge_devices(named: list[str], count: int | None, ueids: Sequence[str] | None) -> Iterator[Problem]:
+def _judge_devices(named: list[str], ueids: Sequence[str] | None) -> Iterator[Problem]:
     twice = sorted(ueid for ueid, times in Counter(named).items() if times > 1)
     if twice:
         yield Problem(Code.NRAS_DUPLICATE_UEID, f"devices {', '.join(twice)} are attested more than once")
-    if count is not None and len(named) != count:
-        yield Problem(Code.NRAS_GPU_COUNT, f"{len(named)} devices, expected {count}")
     if ueids is not None and set(named) != set(ueids):
         yield Problem(Code.NRAS_UEID_MISMATCH, f"token of {sorted(named)}, evidence of {sorted(ueids)}")

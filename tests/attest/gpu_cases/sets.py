@@ -195,3 +195,15 @@ def gateways_nonce(s: Scene) -> None:
 def eight_in_spt(s: Scene) -> None:
     """eight GPUs in SPT, their links in clear, sold as PPCIE"""
     s.policy = replace(s.policy, modes=frozenset({"PPCIE", "MPT"}))
+
+
+@case("SET-40", "payload.malformed")
+def another_encoding(s: Scene) -> None:
+    """the payload in UTF-16, which one reader takes and the next does not"""
+    s.raw = dump({**s.payload, "evidence_list": s.gpus}).decode().encode("utf-16")
+
+
+@case("SET-41", "payload.malformed")
+def no_number(s: Scene) -> None:
+    """a member that is no JSON"""
+    s.raw = dump({**s.payload, "evidence_list": s.gpus, "x": float("nan")})

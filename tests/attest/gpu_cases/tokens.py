@@ -8,8 +8,9 @@ import json
 from datetime import timedelta
 from typing import Any
 
+from mockserver.tee.gpu.device import HOPPER
 from mockserver.tee.gpu.token import KID, TokenService, encode
-from tests.attest.gpu_lab import ATTACKER, NOW, OTHER_NONCE, TokenScene, digest, scene, token_case
+from tests.attest.gpu_lab import ATTACKER, NONCE, NOW, OTHER_NONCE, SEED, TokenScene, build, digest, scene, token_case
 
 ISSUED = int(NOW.timestamp())
 
@@ -241,3 +242,19 @@ def archived_keys(s: TokenScene) -> None:
     times = {"iat": later, "nbf": later, "exp": later + 3600}
     s.detach(**times)
     s.overall_text = s.service.sign(s.overall(**times))
+
+
+@token_case("NRA-40", "nras.claim")
+def nameless(s: TokenScene) -> None:
+    """a device's token that does not say which device"""
+    s.detach(ueid=None)
+    s.ueids = None
+
+
+@token_case("NRA-41", "nras.gpu_count", gpus=2)
+def switch_for_a_gpu(s: TokenScene) -> None:
+    """a switch in the place of a GPU"""
+    switch = build(SEED, "a", 2, 4, HOPPER).switches[0]
+    del s.texts["GPU-1"]
+    s.texts["SWITCH-0"] = s.service.sign(s.service.claims(switch, NONCE))
+    s.ueids = None
