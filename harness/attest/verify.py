@@ -29,6 +29,7 @@ UNKNOWABLE = (
     "Whether this very answer was computed inside the TD, unless the answer is signed with the bound key.",
 )
 
+MIN_CHALLENGE_BYTES = 8  # shorter ones can be answered before they are asked
 _WEAKENING = {"debug": 1 << 0, "profiling": 0b111 << 4, "migration": 1 << 29}  # bits of the TD attributes
 
 
@@ -73,7 +74,7 @@ def verify(
     contradicted = [*_claims(evidence, verdict, replayed), *_compose(evidence, replayed, body)]
     problems = (*verdict.problems, *bound, *logged, *contradicted, *tie.problems, *off_channel)
     proven = _proven(evidence, verdict, nonce, bound, logged, contradicted) if verdict.accepted else ()
-    return Report(verdict, problems, proven, _claimed(evidence, verdict), tie, channel, unheld)
+    return Report(verdict, problems, proven, _claimed(evidence, verdict, replayed), tie, channel, unheld)
 
 
 def _unheld(verdict: Verdict, bound: list[Problem]) -> str | None:
@@ -90,6 +91,8 @@ def _binding(evidence: Evidence, nonce: bytes, body: dict[str, bytes]) -> Iterat
     wrong = [echo.hex() for echo in evidence.echoed if not hmac.compare_digest(echo, nonce)]
     if wrong:
         yield Problem(Code.NONCE_NOT_ECHOED, f"sent {nonce.hex()}, the report repeats {' and '.join(wrong)}")
+    if len(nonce) < MIN_CHALLENGE_BYTES:
+        yield Problem(Code.NONCE_UNBOUND, f"a challenge of {len(nonce)} bytes can be guessed, so nothing shows the age")
     if "report_data" in body:
         yield from evidence.scheme.judge({**evidence.fields, "nonce": nonce}, body["report_data"])
     if any(copy != evidence.quote for copy in evidence.copies):
@@ -200,8 +203,11 @@ def _domain(verdict: Verdict) -> str:
     return f"The trust domain runs with {', '.join(weak)}: its memory is not its own."
 
 
-def _claimed(evidence: Evidence, verdict: Verdict) -> tuple[str, ...]:
+def _claimed(evidence: Evidence, verdict: Verdict, replayed: eventlog.Replay | None) -> tuple[str, ...]:
     claims = [f"{name}: {value}" for name, value in sorted(evidence.says.items())]
+    measured = replayed.named if replayed else {}
+    unlogged = [(name, said) for name, said in evidence.event_claims if name not in measured]
+    claims += [f"{name}: {said} (no measured event says so)" for name, said in dict.fromkeys(unlogged)]
     if not evidence.has_log:
         claims.append("What the RTMRs measure: this format carries no event log.")
     if verdict.unpinned:

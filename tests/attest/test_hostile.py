@@ -102,3 +102,19 @@ def test_a_launcher_event_is_measured_only_by_a_genuine_quote() -> None:
     evidence = replace(_first(formats.dstack()), gpu=())
     tie = judge_tie(evidence, NONCE, {"gpu-attestation": b"x"}, unheld="the quote is not signed")
     assert (tie.tie, tie.reason) == (Tie.NOT_PROVEN, "the quote is not signed")
+
+
+def test_what_no_measured_event_says_is_told_as_a_claim() -> None:
+    report = _report(formats.dstack(), event_claims=(("app-id", "00"), ("os-image-hash", "11" * 32), ("made-up", "22")))
+    assert Code.CLAIM_CONTRADICTED in report.codes
+    assert [claim for claim in report.claimed if "no measured event" in claim] == [
+        "made-up: 22 (no measured event says so)"
+    ]
+
+
+@pytest.mark.parametrize("nonce", [b"", b"\0", bytes(7)], ids=len)
+def test_a_challenge_that_can_be_guessed_shows_no_age(nonce: bytes) -> None:
+    """Report data that holds nothing at all would answer an empty challenge."""
+    (evidence,) = read(formats.quote_over(bytes(64)))  # type: ignore[misc]
+    report = verify(evidence, trust_in(HONEST), nonce, NOW)
+    assert report.codes == (Code.NONCE_UNBOUND,)
