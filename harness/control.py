@@ -16,13 +16,14 @@ from urllib.parse import quote
 import httpx
 
 from harness.exchange import TargetFault
+from harness.model import NotObserved
 from harness.redact import MIN_LENGTH, Redactor
 from harness.sources import amount
 from harness.target import ControlPoint, Secret, Timeouts
 
 T = TypeVar("T")
 MAX_BYTES = 16 * 1024 * 1024  # of an answer; a longer list of calls is none that a run has caused
-FAULTS = ("drop_after_chunks", "omit_usage", "fail_before_first_byte", "error_in_stream", "hang")
+MOST_PAGES = 1_000  # of the journal of money
 
 
 @dataclass(frozen=True)
@@ -119,9 +120,28 @@ class Control:
     def calls_since(self, mark: int) -> list[dict[str, Any]]:
         return _rows(self._object("GET", f"/upstream/calls?since={mark}"), "calls")
 
-    def fault(self, kind: str, *, at: int | None = None, times: int = 1, model: str | None = None) -> None:
-        """Make the provider behind the gateway fail; `kind` is one of FAULTS."""
-        asked = {"fault": kind, "at": at, "times": times, "model": model}
+    def journal(self, since: int = 0) -> list[dict[str, Any]]:
+        """What happened to money after a mark, oldest first. Raises NotObserved where no journal is kept."""
+        found: list[dict[str, Any]] = []
+        for _ in range(MOST_PAGES):
+            page = self._object("GET", f"/ledger?since={since}", absent="keeps no journal of money")
+            rows = _rows(page, "entries")
+            if not rows:
+                return found
+            since, found = _member(page, "mark", int), found + rows
+        raise TargetFault(f"control API: GET /ledger did not end after {MOST_PAGES} pages")
+
+    def fault(
+        self,
+        kind: str,
+        *,
+        at: int | None = None,
+        times: int = 1,
+        model: str | None = None,
+        status: int | None = None,
+    ) -> None:
+        """Make the provider behind the gateway fail; specs/schema/faults.schema.json has the kinds."""
+        asked = {"fault": kind, "at": at, "times": times, "model": model, "status": status}
         self._call("POST", "/upstream/faults", {name: value for name, value in asked.items() if value is not None})
 
     def clear_faults(self) -> None:
@@ -169,8 +189,10 @@ class Control:
             raise TargetFault(f"the control API does not know the model {model!r}")
         return found
 
-    def _object(self, method: str, path: str, body: Any = None, status: int | None = None) -> dict[str, Any]:
-        answer = self._call(method, path, body, status)
+    def _object(
+        self, method: str, path: str, body: Any = None, status: int | None = None, absent: str | None = None
+    ) -> dict[str, Any]:
+        answer = self._call(method, path, body, status, absent)
         try:
             found = json.loads(answer, parse_float=Decimal)
         except (ValueError, RecursionError, ArithmeticError):
@@ -179,13 +201,20 @@ class Control:
             raise TargetFault(f"control API: {method} {path} did not answer with a JSON object")
         return found
 
-    def _call(self, method: str, path: str, body: Any = None, status: int | None = None) -> bytes:
-        """The body of the answer. One that was a success says nothing here: it may hold a key nobody knows yet."""
+    def _call(
+        self, method: str, path: str, body: Any = None, status: int | None = None, absent: str | None = None
+    ) -> bytes:
+        """The body of the answer. One that was a success says nothing here: it may hold a key nobody knows yet.
+
+        With `absent` an operation that is not there raises NotObserved with these words.
+        """
         try:
             with self._http.stream(method, self._url + path, json=body) as answer:
                 content = self._content(answer, f"{method} {path}")
         except httpx.HTTPError as error:
             raise TargetFault(f"control API: {method} {path}: {str(error) or type(error).__name__}") from error
+        if absent is not None and answer.status_code in (404, 501):
+            raise NotObserved(f"the target's control API {absent}")
         if not answer.is_success:
             text = self._redactor.text(content.decode(errors="replace"))[:200]
             raise TargetFault(f"control API: {method} {path} answered {answer.status_code}: {text}")

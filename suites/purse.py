@@ -52,8 +52,11 @@ class Bill:
 class Purse:
     """One account. With control it is one that nobody else uses; without, it is the main one."""
 
-    def __init__(self, ask: Ask, key: Credential, read: Callable[[], Decimal], drain_s: float) -> None:
-        self._ask, self.key, self.read, self._drain_s = ask, key, read, drain_s
+    def __init__(
+        self, ask: Ask, key: Credential, read: Callable[[], Decimal], drain_s: float, paid_in: Decimal | None = None
+    ) -> None:
+        """`paid_in` is what a new account was opened with."""
+        self._ask, self.key, self.read, self._drain_s, self.paid_in = ask, key, read, drain_s, paid_in
         self._mark = ask.control.mark() if isinstance(key, Key) else None
 
     @property
@@ -89,6 +92,12 @@ class Purse:
             last = now
         return last
 
+    def charges(self) -> Decimal:
+        """What a new account has been charged in all. Raises NotObserved for one that others use as well."""
+        if self.paid_in is None:
+            raise NotObserved("the account was not opened by this run")
+        return self.paid_in - self.settled()
+
     def held(self) -> Decimal:
         """What is held back for calls in flight; zero where that cannot be seen."""
         return self._ask.control.account(self.key.account).reserved_usd if isinstance(self.key, Key) else Decimal(0)
@@ -99,11 +108,20 @@ class Purse:
             raise NotObserved("the target offers no control API")
         return [call for call in self._ask.control.calls_since(self._mark) if call.get("account") == self.key.account]
 
+    def journal(self) -> list[dict[str, Any]]:
+        """What happened to this account's money. Raises NotObserved without a journal."""
+        if not isinstance(self.key, Key):
+            raise NotObserved("the target offers no control API")
+        entries = self._ask.control.journal()
+        return [entry for entry in entries if entry["account"] == self.key.account]
+
     @contextlib.contextmanager
-    def failing(self, kind: str, model: str, *, at: int | None = None) -> Iterator[None]:
-        """The provider of a model fails once inside; a fault that no call of ours met is taken back."""
+    def failing(
+        self, kind: str, model: str, *, at: int | None = None, times: int = 1, status: int | None = None
+    ) -> Iterator[None]:
+        """The provider of a model fails inside; a fault that no call of ours met is taken back."""
         known = len(self.upstream_calls())
-        self._ask.control.fault(kind, at=at, model=model)
+        self._ask.control.fault(kind, at=at, times=times, model=model, status=status)
         try:
             yield
         finally:
@@ -121,7 +139,7 @@ class Purse:
 def open_account(ask: Ask, usd: Decimal | str = PURSE_USD) -> Purse:
     """A new account with so much money and a key of it. Raises NotObserved without control."""
     key = ask.control.issue_key(balance_usd=usd)
-    return Purse(ask, key, lambda: ask.control.account(key.account).balance_usd, _drain_s(ask))
+    return Purse(ask, key, lambda: ask.control.account(key.account).balance_usd, _drain_s(ask), Decimal(usd))
 
 
 def main_purse(ask: Ask) -> Purse:
