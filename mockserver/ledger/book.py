@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import NamedTuple
 
@@ -19,7 +20,9 @@ from mockserver.ledger.store import Transaction
 
 NANO = 1_000_000_000
 MICROSECONDS = 1_000_000
-_POST = "INSERT INTO postings (at, transfer, kind, account, bucket, amount) VALUES (?, ?, ?, ?, ?, ?)"
+_POST = "INSERT INTO postings (at, transfer, kind, account, bucket, amount) VALUES (?1, ?2, ?3, ?4, ?5, ?6)"
+_POST_TWO = _POST + ", (?1, ?2, ?3, ?7, ?8, ?9)"
+_POST_THREE = _POST_TWO + ", (?1, ?2, ?3, ?10, ?11, ?12)"
 
 
 class Use(NamedTuple):
@@ -49,7 +52,8 @@ class Ledger:
         self._now = now
         self._lease = lease.Lease(path) if path is not None else None
         self._owner = self._lease.name if self._lease else ""
-        self.keys = Keys(self._db)
+        self._transaction = Transaction(self._db)
+        self.keys = Keys(self._db, shared=path is not None)
         if path is not None:
             self._release_stale(path)
 
@@ -69,7 +73,7 @@ class Ledger:
 
     def open_account(self, name: str, balance: int) -> None:
         """Create the account with a balance; one that already exists keeps what it has."""
-        with self._transaction():
+        with self._transaction:
             added = self._db.execute("INSERT OR IGNORE INTO accounts VALUES (?, 0, 0, 0)", (name,)).rowcount
             if added:
                 self._move(name, "top-up", "deposit", name, balance)
@@ -77,7 +81,7 @@ class Ledger:
     def set_balance(self, name: str, balance: int) -> None:
         """Top up or take away until `available` is exactly `balance`."""
         self.open_account(name, 0)
-        with self._transaction():
+        with self._transaction:
             account = self.account(name)
             assert account is not None
             self._move(name, "top-up", "deposit", name, balance - account.available)
@@ -90,7 +94,7 @@ class Ledger:
 
     def reserve(self, request_id: str, account: str, amount: int) -> bool:
         """Hold `amount` if the account has it. Raises sqlite3.IntegrityError for a request id seen before."""
-        with self._transaction():
+        with self._transaction:
             query = "UPDATE accounts SET available = available - ?1, reserved = reserved + ?1"
             held = self._db.execute(query + " WHERE name = ?2 AND available >= ?1", (amount, account)).rowcount
             if not held:
@@ -102,7 +106,7 @@ class Ledger:
 
     def settle(self, request_id: str, charge: int, use: Use | None = None) -> bool:
         """Charge a hold and release the rest; the account may go below zero if `charge` exceeds the hold."""
-        with self._transaction():
+        with self._transaction:
             held = self._close(request_id, "settled", charge, use)
             if held is None:
                 return False
@@ -123,7 +127,7 @@ class Ledger:
 
     def void(self, request_id: str) -> bool:
         """Release a hold without charging."""
-        with self._transaction():
+        with self._transaction:
             held = self._close(request_id, "voided", 0, None)
             if held is None:
                 return False
@@ -135,7 +139,7 @@ class Ledger:
 
     def refund(self, request_id: str, amount: int) -> bool:
         """Give back at most what was charged, once; False when there is nothing to give back or it was done."""
-        with self._transaction():
+        with self._transaction:
             query = (
                 "UPDATE holds SET state = 'refunded' WHERE request_id = ?1 AND state = 'settled'"
                 " AND ?2 BETWEEN 1 AND charge RETURNING account"
@@ -193,8 +197,7 @@ class Ledger:
         self._post(transfer, kind, (source, "outside", -amount), (account, "available", amount))
 
     def _post(self, transfer: str, kind: str, *postings: tuple[str, str, int]) -> None:
+        """Two or three of them, whose sum is zero."""
         at = int(self._now() * MICROSECONDS)
-        self._db.executemany(_POST, [(at, transfer, kind, *posting) for posting in postings])
-
-    def _transaction(self) -> Transaction:
-        return Transaction(self._db)
+        query = _POST_TWO if len(postings) == 2 else _POST_THREE
+        self._db.execute(query, (at, transfer, kind, *chain.from_iterable(postings)))
