@@ -118,3 +118,13 @@ def test_a_challenge_that_can_be_guessed_shows_no_age(nonce: bytes) -> None:
     (evidence,) = read(formats.quote_over(bytes(64)))  # type: ignore[misc]
     report = verify(evidence, trust_in(HONEST), nonce, NOW)
     assert report.codes == (Code.NONCE_UNBOUND,)
+
+
+@pytest.mark.parametrize("as_text", [False, True], ids=["list", "text"])
+def test_a_second_log_beside_the_measured_one_must_not_tell_another_story(as_text: bool) -> None:
+    document = formats.dstack()
+    log = json.loads(json.dumps(document["info"]["tcb_info"]["event_log"]))
+    assert _report(document).accepted
+    next(event for event in log if event["event"] == "compose-hash")["event_payload"] = "11" * 32
+    document["info"]["tcb_info"]["event_log"] = json.dumps(log) if as_text else log
+    assert _report(document).codes == (Code.CLAIM_CONTRADICTED,)

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from harness.attest.adapters import reading
+from harness.attest.eventlog import SYSTEM_NAMES
 from harness.attest.evidence import MAX_ATTESTATIONS, Evidence
 from harness.attest.scheme import scheme
 
@@ -74,7 +75,7 @@ def evidence_of(document: Mapping[str, Any], raw: bytes, name: str) -> Evidence:
         public_key=_public_key(document),
         compose=reading.text(tcb_info, "app_compose"),
         measured_claims=(*_claims(document, _MEASURED), *_claims(tcb_info, _MEASURED)),
-        event_claims=(*_claims(tcb_info, _EVENTS), *_claims(info, _EVENTS)),
+        event_claims=(*_claims(tcb_info, _EVENTS), *_claims(info, _EVENTS), *_repeated(tcb_info)),
         says={member: str(info[member]) for member in ("app_name", "device_id") if member in info},
     )
 
@@ -99,6 +100,16 @@ def event_log(value: Any) -> tuple[Any, ...] | None:
     if not isinstance(events, list):
         raise reading.malformed("event_log: expected a list")
     return tuple(events)
+
+
+def _repeated(tcb_info: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
+    """What a second log says about the boot; some servers cut its payloads, and nobody replays it."""
+    said = dict[str, str]()
+    for event in event_log(tcb_info.get("event_log")) or ():
+        name, payload = (event.get("event"), event.get("event_payload")) if isinstance(event, dict) else (None, None)
+        if isinstance(name, str) and name in SYSTEM_NAMES and payload:
+            said.setdefault(name, _plain(payload))
+    return tuple(said.items())
 
 
 def _firmware_log(document: Mapping[str, Any]) -> bytes | None:
