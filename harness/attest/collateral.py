@@ -80,7 +80,11 @@ def load_trust(folder: Path) -> Trust:
     path, root = folder / "collateral.json", folder / "root.der"
     if path.stat().st_size > MAX_COLLATERAL_BYTES:
         raise ValueError(f"{path}: more than {MAX_COLLATERAL_BYTES} bytes")
-    return Trust(path.read_text(), root.read_bytes() if root.exists() else None, str(path))
+    try:
+        text = path.read_text(encoding="utf-8")
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from error
+    return Trust(text, root.read_bytes() if root.exists() else None, str(path))
 
 
 def _check_members(document: Any, source: str) -> None:

@@ -93,7 +93,7 @@ class CollateralSource:
         try:
             with self._client.stream("GET", url) as answer:
                 body = bounded(answer, url)
-        except httpx.HTTPError as error:
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
             raise CollateralError(f"{url}: {type(error).__name__}: {error}") from error
         if answer.status_code != 200:
             raise CollateralError(f"{url}: answered {answer.status_code}")

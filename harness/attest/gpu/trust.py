@@ -43,12 +43,22 @@ def load_gpu_trust(folder: Path) -> GpuTrust:
         _root(folder / "rim_root.pem"),
         _files(folder / "rims"),
         _files(folder / "ocsp"),
-        bytes.fromhex(_read(nonce).decode().strip()) if nonce.exists() else None,
+        _hex(nonce) if nonce.exists() else None,
     )
 
 
 def _root(path: Path) -> bytes:
-    return x509.load_pem_x509_certificate(_read(path)).public_bytes(Encoding.DER)
+    try:
+        return x509.load_pem_x509_certificate(_read(path)).public_bytes(Encoding.DER)
+    except ValueError as error:
+        raise ValueError(f"{path.name}: not a certificate in PEM") from error
+
+
+def _hex(path: Path) -> bytes:
+    try:
+        return bytes.fromhex(_read(path).decode().strip())
+    except ValueError as error:
+        raise ValueError(f"{path.name}: not hex") from error
 
 
 def _files(folder: Path) -> dict[str, bytes]:
