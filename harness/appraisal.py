@@ -128,7 +128,7 @@ def _of_tokens(tokens: Tokens, anchors: Anchors, question: Question) -> Appraisa
         raise Missing("a token is judged by its issuer's keys: put them as jwks.json into the --trust folder")
     count = question.gpu_policy.gpu_count
     report = verify_token(tokens.answer, anchors.tokens, question.challenge(), question.at, count)
-    return Appraisal(report.problems, (token_claims(report),))
+    return Appraisal(report.problems, (token_claims(report),), report.test_roots)
 
 
 def _of_boot(boot: BootReport, question: Question) -> Appraisal:

@@ -41,7 +41,7 @@ def companions_of(machine: Evidence, anchors: Anchors, question: Question) -> Co
         (*reports.problems, *tokens.problems),
         {**reports.claims, **tokens.claims},
         (*tokens.unjudged, *reports.unjudged),
-        reports.test_roots,
+        reports.test_roots or tokens.test_roots,
     )
 
 
@@ -109,7 +109,7 @@ def _tokens(machine: Evidence, anchors: Anchors, question: Question, nonce: byte
         return Companions(unjudged=(_uncounted(question, f"the tokens about the GPUs: {why}"),))
     count = question.gpu_policy.gpu_count
     report = verify_token(machine.tokens.answer, anchors.tokens, nonce, question.at, count)
-    return Companions(report.problems, {"tokens": token_claims(report)})
+    return Companions(report.problems, {"tokens": token_claims(report)}, (), report.test_roots)
 
 
 def _uncounted(question: Question, what: str) -> str:

@@ -107,3 +107,12 @@ def test_a_token_alone_covers_as_many_gpus_as_the_policy_says() -> None:
         counted = replace(DEFAULT, gpu_count=wanted)
         question = appraisal.Question(scene.nonce, scene.at, policy_of(policy("field")), counted)
         assert codes(appraisal.of_document(dumped(answer), anchors, question)) == found
+
+
+def test_tokens_under_a_test_authority_are_called_so() -> None:
+    scene = token_scene()
+    anchors = appraisal.Anchors(tokens=TokenTrust(dump(scene.jwks)))
+    question = appraisal.Question(scene.nonce, scene.at, policy_of(policy("field")))
+    answer = [["JWT", scene.service.sign(scene.overall())], scene.texts]
+    found = appraisal.of_document(dumped(answer), anchors, question)
+    assert (found.verdict, found.test_roots) == ("accepted", True)

@@ -35,6 +35,7 @@ class Jwt:
     claims: Mapping[str, Any]
     problems: tuple[Problem, ...]  # of the key's chain
     pin: str  # SHA-256 of the certificate that issued the key: what to pin
+    test_root: bool = False  # whether that certificate says that it stands under a test root
 
 
 def read(text: Any, jwks: bytes, anchors: frozenset[str] | None, at: datetime) -> Jwt:
@@ -51,7 +52,7 @@ def read(text: Any, jwks: bytes, anchors: frozenset[str] | None, at: datetime) -
     if not _verifies(leaf, _bytes(signature), f"{head}.{body}".encode()):
         raise Rejected(Code.NRAS_SIGNATURE_INVALID, "not signed by the key that it names")
     pin = hashlib.sha256(issuer.public_bytes(Encoding.DER)).hexdigest()
-    return Jwt(text, _object(body), tuple(_chain(leaf, issuer, pin, anchors, at)), pin)
+    return Jwt(text, _object(body), tuple(_chain(leaf, issuer, pin, anchors, at)), pin, _is_test(issuer))
 
 
 def digest(text: str) -> str:
@@ -119,6 +120,14 @@ def _issued(leaf: x509.Certificate, issuer: x509.Certificate) -> bool:
     except (ValueError, TypeError, InvalidSignature):
         return False
     return True
+
+
+def _is_test(issuer: x509.Certificate) -> bool:
+    """Its own word, and enough: a test authority has no reason to hide, a forged one is not pinned."""
+    try:
+        return "TEST ROOT" in f"{issuer.subject.rfc4514_string()} {issuer.issuer.rfc4514_string()}"
+    except UNREADABLE:
+        return False
 
 
 def _is_ca(certificate: x509.Certificate) -> bool:

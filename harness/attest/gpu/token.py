@@ -47,6 +47,7 @@ class TokenReport:
     ueids: tuple[str, ...] = ()
     pins: tuple[str, ...] = ()  # issuing certificates that were met: pin them on first use
     unpinned: tuple[str, ...] = ()
+    test_roots: bool = False
 
     @property
     def accepted(self) -> bool:
@@ -82,9 +83,11 @@ def verify_token(
     if count is not None and gpus != count:
         problems.append(Problem(Code.NRAS_GPU_COUNT, f"{gpus} GPUs, expected {count}"))
     problems += _judge_devices(named, ueids)
-    pins = tuple(sorted({token.pin for token in (overall, *detached.values())}))
+    tokens = (overall, *detached.values())
+    pins = tuple(sorted({token.pin for token in tokens}))
     open_ends = ("who issued the key of the token",) if trust.anchors is None else ()
-    return TokenReport(tuple(problems), tuple(named), pins, open_ends)
+    under_test = any(token.test_root for token in tokens)
+    return TokenReport(tuple(problems), tuple(named), pins, open_ends, under_test)
 
 
 def _split(raw: bytes) -> tuple[Any, dict[str, Any]]:
