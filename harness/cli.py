@@ -122,7 +122,7 @@ def mock_command(ctx: click.Context, contract: str | None) -> None:
     --defect NAME           do one thing wrong (repeatable)
     --list-defects          print name, requirement and summary of every defect
     --ttft MS --itl MS --tokens N     shape the timing and the length of answers
-    --state FILE            keep accounts and ledger in this file
+    --state FILE            keep accounts and ledger in this file; several mocks may share it
     --seed N                other keys, texts and test roots
     --export-trust DIR      write the test root and its collateral
     --tls                   speak HTTPS with a test certificate, to which evidence binds itself
@@ -148,6 +148,13 @@ def upstream_command(ctx: click.Context) -> None:
     --json                  for the line that says it is ready
     """
     _become("mockserver.upstream", *ctx.args)
+
+
+@main.command(name="ledger")
+@click.argument("file", metavar="FILE")
+def ledger_command(file: str) -> None:
+    """Print what happened to money at a mock as JSONL, from the FILE that it keeps by --state."""
+    _become("mockserver.ledger", "--", file)
 
 
 def _become(module: str, *arguments: str) -> NoReturn:

@@ -125,7 +125,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--ttft", type=float, default=2, metavar="MS", help="time to the first token")
     parser.add_argument("--itl", type=float, default=1, metavar="MS", help="time between tokens")
     parser.add_argument("--tokens", type=int, metavar="N", help="length of every free answer")
-    parser.add_argument("--state", type=Path, metavar="FILE", help="keep accounts and money in this SQLite file")
+    parser.add_argument("--state", type=Path, metavar="FILE", help="keep accounts and money here; mocks may share it")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--export-trust", type=Path, metavar="DIR", help="where the test root and collateral go")
     parser.add_argument("--tls", action="store_true", help="speak HTTPS with a test certificate that evidence binds")

@@ -251,7 +251,7 @@ def test_the_export_of_what_is_no_ledger_is_refused(content: bytes | None, tmp_p
 
 
 def exported(path: Path) -> subprocess.CompletedProcess[str]:
-    line = [sys.executable, "-m", "mockserver.ledger", str(path)]
+    line = [sys.executable, "-m", "harness.cli", "ledger", str(path)]
     return subprocess.run(line, capture_output=True, text=True, timeout=60)
 
 
