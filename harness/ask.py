@@ -191,6 +191,20 @@ class Ask:
         self.client.closing.callback(made.close)
         return made
 
+    @property
+    def has_provider(self) -> bool:
+        """Whether the log and the faults of the provider behind the target are at hand."""
+        return self.target.upstream is not None or self.target.control is not None
+
+    @functools.cached_property
+    def provider(self) -> Control:
+        """The control API that the provider's log and faults are in: its own, or the deployment's."""
+        if self.target.upstream is None:
+            return self.control
+        made = Control(self.target.upstream, self.client.redactor, self.target.timeouts, tls(self.target))
+        self.client.closing.callback(made.close)
+        return made
+
     @functools.cached_property
     def balance(self) -> BalanceSource:
         if self.target.balance is None:

@@ -111,6 +111,7 @@ class Target:
     limits: Limits = Limits()
     spend: Spend = Spend()
     control: ControlPoint | None = None
+    upstream: ControlPoint | None = None  # of a provider of ours behind the deployment
     balance: BalancePoint | None = None
     evidence: EvidencePoint | None = None
     path: Path | None = None
@@ -130,16 +131,21 @@ class Target:
         return self.evidence is not None and self.evidence.test_roots
 
     def capabilities(self) -> frozenset[str]:
-        """Which of control, balance, evidence, second_tenant, exhausted, revoked this target offers."""
-        points = {"control": self.control, "balance": self.balance, "evidence": self.evidence}
+        """Which of control, upstream, balance, evidence, second_tenant, exhausted, revoked this target offers."""
+        points = {
+            "control": self.control,
+            "upstream": self.upstream,
+            "balance": self.balance,
+            "evidence": self.evidence,
+        }
         offered = {name for name, point in points.items() if point is not None}
         return frozenset(offered | (self.keys.keys() - {"main"}))
 
     def secrets(self) -> tuple[Secret, ...]:
         """What must not be kept: keys, the control token, and headers of the file that look like a credential."""
         headers = (_header_secret(name, value) for name, value in self.headers.items())
-        token = [self.control.token] if self.control else []
-        return (*self.keys.values(), *token, *(found for found in headers if found is not None))
+        tokens = [point.token for point in (self.control, self.upstream) if point is not None]
+        return (*self.keys.values(), *tokens, *(found for found in headers if found is not None))
 
 
 def _header_secret(name: str, value: str) -> Secret | None:
@@ -224,7 +230,8 @@ class _File:
             timeouts=Timeouts(**part("timeouts", {})),
             limits=Limits(**part("limits", {})),
             spend=Spend(**{name: Decimal(str(value)) for name, value in part("spend", {}).items()}),
-            control=self._control(),
+            control=self._laboratory("control"),
+            upstream=self._laboratory("upstream"),
             balance=self._balance(),
             evidence=self._evidence(),
             path=self.path,
@@ -241,10 +248,10 @@ class _File:
             raise TargetError(f'{self._where("clock")}: not a time; write it as "2026-11-20T12:00:00Z"')
         return meant - datetime.now(UTC)
 
-    def _control(self) -> ControlPoint | None:
-        if "control" not in self.document:
+    def _laboratory(self, name: str) -> ControlPoint | None:
+        if name not in self.document:
             return None
-        return ControlPoint(self._url("control", "url"), self._from_environment("control", "token"))
+        return ControlPoint(self._url(name, "url"), self._from_environment(name, "token"))
 
     def _balance(self) -> BalancePoint | None:
         if (given := self.document.get("balance")) is None:
@@ -317,7 +324,8 @@ class _File:
             unknown = sorted(given.keys() - allowed.keys())
             places = ", ".join(self._where(*keys, key) for key in unknown)
             return f"{places}: no such key; there are: {', '.join(sorted(allowed))}"
-        if (keys and keys[0] == "keys") or keys == ["control", "token"]:  # what stands there may be a secret
+        # what stands there may be a secret
+        if keys[:1] == ["keys"] or keys in (["control", "token"], ["upstream", "token"]):
             return f"{self._where(*keys)}: expected the name of an environment variable, never the key itself"
         return f"{self._where(*keys)}: {error.message}"
 

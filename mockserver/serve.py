@@ -8,7 +8,7 @@ import signal
 import socket
 import tempfile
 import threading
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
@@ -65,7 +65,7 @@ class Server:
         self.base_url = self.origin + self.state.traits.base_path
         self.target_path = self.options.target
         self._keys: tempfile.TemporaryDirectory[str] | None = None  # of TLS
-        self._uvicorn = _Uvicorn(uvicorn.Config(self._app(), **_UVICORN, **self._tls()))
+        self._uvicorn = _Uvicorn(uvicorn.Config(self._app(), **_UVICORN, **self._tls()), self.state.upstream.close)
         self._thread: threading.Thread | None = None
         self._folder: tempfile.TemporaryDirectory[str] | None = None
 
@@ -172,8 +172,9 @@ _UVICORN: dict[str, Any] = {
 class _Uvicorn(uvicorn.Server):
     """uvicorn without its signal handlers and its tick of 100 ms: it stops when told, at once."""
 
-    def __init__(self, config: uvicorn.Config) -> None:
+    def __init__(self, config: uvicorn.Config, at_the_end: Callable[[], Awaitable[None]]) -> None:
         super().__init__(config)
+        self._at_the_end = at_the_end
         self.listening = threading.Event()
         self.then: threading.Thread | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -208,6 +209,7 @@ class _Uvicorn(uvicorn.Server):
         for connection in list(self.server_state.connections):
             connection.shutdown()
             connection.transport.close()
+        await self._at_the_end()
         await asyncio.sleep(0)
 
     def stop(self) -> None:

@@ -57,7 +57,7 @@ class Purse:
     ) -> None:
         """`paid_in` is what a new account was opened with."""
         self._ask, self.key, self.read, self._drain_s, self.paid_in = ask, key, read, drain_s, paid_in
-        self._mark = ask.control.mark() if isinstance(key, Key) else None
+        self._mark = ask.provider.mark() if ask.has_provider else None
 
     @property
     def account(self) -> str | None:
@@ -103,10 +103,14 @@ class Purse:
         return self._ask.control.account(self.key.account).reserved_usd if isinstance(self.key, Key) else Decimal(0)
 
     def upstream_calls(self) -> list[dict[str, Any]]:
-        """What the provider was asked on this account so far. Raises NotObserved without control."""
-        if not isinstance(self.key, Key) or self._mark is None:
-            raise NotObserved("the target offers no control API")
-        return [call for call in self._ask.control.calls_since(self._mark) if call.get("account") == self.key.account]
+        """What the provider was asked on this account so far. Raises NotObserved where its log cannot be read.
+
+        A provider of its own knows no accounts: then it is what it was asked at all, by this run alone.
+        """
+        if self._mark is None:
+            raise NotObserved("the target offers no control API, and no provider of ours stands behind it")
+        calls = self._ask.provider.calls_since(self._mark)
+        return [call for call in calls if call.get("account") in ("", self.account)]
 
     def journal(self) -> list[dict[str, Any]]:
         """What happened to this account's money. Raises NotObserved without a journal."""
@@ -121,12 +125,12 @@ class Purse:
     ) -> Iterator[None]:
         """The provider of a model fails inside; a fault that no call of ours met is taken back."""
         known = len(self.upstream_calls())
-        self._ask.control.fault(kind, at=at, times=times, model=model, status=status)
+        self._ask.provider.fault(kind, at=at, times=times, model=model, status=status)
         try:
             yield
         finally:
             if len(self.upstream_calls()) == known:
-                self._ask.control.clear_faults()
+                self._ask.provider.clear_faults()
 
     def _drained_to(self, expected: Decimal) -> Decimal:
         """The balance as soon as it is what is expected, or what it is when the time to drain is over."""

@@ -71,6 +71,9 @@ class LocalUpstream:
         """None of its own: the mock's catalogue is the provider's."""
         return []
 
+    async def close(self) -> None:
+        """It has no connections."""
+
     def since(self, mark: int) -> list[CallRecord]:
         return [record for record in self.calls if record.n > mark]
 

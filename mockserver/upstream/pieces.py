@@ -69,5 +69,8 @@ class Upstream(Protocol):
     def since(self, mark: int) -> Iterable[CallRecord]:
         """The calls after the first `mark`."""
 
+    async def close(self) -> None:
+        """Let go of connections; the server stops."""
+
     def reset(self) -> None:
         """The scripted faults are again those of the start."""

@@ -59,6 +59,11 @@ class RemoteUpstream:
     def reset(self) -> None:
         """Its own state is a log only, and logs are kept."""
 
+    async def close(self) -> None:
+        for client in self._clients.values():
+            await client.aclose()
+        self._clients.clear()
+
     async def rows(self) -> list[dict[str, Any]]:
         """The provider's model list. Raises UpstreamFailure."""
         try:

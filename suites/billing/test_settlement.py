@@ -10,7 +10,7 @@ from harness.judge.billing import NANO, PER_MILLION, delivered_bytes, fallback_t
 from harness.judge.chat import token_count
 from harness.model import NotObserved, Tolerated
 from suites.billing.conftest import FEW
-from suites.purse import open_account
+from suites.purse import open_account, open_purse
 
 LONG = "Count from 1 to 400, separated by spaces."
 BULK = "Read this list and answer with the single word yes.\n" + "quince orchard mill rain " * 120
@@ -81,7 +81,7 @@ def test_leaving_a_stream_does_not_make_it_free(purse):
 @pytest.mark.requirement("VT-095")
 @pytest.mark.cost(calls=6, prompt_tokens=60, completion_tokens=1200)
 def test_a_missing_usage_is_billed_by_bytes(ask, spares):
-    purse = open_account(ask)
+    purse = open_purse(ask)
     short, long, brief = (
         without_usage(purse, spares(4), prompt=prompt, max_tokens=bound)
         for prompt, bound in ((LONG, 16), (LONG, 96), ("Repeat exactly: yes", 1024))
@@ -106,7 +106,7 @@ def without_usage(purse, model, *, prompt, max_tokens):
 @pytest.mark.requirement("VT-098")
 @pytest.mark.cost(calls=4, prompt_tokens=40, completion_tokens=1024)
 def test_a_dropped_stream_is_billed_as_delivered(ask, spares):
-    purse = open_account(ask)
+    purse = open_purse(ask)
     early, late = (dropped(purse, spares(4), after) for after in (4, 40))
     assert early.charged > 0, "a stream that its provider dropped was free"
     more = more_content(early, late)
@@ -119,7 +119,7 @@ def test_a_dropped_stream_is_billed_as_delivered(ask, spares):
 @pytest.mark.requirement("VT-098")
 @pytest.mark.cost(calls=4, prompt_tokens=40, completion_tokens=32)
 def test_a_provider_that_never_answers_costs_nothing(ask, spares):
-    purse = open_account(ask)
+    purse = open_purse(ask)
     before = purse.read()
     answers = [failed(ask, purse, spares(4), **members) for members in ({}, {"stream": True})]
     if served := [answer.status for answer in answers if answer.status < 500]:

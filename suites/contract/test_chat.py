@@ -21,10 +21,10 @@ MARKER = "Say hello to the baker of Vik."
 @probe(calls=1, completion_tokens=4)
 def bare(ask: Ask) -> dict[str, Any]:
     """What the provider was asked when the client gave neither bound nor temperature nor top_p (max_tokens apart)."""
-    mark = ask.control.mark()
+    mark = ask.provider.mark()
     answer = ask.chat(MARKER, max_tokens=4)
     accepted(answer, "a plain request")
-    bodies = [call["body"] for call in ask.control.calls_since(mark)]
+    bodies = [call["body"] for call in ask.provider.calls_since(mark)]
     mine = [body for body in bodies if MARKER in str(body.get("messages"))]
     assert mine, "the provider was never asked"
     return dict(mine[-1])

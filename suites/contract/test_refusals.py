@@ -87,11 +87,11 @@ def test_success_is_200(plain, counted_stream, catalogue, refusals, denied, hold
 def test_a_failed_request_is_no_success(ask, holds, spares):
     model = spares(5)  # another process of the run must not meet the fault in our place
     for stream in (False, True):
-        ask.control.fault("fail_before_first_byte", model=model)
+        ask.provider.fault("fail_before_first_byte", model=model)
         try:
             failed = ask.chat(model=model, stream=stream)
         finally:
-            ask.control.clear_faults()
+            ask.provider.clear_faults()
         assert failed.status >= 500, f"a request that the provider failed was answered with {failed.status}"
 
 

@@ -25,7 +25,7 @@ def count_for(word: str, last: int = 20) -> str:
 
 def upstream_call(ask: Ask, mark: int, word: str) -> dict[str, Any]:
     """The one upstream call since the mark whose messages hold the word."""
-    calls = [call for call in ask.control.calls_since(mark) if word in str(call["body"].get("messages"))]
+    calls = [call for call in ask.provider.calls_since(mark) if word in str(call["body"].get("messages"))]
     assert len(calls) == 1, f"one streamed request made {len(calls)} upstream calls"
     return calls[0]
 
@@ -85,12 +85,12 @@ def failed_streams(ask: Ask) -> tuple[Exchange, ...]:
     model = ask.catalogue[-1]["id"]
 
     def fail(kind: str) -> Exchange:
-        mark, word = ask.control.mark(), secrets.token_hex(6)
-        ask.control.fault(kind, at=4, model=model)
+        mark, word = ask.provider.mark(), secrets.token_hex(6)
+        ask.provider.fault(kind, at=4, model=model)
         try:
             stream = ask.chat(count_for(word), model=model, stream=True, max_tokens=32, stream_options=INCLUDE_USAGE)
         finally:
-            ask.control.clear_faults()
+            ask.provider.clear_faults()
         if (outcome := upstream_call(ask, mark, word)["outcome"]) not in {"failed", "dropped"}:
             raise NotObserved(f"the upstream call that was to fail is {outcome}: another call took the fault")
         return stream
