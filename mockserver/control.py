@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from mockserver.state import State
 
 PREFIX = "/control/v1/"
+MOST_USD = 10**9  # in one amount; the ledger's integers hold nine times as much
 MOST_ENTRIES = 10_000  # of the ledger in one answer
 Action = Callable[["Call", str, dict[str, Any]], Any]
 
@@ -228,7 +229,10 @@ def _decimal(value: Any) -> Decimal:
 
 
 def _nano(body: dict[str, Any], name: str) -> int:
-    return int(_decimal(body.get(name)) * NANO)
+    amount = _decimal(body.get(name))
+    if not -MOST_USD <= amount <= MOST_USD:
+        raise Refusal(400, "invalid", f"{name}: more than {MOST_USD} USD are not kept.")
+    return int(amount * NANO)
 
 
 def _integer(body: dict[str, Any], name: str, default: int | None, low: int | None) -> int | None:

@@ -211,6 +211,17 @@ def test_several_writers_of_one_file_stay_exact(tmp_path: Path) -> None:
     assert told["refused"] > 0  # there was not money for all
 
 
+@pytest.mark.parametrize("usd", ["1e999999", "1e99999999", "-10000000000", "NaN", "much", None, 1.5])
+def test_an_amount_that_is_none_is_refused(usd: Any, lab: Lab) -> None:
+    before = lab.account()
+    answers = [
+        lab.control.put("/accounts/acct_main/balance", json={"balance_usd": usd}),
+        lab.control.post("/refunds", json={"request_id": "r", "usd": usd}),
+    ]
+    assert [answer.status_code for answer in answers] == [400, 400]
+    assert lab.account() == before
+
+
 @pytest.mark.parametrize("number", range(5))
 def test_writers_may_open_a_new_file_together(number: int, tmp_path: Path) -> None:
     told = driven("start", str(tmp_path / "state.db"), "5")
