@@ -128,3 +128,14 @@ def test_a_second_log_beside_the_measured_one_must_not_tell_another_story(as_tex
     next(event for event in log if event["event"] == "compose-hash")["event_payload"] = "11" * 32
     document["info"]["tcb_info"]["event_log"] = json.dumps(log) if as_text else log
     assert _report(document).codes == (Code.CLAIM_CONTRADICTED,)
+
+
+@pytest.mark.parametrize("payload", [0, [], {"a": 1}, '{"evidence": []}', "[]"], ids=str)
+def test_gpu_evidence_of_no_known_shape_is_not_taken_for_none(payload: Any) -> None:
+    with pytest.raises(Rejected, match=r"evidence\.malformed: nvidia_payload"):
+        read(dumped({**formats.dstack(), "nvidia_payload": payload}))
+
+
+@pytest.mark.parametrize("payload", [None, "", {}, "{}"], ids=str)
+def test_gpu_evidence_may_be_left_out(payload: Any) -> None:
+    assert _first({**formats.dstack(), "nvidia_payload": payload}).gpu == ()

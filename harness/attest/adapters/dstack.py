@@ -59,7 +59,7 @@ def evidence_of(document: Mapping[str, Any], raw: bytes, name: str) -> Evidence:
     info = reading.json_object(document.get("info") or {}, "info")
     tcb_info = reading.json_object(info.get("tcb_info") or {}, "info.tcb_info")
     fingerprint = reading.optional_hex(document, "tls_cert_fingerprint")
-    payload = reading.json_object(document.get("nvidia_payload") or {}, "nvidia_payload")
+    payload = _gpu_payload(document.get("nvidia_payload"))
     events = event_log(document.get("event_log"))
     return Evidence(
         format=name,
@@ -100,6 +100,14 @@ def event_log(value: Any) -> tuple[Any, ...] | None:
     if not isinstance(events, list):
         raise reading.malformed("event_log: expected a list")
     return tuple(events)
+
+
+def _gpu_payload(value: Any) -> dict[str, Any]:
+    """Empty where none is shown; something else than GPU evidence is not taken for none."""
+    payload = {} if value in (None, "") else reading.json_object(value, "nvidia_payload")
+    if payload and "evidence_list" not in payload:
+        raise reading.malformed("nvidia_payload: expected a member evidence_list")
+    return payload
 
 
 def _repeated(tcb_info: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
