@@ -24,6 +24,7 @@ from harness import __version__, explain, mock, results
 from harness import run as running
 from harness.attest_cli import attest
 from harness.model import Exit
+from harness.reconcile.cli import reconcile_command
 from harness.session import PROFILES, new_run_id
 from harness.target import TargetError
 from harness.target import load as load_target
@@ -82,6 +83,7 @@ def main() -> None:
 
 
 main.add_command(attest)
+main.add_command(reconcile_command)
 
 
 @main.command()

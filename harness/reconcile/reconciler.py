@@ -1,0 +1,153 @@
+"""The reconciliation itself: files in, one document out. The engine joins, the ranking explains, this keeps order."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import specs
+from harness.reconcile import conditions, loading, prices
+from harness.reconcile.conditions import Context
+from harness.reconcile.engine import Engine, Settings, opened
+from harness.reconcile.fault import BadInput
+from harness.reconcile.ledgers import FORMS, Form, mapped
+from harness.reconcile.moments import Window
+from harness.reconcile.prices import Listed, Reading
+from harness.reconcile.result import Facts, document
+from harness.reconcile.sources import open_source
+from specs import Contract
+
+LISTED = 50  # unmatched rows that a result shows; all of them are counted
+ENTRY, CALL = "moment", "started"
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """What is held against what. Paths are files; `exchanges` may be the folder of a run."""
+
+    exchanges: Path
+    ledger: Path
+    format: str | None = None
+    map: str | None = None
+    exchanges_map: str | None = None
+    prices: Path | None = None
+    price_unit: str | None = None
+    contract: str | None = None
+    markup: str | None = None
+    window: Window | None = None
+    tolerance: int = 0  # nano-USD by which a request may differ
+    late_s: int = 60  # a charge further than this from its request is late
+    pair: str | None = None  # request, completion, or by default what the ledger's form says
+    settings: Settings = field(default_factory=Settings)
+
+
+def reconcile(given: Inputs) -> dict[str, Any]:
+    """The document that specs/schema/reconciliation.schema.json describes. Raises BadInput."""
+    with opened(given.settings) as engine:
+        listed, contract = _calls(engine, given)
+        form = _entries(engine, given)
+        pair = _paired_by(engine, given, form)
+        return _judged(engine, given, listed, contract, form, pair)
+
+
+def _calls(engine: Engine, given: Inputs) -> tuple[list[Listed], Contract | None]:
+    path = given.exchanges / "exchanges.jsonl" if given.exchanges.is_dir() else given.exchanges
+    if not path.is_file():
+        raise BadInput(f"{path}: no such file; expected the folder of a run, its exchanges.jsonl, or a log of requests")
+    contract = _contract(given, path)
+    reading = Reading.of(contract, given.price_unit)
+    source, places = open_source(path, engine.db, engine.folder), loading.LOG
+    seen: list[Listed] = []
+    if {"probe", "chunks", "request.url"} <= source.columns.keys():
+        source, seen = loading.load_run(engine, path, contract, reading)
+    elif given.exchanges_map:
+        places = loading.mapped_log(given.exchanges_map)
+    listed = prices.read(given.prices, reading) if given.prices else seen
+    if not listed:
+        raise BadInput(f"{given.exchanges}: it holds no model list with prices; give one with --prices")
+    loading.load_prices(engine, listed)
+    loading.load_calls(engine, source, places)
+    return listed, contract
+
+
+def _contract(given: Inputs, path: Path) -> Contract | None:
+    """The contract that was named, or the one by which the run beside the exchanges was judged."""
+    if given.contract:
+        return specs.load(given.contract)
+    try:
+        name = json.loads((path.parent / "results.json").read_bytes())["contract"]["name"]
+    except (OSError, ValueError, LookupError, TypeError):
+        return None
+    return specs.load(name) if name in specs.names() else None
+
+
+def _entries(engine: Engine, given: Inputs) -> Form:
+    source = open_source(given.ledger, engine.db, engine.folder)
+    if given.map and not given.format:
+        form = mapped(FORMS["table"], given.map)
+    else:
+        form = loading.form_of(source, given.format)
+        form = mapped(form, given.map) if given.map else form
+    loading.load_entries(engine, source, form)
+    return form
+
+
+def _paired_by(engine: Engine, given: Inputs, form: Form) -> str:
+    """The column of `calls` whose ids the ledger names."""
+    chosen = given.pair or form.pairs_by
+    if chosen != "either":
+        return {"request": "request_id", "completion": "coalesce(completion_id, request_id)"}[chosen]
+    if engine.number("has_completions") == 0:
+        return "request_id"
+    counts = {name: engine.number("pairing", pair=name) for name in ("request_id", "completion_id")}
+    return max(counts, key=lambda name: counts[name])
+
+
+def _judged(
+    engine: Engine, given: Inputs, listed: list[Listed], contract: Contract | None, form: Form, pair: str
+) -> dict[str, Any]:
+    common = {
+        "pair": pair,
+        "called_inside": _inside(given.window, CALL),
+        "entered_inside": _inside(given.window, ENTRY),
+        "grace": given.late_s * 1_000_000,
+    }
+    engine.run("odd", **common)
+    engine.run("pairs", **common)
+    first, last = engine.run("edges", **common)[0].values()
+    markup = given.markup or (contract.trait("billing.markup", None) if contract else None)
+    context = Context(listed, markup, bool(engine.number("refunds")), given.window, first, last)
+    tolerance = {"tolerance": given.tolerance}
+    engine.run("judged", mask=conditions.mask(context), grace=common["grace"], **tolerance)
+    facts = Facts(
+        groups=engine.run("groups", **tolerance),
+        plain=engine.run("totals", **common),
+        missing=engine.run("rows", state="missing", most=LISTED),
+        unknown=engine.run("rows", state="unknown", most=LISTED),
+        shifts=engine.run("shifts"),
+    )
+    return document(facts, _said(given, contract, form, pair, len(listed)))
+
+
+def _said(given: Inputs, contract: Contract | None, form: Form, pair: str, listed: int) -> dict[str, Any]:
+    return {
+        "exchanges": str(given.exchanges),
+        "ledger": str(given.ledger),
+        "format": form.name,
+        "prices": str(given.prices) if given.prices else "the model lists of the run",
+        "listed_prices": listed,
+        "contract": contract.name if contract else None,
+        "window": str(given.window) if given.window else None,
+        "tolerance_nano": given.tolerance,
+        "late_s": given.late_s,
+        "paired_by": "request id" if pair == "request_id" else "completion id",
+    }
+
+
+def _inside(window: Window | None, column: str) -> str:
+    """Half-open, in UTC; what has no time is taken as inside, so that it is never dropped unseen."""
+    if window is None:
+        return "TRUE"
+    return f"coalesce({column} >= {window.since} AND {column} < {window.until}, TRUE)"

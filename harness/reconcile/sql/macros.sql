@@ -1,0 +1,11 @@
+-- Half to even, exact: of a number with fractions, and of a whole number divided by a whole number.
+CREATE OR REPLACE TEMP MACRO half_even(x) AS CAST(
+  CASE WHEN abs(x - trunc(x)) = 0.5 THEN trunc(x) + CASE WHEN CAST(trunc(x) AS HUGEINT) % 2 = 0 THEN 0 ELSE sign(x) END
+       ELSE round(x) END AS BIGINT);
+CREATE OR REPLACE TEMP MACRO divided(a, b) AS
+  (a // b) + CASE WHEN 2 * (a % b) > b OR (2 * (a % b) = b AND (a // b) % 2 = 1) THEN 1 ELSE 0 END;
+CREATE OR REPLACE TEMP MACRO nano(atto) AS divided(atto, 1000000000::HUGEINT);
+-- Atto-USD of so many tokens; cached ones are part of the prompt and have their own price where one is listed.
+CREATE OR REPLACE TEMP MACRO worth(p, c, k, pp, cp, kp) AS
+  p::HUGEINT * pp + c::HUGEINT * cp
+  - CASE WHEN kp IS NULL THEN 0::HUGEINT ELSE least(coalesce(k, 0), p)::HUGEINT * (pp - kp) END;

@@ -1,0 +1,1 @@
+CREATE TABLE prices (model VARCHAR, pp HUGEINT, cp HUGEINT, kp HUGEINT, since BIGINT, until BIGINT);

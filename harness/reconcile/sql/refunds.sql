@@ -1,0 +1,1 @@
+SELECT count(*) FROM (SELECT 1 FROM entries WHERE kind = 'refund' LIMIT 1);
