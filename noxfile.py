@@ -61,6 +61,8 @@ def foreign(session: nox.Session) -> None:
     """Judge servers nobody here wrote; their findings are in docs/foreign.md."""
     session.install(".")
     session.run("python", "-m", "foreign", *session.posargs)
+    if not session.posargs:
+        session.run("python", "-m", "foreign.spend")
 
 
 @nox.session

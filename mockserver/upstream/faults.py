@@ -33,7 +33,7 @@ OF_THE_ANSWER: Final = frozenset(
     }
 )
 # What only a provider with a wire of its own can do
-OF_THE_WIRE: Final = frozenset({"flip_confidential", "split_frames", "wrong_model"})
+OF_THE_WIRE: Final = frozenset({"cached_usage", "flip_confidential", "split_frames", "wrong_model"})
 FAULTS: Final = OF_THE_ANSWER | OF_THE_WIRE
 
 

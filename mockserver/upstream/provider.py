@@ -58,6 +58,7 @@ def provider_gateway(key: str | None = None) -> Gateway:
         in_stream_error=_in_stream_error,
         usage_chunk=_usage_chunk,
         reported_usage=_reported,
+        reported_stream_usage=_reported,
     )
 
 
@@ -123,6 +124,8 @@ def _usage_chunk(call: Call, envelope: dict[str, Any], usage: dict[str, Any] | N
 
 
 def _reported(call: Call, usage: dict[str, int]) -> dict[str, Any] | None:
+    if _kind(call) == "cached_usage":
+        return {**usage, "prompt_tokens_details": {"cached_tokens": usage["prompt_tokens"] // 2}}
     return None if _kind(call) == "omit_usage" else completion.reported_usage(call, usage)
 
 

@@ -16,7 +16,7 @@ from mockserver.upstream import Script
 from mockserver.upstream.provider import provider
 from tests.e2e.conftest import CONTRACT, Assay
 
-TOKEN = "a token of the provider"  # noqa: S105
+TOKEN = "a token of the provider"
 ASKED = ("BL-013", "BL-014", "BL-015", "BL-016", "BL-017", "VT-095", "VT-098")
 TARGET = """
 base_url = "{gateway}"
