@@ -162,8 +162,10 @@ def finish_reason(call: Call, finish: str) -> str:
 
 
 def usage_of(call: Call, upstream: dict[str, int] | None) -> dict[str, int]:
-    """What the provider reported; when it reported nothing, an estimate from the bytes delivered."""
-    return upstream if upstream is not None else call.gateway.fallback_usage(call, call.delivered)
+    """What the provider reported; when it reported nothing, or no token for a text, an estimate from the bytes."""
+    if upstream is None or (not upstream["completion_tokens"] and call.delivered):
+        return call.gateway.fallback_usage(call, call.delivered)
+    return upstream
 
 
 def fallback_usage(call: Call, delivered: int) -> dict[str, int]:
