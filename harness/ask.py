@@ -19,6 +19,7 @@ from harness.exchange import Exchange, TargetFault
 from harness.model import NotObserved
 from harness.sources import BalanceSource, EvidenceSource, amount, pointed
 from harness.target import KEY_VARIABLE, Target
+from harness.tokenizer import Tokenizer
 from harness.wire import Client, tls
 from specs import Contract
 
@@ -190,6 +191,13 @@ class Ask:
         made = Control(self.target.control, self.client.redactor, self.target.timeouts, tls(self.target))
         self.client.closing.callback(made.close)
         return made
+
+    @functools.cached_property
+    def tokenizer(self) -> Tokenizer:
+        """The default model's tokenizer, as the target names it. Raises NotObserved, TokenizerError."""
+        if self.target.tokenizer is None:
+            raise NotObserved("the target names no tokenizer.json")
+        return Tokenizer(self.target.tokenizer)
 
     @property
     def has_provider(self) -> bool:

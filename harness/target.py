@@ -107,6 +107,7 @@ class Target:
     ca_bundle: Path | None = None
     clock_ahead: timedelta = timedelta()  # how far the time to judge by is ahead of this machine's
     default_model: str | None = None
+    tokenizer: Path | None = None  # of that model
     timeouts: Timeouts = Timeouts()
     limits: Limits = Limits()
     spend: Spend = Spend()
@@ -131,11 +132,12 @@ class Target:
         return self.evidence is not None and self.evidence.test_roots
 
     def capabilities(self) -> frozenset[str]:
-        """Which of control, upstream, balance, evidence, second_tenant, exhausted, revoked this target offers."""
+        """Which of control, upstream, balance, tokenizer, evidence, second_tenant, exhausted, revoked it offers."""
         points = {
             "control": self.control,
             "upstream": self.upstream,
             "balance": self.balance,
+            "tokenizer": self.tokenizer,
             "evidence": self.evidence,
         }
         offered = {name for name, point in points.items() if point is not None}
@@ -227,6 +229,7 @@ class _File:
             ca_bundle=self._beside(bundle, "ca_bundle") if bundle else None,
             clock_ahead=self._clock_ahead(),
             default_model=part("model", {}).get("default"),
+            tokenizer=self._tokenizer(),
             timeouts=Timeouts(**part("timeouts", {})),
             limits=Limits(**part("limits", {})),
             spend=Spend(**{name: Decimal(str(value)) for name, value in part("spend", {}).items()}),
@@ -236,6 +239,10 @@ class _File:
             evidence=self._evidence(),
             path=self.path,
         )
+
+    def _tokenizer(self) -> Path | None:
+        named = self.document.get("model", {}).get("tokenizer")
+        return None if named is None else self._beside(named, "model", "tokenizer")
 
     def _clock_ahead(self) -> timedelta:
         if "clock" not in self.document:

@@ -7,6 +7,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from mockserver.tokenizerfile import tokenizer_json
 from mockserver.traits import Contract
 
 if TYPE_CHECKING:
@@ -29,7 +30,10 @@ def write_target(
     env = path.with_suffix(".env")
     trust = _export_trust(path, state, options)
     _replace(env, "".join(f"{name}={value}\n" for name, value in secrets.items()), 0o600)
+    tokenizer = path.with_suffix(".tokenizer.json")
+    _replace(tokenizer, tokenizer_json(), 0o644)
     sections = _sections(state, origin, options, variables, trust)
+    sections["model"]["tokenizer"] = tokenizer.name
     top = {"name": "mock", "base_url": origin + state.traits.base_path, "contract": contract.name, "env_file": env.name}
     if tls is not None:
         _replace(path.with_suffix(".pem"), tls.decode(), 0o644)

@@ -325,6 +325,36 @@ def counts_the_request_of_a_stream_into_its_prompt(gateway: Gateway) -> Gateway:
     return replace(gateway, count_prompt=count)
 
 
+@defect(breaks="BL-003", also=("BL-001", "OC-142", "BL-002"))
+def counts_words_for_tokens(gateway: Gateway) -> Gateway:
+    """Counts the words of an answer, which are fewer than its tokens."""
+
+    def usage(job: Any, prompt: int, tokens: int) -> Usage:
+        return summed(prompt, -(-tokens * 3 // 4))
+
+    return replace(gateway, engine_usage=usage)
+
+
+@defect(breaks="BL-003", also=("BL-001",))
+def counts_completions_with_a_tenth_more(gateway: Gateway) -> Gateway:
+    """Counts a tenth more tokens than an answer has, which no plausibility shows."""
+
+    def usage(job: Any, prompt: int, tokens: int) -> Usage:
+        return summed(prompt, tokens + tokens // 8)
+
+    return replace(gateway, engine_usage=usage)
+
+
+@defect(breaks="BL-004")
+def counts_a_prompt_by_its_characters(gateway: Gateway) -> Gateway:
+    """Takes a token for every four characters of the prompt."""
+
+    def count(body: dict[str, Any]) -> int:
+        return 4 + sum(len(str(message.get("content"))) for message in body["messages"]) // 4
+
+    return replace(gateway, count_prompt=count)
+
+
 # --- The balance ------------------------------------------------------------------------------------------------
 
 

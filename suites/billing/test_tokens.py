@@ -8,6 +8,11 @@ from harness.judge.chat import content, finish_reasons, indices, token_count
 from harness.model import NotObserved
 from suites.conftest import COUNT
 
+TEXTS = (
+    "Repeat exactly: the quick brown fox jumps over the lazy dog",
+    "Repeat exactly: 3.14159 and 2,718,281; a_b-c/d {x: [1, 2]}",
+    "Repeat exactly: Größe naïve façade 日本語 Привет 🙂 end",
+)
 EACH = 6  # tokens of a choice that has far more to say
 CHOICES = 3
 
@@ -43,3 +48,23 @@ def test_a_stream_counts_as_an_answer_does(ask):
     if content(whole) != content(stream):
         raise NotObserved("the two answers differ, although temperature and seed were the same")
     assert completion == streamed, f"one text is {completion} tokens in one piece, and {streamed} as a stream"
+
+
+@pytest.mark.requirement("BL-003")
+@pytest.mark.parametrize("stream", [False, True])
+@pytest.mark.cost(calls=len(TEXTS), prompt_tokens=60 * len(TEXTS), completion_tokens=96 * len(TEXTS))
+def test_completions_are_counted_by_the_tokenizer(ask, stream):
+    options = {"stream": True, "stream_options": {"include_usage": True}} if stream else {}
+    for text in TEXTS:
+        answer = ask.chat(text, temperature=0, max_tokens=96, **options)
+        said, completion = content(answer), counts(answer)[1]
+        due = ask.tokenizer.count(said)
+        assert completion in (due, due + 1), f"a text of {due} tokens is reported as {completion}: {said[:80]!r}"
+
+
+@pytest.mark.requirement("BL-004")
+@pytest.mark.cost(calls=len(TEXTS) + 1, prompt_tokens=60 * (len(TEXTS) + 1), completion_tokens=len(TEXTS) + 1)
+def test_prompts_are_counted_by_the_tokenizer(ask):
+    known = {text: counts(ask.chat(text, max_tokens=1))[0] - ask.tokenizer.count(text) for text in ("Hi", *TEXTS)}
+    added = set(known.values())
+    assert len(added) == 1, f"beside their texts prompts are counted with {sorted(added)} tokens more"
