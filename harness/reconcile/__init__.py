@@ -7,6 +7,6 @@ from __future__ import annotations
 
 from harness.reconcile.engine import Settings
 from harness.reconcile.fault import BadInput
-from harness.reconcile.reconciler import Inputs, reconcile
+from harness.reconcile.reconciler import Inputs, reconcile, reconcile_run
 
-__all__ = ["BadInput", "Inputs", "Settings", "reconcile"]
+__all__ = ["BadInput", "Inputs", "Settings", "reconcile", "reconcile_run"]

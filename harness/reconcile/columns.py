@@ -68,11 +68,12 @@ def count(field: Field) -> str:
 
 
 def moment(field: Field) -> str:
-    """Microseconds of UTC, from RFC 3339, from a time without a zone, from Unix seconds or Unix milliseconds."""
+    """Microseconds of UTC, from RFC 3339, from a time without a zone, from Unix seconds, milli- or microseconds."""
     if field.type.startswith(TIMES):
         return f"epoch_us({field.sql})"
     number = f"TRY_CAST({field.raw} AS DECIMAL(38, 6))"
-    scaled = f"CASE WHEN {number} > 100000000000 THEN {number} * 1000 ELSE {number} * 1000000 END"
+    fine = f"CASE WHEN {number} > 100000000000000 THEN {number} ELSE {number} * 1000 END"
+    scaled = f"CASE WHEN {number} > 100000000000 THEN {fine} ELSE {number} * 1000000 END"
     found = f"coalesce(CAST({scaled} AS BIGINT), epoch_us(TRY_CAST({field.raw} AS TIMESTAMPTZ)))"
     return _strict(field, found, "a time: RFC 3339, or Unix seconds")
 
@@ -84,7 +85,8 @@ def nano(field: Field, unit: str) -> str:
         return f"CAST({_bounded(field, made, f'abs({made}) < 1000000000000000000')} AS BIGINT)"
     exact = f"TRY_CAST({field.raw} AS DECIMAL(38, 18))"
     limit = 10**15 if field.type in {"JSON", "DOUBLE", "FLOAT"} else 10**18
-    sound = f"abs({exact}) * {UNITS[unit]} < {limit} OR {_is_integer(field)} AND abs({exact}) * {UNITS[unit]} < 1e18"
+    whole = f"regexp_full_match({field.raw}, '-?[0-9]+')"
+    sound = f"abs({exact}) < {limit // UNITS[unit]} OR {whole} AND abs({exact}) < {10**18 // UNITS[unit]}"
     return _strict(field, f"CASE WHEN {sound} THEN half_even({exact} * {UNITS[unit]}) END", f"an amount in {unit}")
 
 
@@ -92,10 +94,6 @@ def choice(field: Field, known: Mapping[str, str]) -> str:
     """One of a closed list of words, translated."""
     cases = " ".join(f"WHEN {literal(theirs)} THEN {literal(ours)}" for theirs, ours in known.items())
     return _strict(field, f"CASE lower({field.raw}) {cases} END", "one of " + ", ".join(known))
-
-
-def _is_integer(field: Field) -> str:
-    return f"regexp_full_match({field.raw}, '-?[0-9]+')"
 
 
 def _strict(field: Field, made: str, expected: str) -> str:

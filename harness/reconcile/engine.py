@@ -48,7 +48,8 @@ class Engine:
                 },
             )
         except duckdb.Error as error:
-            raise BadInput(f"--memory or --threads: {str(error).splitlines()[0]}") from error
+            said = str(error).splitlines()[0].partition(": ")[2]
+            raise BadInput(f"--memory {settings.memory}: expected a size such as 1GB: {said}") from error
         self.db.execute("SET TimeZone = 'UTC'")
         self.db.execute(_text("macros"))
 

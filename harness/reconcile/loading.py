@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, replace
-from pathlib import Path
 from typing import Any, Final
 
 import duckdb
 
-from harness import journal
+from harness.exchange import Exchange
 from harness.reconcile import columns
 from harness.reconcile.columns import Field
 from harness.reconcile.engine import Engine
@@ -45,26 +44,43 @@ _OURS: Final = {field: LOG[field][0] for field in LOG}
 _TEXT: Final = frozenset({"request_id", "completion_id", "model", "account"})
 _TIMES: Final = frozenset({"started", "ended", "at"})
 _OUTCOMES: Final = {name: name for name in OUTCOMES}
+_NO_ENTRY: Final = {"request_id": None, "kind": "top-up", "nano_usd": 0}  # is ignored; shows the columns
 NULL: Final = ""  # stands for a value that is missing; text that is empty is one too
 _NOTHING: Final = {"text": "CAST(NULL AS VARCHAR)", "number": "CAST(NULL AS BIGINT)"}
 
 
-def load_run(engine: Engine, path: Path, contract: Contract | None, reading: Reading) -> tuple[Source, list[Listed]]:
-    """Meter the exchanges of a run into a file of rows; the prices it saw, with their times."""
+def meter_run(
+    engine: Engine, exchanges: Iterable[Exchange], contract: Contract | None, reading: Reading
+) -> tuple[Source, list[Listed]]:
+    """A file with a row for each call that could be charged, and the prices that the run saw, with their times.
+
+    Raises BadInput when there is no such call, ValueError for what is no exchange.
+    """
     rows, answers = engine.folder / "calls.jsonl", []
-    try:
-        with rows.open("w", encoding="utf-8") as file:
-            for exchange in journal.read(path):
-                if (seen := catalogue_of(exchange)) is not None:
-                    answers.append(seen)
-                for call in metered([exchange], contract):
-                    given = asdict(replace(call, request_id=call.request_id or f"(no id) {exchange.id}"))
-                    file.write(json.dumps({_OURS[name]: value for name, value in given.items()}) + "\n")
-    except (ValueError, TypeError) as error:
-        raise BadInput(str(error)) from error
+    with rows.open("w", encoding="utf-8") as file:
+        for exchange in exchanges:
+            if (seen := catalogue_of(exchange)) is not None:
+                answers.append(seen)
+            for call in metered([exchange], contract):
+                given = asdict(replace(call, request_id=call.request_id or f"(no id) {exchange.id}"))
+                file.write(json.dumps({_OURS[name]: _whole(value) for name, value in given.items()}) + "\n")
     if rows.stat().st_size == 0:
-        raise BadInput(f"{path}: no call that could be charged; expected the exchanges of a run")
+        raise BadInput("no call that could be charged; expected the exchanges of a run")
     return open_source(rows, engine.db, engine.folder), history(answers, reading)
+
+
+def _whole(value: Any) -> Any:
+    """Text without halves of characters, which JSON can spell and no reader of it has to take."""
+    return value.encode("utf-8", "replace").decode() if isinstance(value, str) else value
+
+
+def written(engine: Engine, entries: Iterable[Mapping[str, Any]]) -> Source:
+    """Rows that somebody has in memory as a file; a ledger may well be empty."""
+    path = engine.folder / "entries.jsonl"
+    with path.open("w", encoding="utf-8") as file:
+        for entry in (_NO_ENTRY, *entries):
+            file.write(json.dumps(dict(entry)) + "\n")
+    return open_source(path, engine.db, engine.folder)
 
 
 def load_prices(engine: Engine, prices: list[Listed]) -> None:
@@ -143,6 +159,8 @@ def _load(engine: Engine, source: Source, table: str, made: Mapping[str, str], n
 def _told(engine: Engine, source: Source, names: list[str], said: str) -> str:
     """The engine's complaint as file, row, column and what was expected."""
     parts = said.split(columns.MARK)
+    if source.is_json and (wrong := source.not_json()) is not None:
+        return wrong
     if len(parts) < 5:
         plain = " ".join(said.split("\n")[0].split()).replace(str(source.alias), str(source.path))
         return plain if str(source.path) in plain else f"{source.path}: {plain}"

@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import specs
+from harness import journal
+from harness.exchange import Exchange
 from harness.reconcile import conditions, loading, prices
 from harness.reconcile.conditions import Context
 from harness.reconcile.engine import Engine, Settings, opened
 from harness.reconcile.fault import BadInput
 from harness.reconcile.ledgers import FORMS, Form, mapped
+from harness.reconcile.ledgers.form import Places
 from harness.reconcile.moments import Window
 from harness.reconcile.prices import Listed, Reading
 from harness.reconcile.result import Facts, document
-from harness.reconcile.sources import open_source
+from harness.reconcile.sources import Source, open_source
 from specs import Contract
 
 LISTED = 50  # unmatched rows that a result shows; all of them are counted
@@ -52,6 +56,18 @@ def reconcile(given: Inputs) -> dict[str, Any]:
         return _judged(engine, given, listed, contract, form, pair)
 
 
+def reconcile_run(
+    exchanges: Iterable[Exchange], entries: Iterable[Mapping[str, Any]], contract: Contract, **given: Any
+) -> dict[str, Any]:
+    """The same for exchanges and lines of the mock's own ledger that are at hand. `given`: further fields of Inputs."""
+    inputs = Inputs(Path("the run"), Path("the ledger"), contract=contract.name, **given)
+    with opened(inputs.settings) as engine:
+        source, listed = loading.meter_run(engine, exchanges, contract, Reading.of(contract, None))
+        _priced(engine, inputs, source, listed, loading.LOG)
+        loading.load_entries(engine, loading.written(engine, entries), FORMS["assay"])
+        return _judged(engine, inputs, listed, contract, FORMS["assay"], "request_id")
+
+
 def _calls(engine: Engine, given: Inputs) -> tuple[list[Listed], Contract | None]:
     path = given.exchanges / "exchanges.jsonl" if given.exchanges.is_dir() else given.exchanges
     if not path.is_file():
@@ -61,15 +77,28 @@ def _calls(engine: Engine, given: Inputs) -> tuple[list[Listed], Contract | None
     source, places = open_source(path, engine.db, engine.folder), loading.LOG
     seen: list[Listed] = []
     if {"probe", "chunks", "request.url"} <= source.columns.keys():
-        source, seen = loading.load_run(engine, path, contract, reading)
+        source, seen = _metered(engine, path, contract, reading)
     elif given.exchanges_map:
         places = loading.mapped_log(given.exchanges_map)
     listed = prices.read(given.prices, reading) if given.prices else seen
+    _priced(engine, given, source, listed, places)
+    return listed, contract
+
+
+def _metered(engine: Engine, path: Path, contract: Contract | None, reading: Reading) -> tuple[Source, list[Listed]]:
+    try:
+        return loading.meter_run(engine, journal.read(path), contract, reading)
+    except BadInput as error:
+        raise BadInput(f"{path}: {error}") from error
+    except (ValueError, TypeError) as error:  # names the file and the line already
+        raise BadInput(str(error)) from error
+
+
+def _priced(engine: Engine, given: Inputs, source: Source, listed: list[Listed], places: Places) -> None:
     if not listed:
         raise BadInput(f"{given.exchanges}: it holds no model list with prices; give one with --prices")
     loading.load_prices(engine, listed)
     loading.load_calls(engine, source, places)
-    return listed, contract
 
 
 def _contract(given: Inputs, path: Path) -> Contract | None:
@@ -120,7 +149,8 @@ def _judged(
     markup = given.markup or (contract.trait("billing.markup", None) if contract else None)
     context = Context(listed, markup, bool(engine.number("refunds")), given.window, first, last)
     tolerance = {"tolerance": given.tolerance}
-    engine.run("judged", mask=conditions.mask(context), grace=common["grace"], **tolerance)
+    mask = conditions.mask(context) if engine.number("differing", **tolerance) else "0::BIGINT"
+    engine.run("judged", mask=mask, grace=common["grace"], **tolerance)
     facts = Facts(
         groups=engine.run("groups", **tolerance),
         plain=engine.run("totals", **common),

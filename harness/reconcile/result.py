@@ -180,12 +180,13 @@ def _notices(facts: Facts, counts: Mapping[str, int], totals: Mapping[str, int])
     silent = [row for row in facts.odd(state="missing", unjudged=True) if row["outcome"] in INTERRUPTED]
     if silent:
         made.append(f"{_sum(silent, 'ids')} interrupted calls have no entry in the ledger at all")
-    return made + [_shifted(row) for row in facts.shifts if row["quarters"]]
+    return made + [_shifted(row) for row in facts.shifts if 0 < abs(row["quarters"]) <= DAY]
 
 
+DAY: Final = 24 * 4  # quarters of an hour; no two time zones are further apart
 INTERRUPTED: Final = frozenset({"aborted", "fallback", "stream-error"})
 
 
 def _shifted(row: Row) -> str:
     hours = row["quarters"] / 4
-    return f"{row['ids']} of the late ones are about {hours:+g} hours away: consistent with times in another zone"
+    return f"{row['ids']} of the late ones are about {hours:+,.2f} hours away: consistent with times in another zone"

@@ -65,6 +65,19 @@ class Source:
         form = "newline_delimited" if self.kind == "jsonl" else "array"
         return f"read_json({where}, format = '{form}', columns = {{{columns}}}, maximum_object_size = {LINE})"
 
+    def not_json(self) -> str | None:
+        """What is wrong with the first line that is no JSON object; None where all of them are."""
+        if self.kind != "jsonl":
+            return None
+        with _opened(self.path) as lines:
+            for number, line in enumerate(lines, start=1):
+                try:
+                    if line.strip() and not isinstance(_parsed(line, f"{self.path}:{number}"), dict):
+                        return f"{self.path}:{number}: expected a JSON object"
+                except BadInput as error:
+                    return str(error)
+        return None
+
     @property
     def _nested(self) -> frozenset[str]:
         return frozenset(name.partition(".")[0] for name in self.columns if "." in name)
