@@ -59,6 +59,7 @@ class Control:
         self._url = point.url
         self._total_s = limits.total_s
         self._issued = 0
+        self.accounts: set[str] = set()  # of the keys that were issued
         self._http = httpx.Client(
             headers={"X-Control-Token": point.token.reveal(), "Accept-Encoding": "identity"},
             timeout=httpx.Timeout(limits.first_byte_s, connect=limits.connect_s),
@@ -87,7 +88,9 @@ class Control:
         if len(value) < MIN_LENGTH or not value.isascii() or not value.isprintable() or " " in value:
             raise TargetFault("control API: POST /keys issued a key that no header can carry or nobody could redact")
         self._redactor.add(name, value)
-        return Key(Secret(name, value), _member(row, "key_id", str), _member(row, "account", str))
+        key = Key(Secret(name, value), _member(row, "key_id", str), _member(row, "account", str))
+        self.accounts.add(key.account)
+        return key
 
     def revoke(self, key: Key) -> None:
         self._call("DELETE", f"/keys/{quote(key.key_id, safe='')}", None, 204)

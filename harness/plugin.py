@@ -48,6 +48,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "requirement(*ids): the requirements this check decides")
     config.addinivalue_line("markers", "cost(calls, prompt_tokens, completion_tokens): what this check spends itself")
+    config.addinivalue_line("markers", "last: a check of the whole run, made when all others have been")
     config.addinivalue_line("markers", "profile(name): the smallest profile this check runs in")
     if config.getoption("--contract"):
         try:
@@ -129,7 +130,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     session.gaps, session.selected = dict(chosen.gaps), set(chosen.selected)
     session.due = {item.nodeid: ids for item, ids in chosen.ids_of.items()}
     dropped = [item for item in items if item not in chosen.ids_of]
-    items[:] = [item for item in items if item in chosen.ids_of]
+    kept = [item for item in items if item in chosen.ids_of]
+    items[:] = sorted(kept, key=lambda item: item.get_closest_marker("last") is not None)
     config.hook.pytest_deselected(items=dropped)
 
 

@@ -143,7 +143,7 @@ class Purse:
 def open_account(ask: Ask, usd: Decimal | str = PURSE_USD) -> Purse:
     """A new account with so much money and a key of it. Raises NotObserved without control."""
     key = ask.control.issue_key(balance_usd=usd)
-    return Purse(ask, key, lambda: ask.control.account(key.account).balance_usd, _drain_s(ask), Decimal(usd))
+    return Purse(ask, key, lambda: ask.control.account(key.account).balance_usd, drain_s(ask), Decimal(usd))
 
 
 def main_purse(ask: Ask) -> Purse:
@@ -153,7 +153,7 @@ def main_purse(ask: Ask) -> Purse:
     """
     if not ask.alone:
         raise NotObserved("other workers of this run spend from the main account; run this suite without -n")
-    return Purse(ask, "main", ask.balance.read, _drain_s(ask))
+    return Purse(ask, "main", ask.balance.read, drain_s(ask))
 
 
 def open_purse(ask: Ask) -> Purse:
@@ -161,5 +161,6 @@ def open_purse(ask: Ask) -> Purse:
     return open_account(ask) if "control" in ask.target.capabilities() else main_purse(ask)
 
 
-def _drain_s(ask: Ask) -> float:
+def drain_s(ask: Ask) -> float:
+    """How long money may take to settle."""
     return ask.target.balance.drain_s if ask.target.balance is not None else 2.0

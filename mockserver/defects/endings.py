@@ -390,7 +390,7 @@ def lends_a_nano_dollar(gateway: Gateway) -> Gateway:
     return replace(gateway, reserve=reserve)
 
 
-@defect(breaks="BL-022", also=("BL-030",), seen=("B89",))
+@defect(breaks=("BL-022", "BL-040"), also=("BL-030",), seen=("B89",))
 def loses_a_charge_now_and_then(gateway: Gateway) -> Gateway:
     """Forgets to charge every seventeenth answer."""
     answers = itertools.count(1)
@@ -429,7 +429,7 @@ def books_charges_under_other_ids(gateway: Gateway) -> Gateway:
     return replace(gateway, reply=reply)
 
 
-@defect(breaks=("BL-031", "VT-091"), also=("VT-042", "VT-092", "VT-094", "VT-097", "BL-022"), seen=("B35",))
+@defect(breaks=("BL-031", "BL-040", "VT-091"), also=("VT-042", "VT-092", "VT-094", "VT-097", "BL-022"), seen=("B35",))
 def books_every_charge_twice(gateway: Gateway) -> Gateway:
     """Writes two entries for one answer, each of the whole amount."""
 
@@ -442,7 +442,7 @@ def books_every_charge_twice(gateway: Gateway) -> Gateway:
     return replace(gateway, settle=settle)
 
 
-@defect(breaks="BL-031", also=("BL-022", "VT-091"), seen=("B43",))
+@defect(breaks=("BL-031", "BL-040"), also=("BL-022", "VT-091"), seen=("B43",))
 def books_requests_that_nobody_made(gateway: Gateway) -> Gateway:
     """Charges the caller for a request that was never made, with every eighth answer."""
     answers = itertools.count(1)
