@@ -7,7 +7,7 @@ import nox
 nox.options.sessions = ["lint", "tests"]
 nox.options.default_venv_backend = "venv"
 nox.options.reuse_existing_virtualenvs = True
-BENCHES = ("mock_rate", "attest_quote", "attest_gpu", "attest_batch")
+BENCHES = ("mock_rate", "attest_quote", "attest_gpu", "attest_batch", "reconcile")
 
 
 @nox.session
@@ -50,7 +50,7 @@ def mock(session: nox.Session) -> None:
 @nox.session
 def bench(session: nox.Session) -> None:
     """Figures, as ratios against a peer measured in the same run: all, or `nox -s bench -- attest_gpu --rounds 3`."""
-    session.install(".", "psutil")
+    session.install(".", "psutil", "pandas>=2.2", "pyarrow>=18")
     name, *options = session.posargs or ["all"]
     for each in BENCHES if name == "all" else [name]:
         session.run("python", f"bench/{each}.py", *options)

@@ -11,6 +11,7 @@ from typing import Any
 import click
 
 import specs
+from harness.model import Exit
 from harness.reconcile.engine import Settings
 from harness.reconcile.fault import BadInput
 from harness.reconcile.ledgers import FORMS
@@ -19,16 +20,23 @@ from harness.reconcile.prices import UNITS
 from harness.reconcile.reconciler import Inputs, reconcile
 from reports import reconciliation
 
-EXISTING = click.Path(path_type=Path)
+FILE = click.Path(path_type=Path)
+
+
+class _Refused(click.ClickException):
+    """One line that says what cannot be used."""
+
+    exit_code = int(Exit.BAD_INVOCATION)
+
 
 
 @click.command(name="reconcile")
-@click.option("--exchanges", required=True, type=EXISTING, metavar="RUN", help="A run, its exchanges.jsonl, or a log.")
-@click.option("--ledger", required=True, type=EXISTING, metavar="FILE", help="What was charged: JSON, CSV or Parquet.")
+@click.option("--exchanges", required=True, type=FILE, metavar="RUN", help="A run, its exchanges.jsonl, or a log.")
+@click.option("--ledger", required=True, type=FILE, metavar="FILE", help="What was charged: JSON, CSV or Parquet.")
 @click.option("--format", "form", type=click.Choice(sorted(FORMS)), help="Kind of ledger; by default its columns tell.")
 @click.option("--map", "columns", metavar="MAP", help="The ledger's columns: id=rid,charged=cost_usd,unit=usd ...")
 @click.option("--exchanges-map", metavar="MAP", help="A log's columns: request_id=rid,prompt=tokens_in ...")
-@click.option("--prices", type=EXISTING, metavar="FILE", help="A catalogue with prices; a run has seen its own.")
+@click.option("--prices", type=FILE, metavar="FILE", help="A catalogue with prices; a run has seen its own.")
 @click.option("--price-unit", type=click.Choice(list(UNITS)), help="USD per so many tokens (default million).")
 @click.option("--contract", type=click.Choice(specs.names()), help="Where prices stand, and the markup in them.")
 @click.option("--markup", metavar="X", help="Factor that the listed prices contain, such as 1.85.")
@@ -39,7 +47,7 @@ EXISTING = click.Path(path_type=Path)
 @click.option("--memory", default="1GB", show_default=True, help="Bound of the engine; the rest goes to disk.")
 @click.option("--threads", type=click.IntRange(1), default=2, show_default=True)
 @click.option("--temp", type=click.Path(exists=True, file_okay=False, path_type=Path), help="Where the rest goes.")
-@click.option("--html", type=EXISTING, metavar="FILE", help="Write the page to this file.")
+@click.option("--html", type=FILE, metavar="FILE", help="Write the page to this file.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON for a machine.")
 def reconcile_command(as_json: bool, html: Path | None, **asked: Any) -> None:
     """Hold a run, or a log of requests, against a ledger of charges. Asks no network.
@@ -49,7 +57,7 @@ def reconcile_command(as_json: bool, html: Path | None, **asked: Any) -> None:
     try:
         found = reconcile(_inputs(**asked))
     except BadInput as error:
-        raise click.UsageError(str(error)) from error
+        raise _Refused(str(error)) from error
     if html:
         html.write_text(reconciliation.render(found), encoding="utf-8")
     click.echo(json.dumps(found, indent=1) if as_json else reconciliation.text(found), nl=as_json)
