@@ -29,7 +29,6 @@ class _Refused(click.ClickException):
     exit_code = int(Exit.BAD_INVOCATION)
 
 
-
 @click.command(name="reconcile")
 @click.option("--exchanges", required=True, type=FILE, metavar="RUN", help="A run, its exchanges.jsonl, or a log.")
 @click.option("--ledger", required=True, type=FILE, metavar="FILE", help="What was charged: JSON, CSV or Parquet.")
