@@ -56,6 +56,7 @@ def provider_gateway(key: str | None = None) -> Gateway:
         model_echo=_model,
         refuse_upstream=_refusal,
         in_stream_error=_in_stream_error,
+        usage_of=_usage,
         usage_chunk=_usage_chunk,
         reported_usage=_reported,
         reported_stream_usage=_reported,
@@ -117,6 +118,11 @@ def _chunk(call: Call, chunk: dict[str, Any]) -> dict[str, Any]:
     if _kind(call) != "cumulative_usage" or call.generation is None:
         return chunk
     return {**chunk, "usage": call.generation.usage_so_far()}
+
+
+def _usage(call: Call, usage: dict[str, int] | None) -> dict[str, int]:
+    """What its engine counted, however little that is."""
+    return call.gateway.fallback_usage(call, call.delivered) if usage is None else usage
 
 
 def _usage_chunk(call: Call, envelope: dict[str, Any], usage: dict[str, Any] | None) -> dict[str, Any] | None:
