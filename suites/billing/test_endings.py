@@ -54,11 +54,13 @@ def test_tool_calls_cost_their_usage(ask, stream):
 
 @pytest.mark.requirement("BL-012")
 @pytest.mark.parametrize("stream", [False, True])
-@pytest.mark.cost(calls=4, prompt_tokens=80, completion_tokens=160)
+@pytest.mark.cost(calls=6, prompt_tokens=120, completion_tokens=240)
 def test_cut_answers_cost_their_usage(ask, stream):
+    """The last of them is cut before its first character."""
     purse = open_account(ask)
-    for why, cut in (("max_tokens", {"max_tokens": 7}), ("a stop sequence", {"max_tokens": 64, "stop": ["7"]})):
-        bill = purse.spend(COUNT, temperature=0, stream=stream, **cut)
+    cuts = {"max_tokens": {"max_tokens": 7}, "a stop sequence": {"stop": ["7"]}, "one at its start": {"stop": ["1"]}}
+    for why, cut in cuts.items():
+        bill = purse.spend(COUNT, temperature=0, stream=stream, **{"max_tokens": 64, **cut})
         assert bill.is_right, f"an answer that ended by {why} was {bill}"
 
 
