@@ -149,7 +149,10 @@ def mapped_log(text: str) -> Places:
 def _load(engine: Engine, source: Source, table: str, made: Mapping[str, str], names: list[str], **values: Any) -> None:
     chosen = ", ".join(f"{sql} AS {name}" for name, sql in made.items())
     try:
-        engine.run(table, columns=chosen, relation=source.relation(names), **values)
+        stored = "VIEW" if source.kind == "parquet" else "TABLE"  # text is parsed once, Parquet is quick to read again
+        engine.run(table, stored=stored, columns=chosen, relation=source.relation(names), **values)
+        if stored == "VIEW":
+            engine.run("every_value", table=table)
     except duckdb.OutOfMemoryException:
         raise
     except duckdb.Error as error:

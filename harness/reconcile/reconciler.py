@@ -25,6 +25,7 @@ from specs import Contract
 
 LISTED = 50  # unmatched rows that a result shows; all of them are counted
 ENTRY, CALL = "moment", "started"
+COMPLETION = "coalesce(completion_id, request_id)"
 
 
 @dataclass(frozen=True)
@@ -127,10 +128,10 @@ def _paired_by(engine: Engine, given: Inputs, form: Form) -> str:
     """The column of `calls` whose ids the ledger names."""
     chosen = given.pair or form.pairs_by
     if chosen != "either":
-        return {"request": "request_id", "completion": "coalesce(completion_id, request_id)"}[chosen]
+        return {"request": "request_id", "completion": COMPLETION}[chosen]
     if engine.number("has_completions") == 0:
         return "request_id"
-    counts = {name: engine.number("pairing", pair=name) for name in ("request_id", "completion_id")}
+    counts = {name: engine.number("pairing", pair=name) for name in ("request_id", COMPLETION)}
     return max(counts, key=lambda name: counts[name])
 
 

@@ -1,5 +1,5 @@
 -- What was asked, with the price in force when it started and what that comes to.
-CREATE TABLE calls AS
+CREATE $stored calls AS
 WITH given AS (SELECT $columns FROM $relation),
 priced AS (
   SELECT given.*, prices.pp, prices.cp, prices.kp
@@ -9,5 +9,5 @@ priced AS (
 SELECT *,
   CASE WHEN outcome IN ('refused', 'failed') THEN 0
        WHEN pp IS NOT NULL AND prompt IS NOT NULL AND completion IS NOT NULL
-       THEN CAST(nano(worth(prompt, completion, cached, pp, cp, kp)) AS BIGINT) END AS due
+       THEN quick_nano(worth(prompt, completion, cached, pp, cp, kp)) END AS due
 FROM priced;

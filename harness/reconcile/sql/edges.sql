@@ -1,4 +1,4 @@
 -- The first and the last call in the window that the ledger knows.
 SELECT min(started), max(started) FROM calls
 WHERE $called_inside AND (due > 0 OR due IS NULL)
-  AND coalesce($pair, '(no id) ' || rowid) NOT IN (SELECT id FROM pairs WHERE state = 'missing');
+  AND $pair NOT IN (SELECT id FROM pairs WHERE state = 'missing');

@@ -1,8 +1,8 @@
 -- Both sides of each odd id. Where the wire reported no tokens and the ledger tells its own, those are priced.
 CREATE TABLE pairs AS
 WITH asked AS (
-  SELECT coalesce($pair, '(no id) ' || calls.rowid) AS id, calls.*, $called_inside AS inside
-  FROM calls WHERE coalesce($pair, '(no id) ' || calls.rowid) IN (SELECT id FROM odd)
+  SELECT $pair AS id, calls.*, $called_inside AS inside
+  FROM calls WHERE $pair IN (SELECT id FROM odd)
 ),
 call AS (
   SELECT *, count(*) OVER (PARTITION BY id) AS times FROM asked
