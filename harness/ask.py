@@ -17,7 +17,7 @@ from harness.budget import Price
 from harness.control import Control, Key
 from harness.exchange import Exchange, TargetFault
 from harness.model import NotObserved
-from harness.sources import BalanceSource, EvidenceSource, amount, pointed
+from harness.sources import BalanceSource, CostSource, EvidenceSource, amount, pointed
 from harness.target import KEY_VARIABLE, Target
 from harness.tokenizer import Tokenizer
 from harness.wire import Client, tls
@@ -218,6 +218,12 @@ class Ask:
         if self.target.balance is None:
             raise NotObserved("the target names no balance source")
         return BalanceSource(self.target.balance, self._get)
+
+    @functools.cached_property
+    def costs(self) -> CostSource:
+        if self.target.costs is None:
+            raise NotObserved("the target names no place where costs are stated")
+        return CostSource(self.target.costs, self._get)
 
     @functools.cached_property
     def evidence(self) -> EvidenceSource:

@@ -1,16 +1,16 @@
-"""Where a target shows its balance and its attestation evidence: two reads that no contract describes."""
+"""Where a target shows its balance, its costs and its attestation evidence: reads that no contract describes."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
-from decimal import Decimal
+from collections.abc import Iterable, Iterator, Mapping
+from decimal import ROUND_HALF_EVEN, Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 from harness.exchange import Exchange, TargetFault
-from harness.target import BalancePoint, EvidencePoint
+from harness.target import BalancePoint, CostPoint, EvidencePoint
 
 if TYPE_CHECKING:
     from harness.control import Key
@@ -53,6 +53,53 @@ class BalanceSource:
                 return now
             before = now
         raise TargetFault(f"the balance was still moving after {self._point.drain_s:g} s")
+
+
+class CostSource:
+    """What the deployment says that requests cost: entries as a journal of money has them."""
+
+    def __init__(self, point: CostPoint, get: Get) -> None:
+        self.point, self._get = point, get
+
+    def entries(self, answers: Iterable[Exchange]) -> Iterator[dict[str, Any]]:
+        """A charge for each answer for which one is stated. Raises TargetFault for a lookup that is not answered."""
+        for answer in answers:
+            if (stated := self._stated(answer)) is not None:
+                yield self._entry(answer, stated)
+
+    def total(self) -> Decimal:
+        """USD that all requests of the key came to until now. Raises TargetFault."""
+        assert self.point.url is not None
+        return self._read(self.point.url)
+
+    def _stated(self, answer: Exchange) -> Decimal | None:
+        """USD, None where this answer states no cost, as a stream does not in its head."""
+        if self.point.source == "header":
+            found = amount(answer.header(self.point.header or ""))
+            return None if found is None else found * UNITS[self.point.unit]
+        assert self.point.url is not None
+        return self._read(self.point.url.replace("{id}", quote(self.id_of(answer), safe="")))
+
+    def id_of(self, answer: Exchange) -> str:
+        """The id that the deployment knows the request by. Raises TargetFault."""
+        in_body = [document.get("id") for document in (answer.json, *answer.documents) if isinstance(document, dict)]
+        given = [answer.header("x-request-id")] if self.point.id == "request" else in_body
+        if not (found := next((value for value in given if isinstance(value, str) and value), None)):
+            raise TargetFault(f"an answer shows no {self.point.id} id to ask its cost by", answer.id)
+        return found
+
+    def _read(self, url: str) -> Decimal:
+        found = self._get(url, "costs")
+        if found.status != 200:
+            raise TargetFault(f"the endpoint of costs answered {found.status}", found.id)
+        if (value := amount(pointed(found.json, self.point.pointer or ""))) is None:
+            raise TargetFault(f"the endpoint of costs has no number at {self.point.pointer}", found.id)
+        return value * UNITS[self.point.unit]
+
+    def _entry(self, answer: Exchange, usd: Decimal) -> dict[str, Any]:
+        nano = int((usd / UNITS["nano_usd"]).to_integral_value(ROUND_HALF_EVEN))
+        charge = {"request_id": answer.header("x-request-id"), "at": answer.started, "kind": "charge", "nano_usd": nano}
+        return {**charge, "account": "", "model": None, "prompt_tokens": None, "completion_tokens": None}
 
 
 class EvidenceSource:

@@ -86,6 +86,18 @@ class BalancePoint:
 
 
 @dataclass(frozen=True)
+class CostPoint:
+    """Where a deployment states what requests cost; `source` is header, lookup or usage."""
+
+    source: str
+    header: str | None = None
+    url: str | None = None  # with {id} in it for a lookup
+    id: str = "request"  # or completion
+    pointer: str | None = None
+    unit: str = "usd"
+
+
+@dataclass(frozen=True)
 class EvidencePoint:
     url: str
     format: str
@@ -114,6 +126,7 @@ class Target:
     control: ControlPoint | None = None
     upstream: ControlPoint | None = None  # of a provider of ours behind the deployment
     balance: BalancePoint | None = None
+    costs: CostPoint | None = None
     evidence: EvidencePoint | None = None
     path: Path | None = None
 
@@ -132,11 +145,12 @@ class Target:
         return self.evidence is not None and self.evidence.test_roots
 
     def capabilities(self) -> frozenset[str]:
-        """Which of control, upstream, balance, tokenizer, evidence, second_tenant, exhausted, revoked it offers."""
+        """What it offers: control, upstream, balance, costs, tokenizer, evidence, and keys beside the main one."""
         points = {
             "control": self.control,
             "upstream": self.upstream,
             "balance": self.balance,
+            "costs": self.costs,
             "tokenizer": self.tokenizer,
             "evidence": self.evidence,
         }
@@ -236,6 +250,7 @@ class _File:
             control=self._laboratory("control"),
             upstream=self._laboratory("upstream"),
             balance=self._balance(),
+            costs=self._costs(),
             evidence=self._evidence(),
             path=self.path,
         )
@@ -264,6 +279,10 @@ class _File:
         if (given := self.document.get("balance")) is None:
             return None
         return BalancePoint(**{**given, "url": self._url("balance", "url")})
+
+    def _costs(self) -> CostPoint | None:
+        given = self.document.get("costs")
+        return None if given is None else CostPoint(**given)
 
     def _evidence(self) -> EvidencePoint | None:
         if (given := self.document.get("evidence")) is None:

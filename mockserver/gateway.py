@@ -37,7 +37,7 @@ from mockserver.behaviours import (
 from mockserver.behaviours import evidence as evidence_of
 from mockserver.call import Call, Headers, Price, Reply
 from mockserver.catalogue import Row
-from mockserver.ledger import Key
+from mockserver.ledger import Charge, Key
 from mockserver.refusal import Refusal
 from mockserver.state import secret_of
 from mockserver.traits import Traits
@@ -263,6 +263,10 @@ class Gateway:
     serve_balance: Handler = routes.serve_balance  # GET /api/volt/balance
     balance_of: Callable[[Call], int] = routes.balance_of  # nano-USD still available
     balance_body: Callable[[Call, Decimal], Json] = routes.balance_body
+    serve_generation: Handler = routes.serve_generation  # GET /api/volt/generation
+    generation_body: Callable[[Call, Charge], Json] = routes.generation_body  # what one request is said to have cost
+    serve_usage: Handler = routes.serve_usage  # GET /api/volt/usage
+    spent: Callable[[Call], int] = routes.spent  # nano-USD in all
 
     # -- evidence
     new_platform: Callable[[bytes, Callable[[], datetime]], Platform] = evidence_of.new_platform  # (seed, now)

@@ -51,6 +51,8 @@ def _sections(
     if state.traits.billed:
         url = origin + "/api/volt/balance"
         sections["balance"] = {"url": url, "pointer": "/balance", "unit": "usd", "account": "acct_main", "drain_s": 0.2}
+        lookup = origin + "/api/volt/generation?id={id}"
+        sections["costs"] = {"source": "lookup", "url": lookup, "pointer": "/data/total_cost"}
     if trust is not None:
         url = origin + state.traits.base_path + "/attestation/report"
         sections["evidence"] = {"url": url, "format": "dstack", "trust": trust, "gpus": 8, "test_roots": True}

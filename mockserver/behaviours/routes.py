@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qs
 
 from mockserver.call import Reply
 from mockserver.ledger import NANO
@@ -13,6 +14,7 @@ from mockserver.wire import encode, number
 if TYPE_CHECKING:
     from mockserver.call import Call
     from mockserver.catalogue import Row
+    from mockserver.ledger import Charge
 
 Handler = Callable[["Call"], Awaitable[Reply]]
 
@@ -45,6 +47,10 @@ def methods_of(call: Call, path: str) -> dict[str, Handler]:
         return {"GET": gateway.serve_signature}
     if call.path == "/api/volt/balance" and call.state.traits.billed:
         return {"GET": gateway.serve_balance}
+    if call.path == "/api/volt/generation" and call.state.traits.billed:
+        return {"GET": gateway.serve_generation}
+    if call.path == "/api/volt/usage" and call.state.traits.billed:
+        return {"GET": gateway.serve_usage}
     return {}
 
 
@@ -117,6 +123,36 @@ async def serve_balance(call: Call) -> Reply:
     """GET /api/volt/balance: what the account can still spend."""
     balance = Decimal(call.gateway.balance_of(call)) / NANO
     return json_reply(call, call.gateway.balance_body(call, balance))
+
+
+async def serve_generation(call: Call) -> Reply:
+    """GET /api/volt/generation?id=: what one request of this account cost, as OpenRouter's lookup tells it."""
+    asked = parse_qs(call.query).get("id", [""])[-1]
+    found = call.state.ledger.charge_of(asked, call.gateway.account_of(call))
+    if found is None:
+        raise call.gateway.refuse_path(call)
+    return json_reply(call, {"data": call.gateway.generation_body(call, found)})
+
+
+def generation_body(call: Call, charge: Charge) -> dict[str, Any]:
+    return {
+        "id": charge.request_id,
+        "model": charge.model,
+        "total_cost": number(Decimal(charge.nano_usd) / NANO, 9),
+        "native_tokens_prompt": charge.prompt_tokens,
+        "native_tokens_completion": charge.completion_tokens,
+    }
+
+
+async def serve_usage(call: Call) -> Reply:
+    """GET /api/volt/usage: what the account has spent in all."""
+    return json_reply(call, {"total_cost": number(Decimal(call.gateway.spent(call)) / NANO, 9), "currency": "USD"})
+
+
+def spent(call: Call) -> int:
+    """Nano-USD charged to the account, less what was given back."""
+    account = call.state.ledger.account(call.gateway.account_of(call))
+    return account.spent if account else 0
 
 
 def balance_of(call: Call) -> int:

@@ -5,15 +5,18 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable
 from dataclasses import replace
+from decimal import Decimal
 from typing import Any, cast
 
-from mockserver.behaviours import admission, billing, completion
+from mockserver.behaviours import admission, billing, completion, routes
 from mockserver.call import Call, Reply
 from mockserver.defects import defect
 from mockserver.defects.billing import settling
 from mockserver.gateway import Gateway
+from mockserver.ledger import NANO, Charge
 from mockserver.refusal import Refusal
 from mockserver.upstream import Generation, Piece
+from mockserver.wire import number
 
 Usage = dict[str, int]
 FEE = 1_000  # nano-USD
@@ -493,3 +496,27 @@ def takes_money_without_an_entry(gateway: Gateway) -> Gateway:
             call.state.ledger._db.execute(update, (call.key.account,))
 
     return replace(gateway, settle_finished=settle)
+
+
+# --- What is said about costs -----------------------------------------------------------------------------------
+
+
+@defect(breaks="BL-041")
+def states_costs_without_the_markup(gateway: Gateway) -> Gateway:
+    """Says of each request what its provider took for it, and charges more."""
+
+    def body(call: Call, charge: Charge) -> dict[str, Any]:
+        bare = Decimal(charge.nano_usd) / call.state.traits.markup / NANO
+        return {**routes.generation_body(call, charge), "total_cost": number(bare, 9)}
+
+    return replace(gateway, generation_body=body)
+
+
+@defect(breaks="BL-041", seen=("B71",))
+def states_costs_in_hundredths_of_a_cent(gateway: Gateway) -> Gateway:
+    """Rounds the cost of a request to a hundredth of a cent before it states it."""
+
+    def body(call: Call, charge: Charge) -> dict[str, Any]:
+        return {**routes.generation_body(call, charge), "total_cost": number(Decimal(charge.nano_usd) / NANO, 4)}
+
+    return replace(gateway, generation_body=body)

@@ -33,6 +33,16 @@ class Use(NamedTuple):
     completion_tokens: int
 
 
+class Charge(NamedTuple):
+    """What a settled request cost."""
+
+    request_id: str
+    nano_usd: int
+    model: str | None
+    prompt_tokens: int | None
+    completion_tokens: int | None
+
+
 @dataclass(frozen=True, slots=True)
 class Account:
     """Amounts in nano-USD; `available` already excludes what is reserved."""
@@ -174,6 +184,15 @@ class Ledger:
     def bucket(self, account: str, bucket: str) -> int:
         query = "SELECT COALESCE(SUM(amount), 0) FROM postings WHERE account = ? AND bucket = ?"
         return int(self._db.execute(query, (account, bucket)).fetchone()[0])
+
+    def charge_of(self, request_id: str, account: str) -> Charge | None:
+        """What a request of this account was charged; None while it is held, and for those of others."""
+        query = (
+            "SELECT request_id, charge, model, prompt_tokens, completion_tokens FROM holds"
+            " WHERE request_id = ? AND account = ? AND state IN ('settled', 'refunded')"
+        )
+        row = self._db.execute(query, (request_id, account)).fetchone()
+        return Charge(*row) if row else None
 
     def entries(self, since: int = 0, most: int = 100_000) -> Iterator[Entry]:
         """What happened after entry number `since`."""

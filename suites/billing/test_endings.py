@@ -58,9 +58,10 @@ def test_tool_calls_cost_their_usage(ask, stream):
 def test_cut_answers_cost_their_usage(ask, stream):
     """The last of them is cut before its first character."""
     purse = open_account(ask)
-    cuts = {"max_tokens": {"max_tokens": 7}, "a stop sequence": {"stop": ["7"]}, "one at its start": {"stop": ["1"]}}
-    for why, cut in cuts.items():
-        bill = purse.spend(COUNT, temperature=0, stream=stream, **{"max_tokens": 64, **cut})
+    cuts = (("max_tokens", {"max_tokens": 7}), ("a stop", {"stop": ["7"]}), ("a stop at its start", {"stop": ["1"]}))
+    for why, cut in cuts:
+        asked = {"temperature": 0, "stream": stream, "max_tokens": 64} | cut
+        bill = purse.spend(COUNT, **asked)
         assert bill.is_right, f"an answer that ended by {why} was {bill}"
 
 

@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 
 from harness.model import Exit
+from mockserver.behaviours import routes
+from mockserver.call import Call
 from mockserver.defects import find_defect
 from mockserver.gateway import Gateway
 from mockserver.serve import Options, Server
@@ -61,3 +63,29 @@ def test_an_honest_gateway_is_right_behind_every_fault(judged) -> None:  # type:
 def test_a_gateway_that_adds_up_cumulative_usage_is_found(judged) -> None:  # type: ignore[no-untyped-def]
     code, outcomes = judged(find_defect("adds-up-cumulative-usage").apply(Gateway()))
     assert (code, outcomes["BL-014"]) == (Exit.DOES_NOT_CONFORM, "fail")
+
+
+USAGE = """
+base_url = "{gateway}"
+[keys]
+main = "GATEWAY_KEY"
+[costs]
+source = "usage"
+url = "{origin}/api/volt/usage"
+pointer = "/total_cost"
+"""
+
+
+def spent_more(call: Call) -> int:
+    return routes.spent(call) * 2
+
+
+@pytest.mark.parametrize(("gateway", "outcome"), [(Gateway(), "pass"), (Gateway(spent=spent_more), "fail")])
+def test_a_stated_total_is_held_against_what_was_used(
+    run: Assay, tmp_path: Path, gateway: Gateway, outcome: str
+) -> None:
+    with Server(CONTRACT, gateway) as front:
+        path = tmp_path / "target.toml"
+        path.write_text(USAGE.format(gateway=front.base_url, origin=front.origin))
+        done = run(CONTRACT, "--target", str(path), "--only", "BL-041", environ={"GATEWAY_KEY": front.main_key})
+    assert done.outcomes()["BL-041"] == outcome

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from decimal import Decimal
+from typing import Any
 
 import httpx
 import pytest
@@ -14,7 +15,7 @@ from harness.exchange import TargetFault
 from harness.journal import judged
 from harness.model import NotObserved
 from harness.sources import pointed
-from harness.target import BalancePoint, EvidencePoint
+from harness.target import BalancePoint, CostPoint, EvidencePoint
 from tests.harness.conftest import KEY
 
 Connect = Callable[..., Ask]
@@ -104,3 +105,57 @@ def test_a_json_pointer_reads_escapes_and_misses_quietly() -> None:
     assert pointed(document, "/a~1b/m~0n/1/") == 11
     assert pointed(document, "") == document
     assert [pointed(document, p) for p in ("/x", "/a~1b/m~0n/7", "/a~1b/m~0n/-1", "/a~1b/m~0n/x")] == [None] * 4
+
+
+ANSWER = httpx.Response(200, headers={"X-Request-Id": "req 1/2", "X-Cost": "0.0000123456"}, text='{"id": "chatcmpl-7"}')
+
+
+def answered(connect: Connect, **point: str) -> tuple[Ask, list[dict[str, Any]]]:
+    """One chat answer, and the charge that is stated for it."""
+    respx.post(f"{HOST}/v1/chat/completions").mock(ANSWER)
+    ask = connect(f"{HOST}/v1", costs=CostPoint(**point))
+    return ask, list(ask.costs.entries([ask.chat("Hi", model="m")]))
+
+
+@respx.mock
+def test_a_cost_in_the_head_of_an_answer_is_rounded_to_a_nano_dollar(connect: Connect) -> None:
+    ((entry,)) = answered(connect, source="header", header="x-cost")[1]
+    assert (entry["request_id"], entry["nano_usd"], entry["kind"]) == ("req 1/2", 12346, "charge")
+
+
+@respx.mock
+def test_an_answer_that_states_no_cost_has_no_entry(connect: Connect) -> None:
+    assert answered(connect, source="header", header="x-other")[1] == []
+
+
+@pytest.mark.parametrize(("named", "asked"), [("request", "req%201%2F2"), ("completion", "chatcmpl-7")])
+@respx.mock
+def test_a_cost_is_looked_up_by_the_id_that_the_target_names(connect: Connect, named: str, asked: str) -> None:
+    route = respx.get(f"{HOST}/cost/{asked}").mock(httpx.Response(200, text='{"data": {"total": 7}}'))
+    url = f"{HOST}/cost/{{id}}"
+    ask, (entry,) = answered(connect, source="lookup", url=url, pointer="/data/total", unit="nano_usd", id=named)
+    assert (entry["nano_usd"], route.call_count) == (7, 1)
+    assert [judged(exchange) for exchange in ask.seen] == [True, False]
+
+
+@pytest.mark.parametrize(("status", "body", "said"), [(404, "{}", "answered 404"), (200, "{}", "no number at /data")])
+@respx.mock
+def test_a_lookup_without_an_amount_is_a_fault(connect: Connect, status: int, body: str, said: str) -> None:
+    respx.get(f"{HOST}/cost").mock(httpx.Response(status, text=body))
+    with pytest.raises(TargetFault, match=said):
+        answered(connect, source="lookup", url=f"{HOST}/cost", pointer="/data")
+
+
+@respx.mock
+def test_an_answer_without_an_id_cannot_be_looked_up(connect: Connect) -> None:
+    respx.post(f"{HOST}/v1/chat/completions").mock(httpx.Response(200, text="{}"))
+    ask = connect(f"{HOST}/v1", costs=CostPoint("lookup", url=f"{HOST}/cost", pointer="/data"))
+    with pytest.raises(TargetFault, match="no request id"):
+        list(ask.costs.entries([ask.chat("Hi", model="m")]))
+
+
+@respx.mock
+def test_a_total_is_exact(connect: Connect) -> None:
+    respx.get(f"{HOST}/usage").mock(httpx.Response(200, text='{"total_cost": 0.000000001}'))
+    ask = connect(f"{HOST}/v1", costs=CostPoint("usage", url=f"{HOST}/usage", pointer="/total_cost"))
+    assert ask.costs.total() == Decimal("0.000000001")
