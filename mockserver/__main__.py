@@ -39,6 +39,8 @@ def said(error: Exception, port: int) -> str:
     """Why it cannot serve, and what to do."""
     if isinstance(error, OSError) and error.errno == errno.EADDRINUSE:
         return f"port {port} is in use; choose another by --port, or --port 0 for a free one"
+    if isinstance(error, OSError) and error.filename is not None:
+        return f"{error.filename}: {error.strerror}"
     return str(error) if isinstance(error, OSError) else str(error.args[0])
 
 
