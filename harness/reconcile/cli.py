@@ -87,8 +87,8 @@ def _inputs(
 
 def _factor(text: str | None) -> str | None:
     try:
-        if text is not None and not 0 < Fraction(Decimal(text)) < 1000:
+        if text is not None and (not 0 < Decimal(text) < 100 or Fraction(Decimal(text)).denominator > 10**6):
             raise InvalidOperation
     except (ArithmeticError, ValueError) as error:
-        raise BadInput(f"--markup: expected a factor such as 1.85, got {text!r}") from error
+        raise BadInput(f"--markup: expected a factor such as 1.85, of at most six places, got {text!r}") from error
     return text

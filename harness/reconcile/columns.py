@@ -14,7 +14,7 @@ UNITS: Final[Mapping[str, int]] = {"usd": 10**9, "cents": 10**7, "micro": 10**3,
 WHOLE: Final = frozenset({"TINYINT", "SMALLINT", "INTEGER", "BIGINT", "UTINYINT", "USMALLINT", "UINTEGER"})
 TIMES: Final = ("TIMESTAMP", "DATE")
 MARK: Final = "\x1f"  # parts a refusal, in the message of the engine, into column, expectation and value
-TOKENS: Final = 10**12  # more than this is no count of the tokens of a request
+TOKENS: Final = 10**9  # more than this is no count of the tokens of a request, and sums stay within 128 bits
 
 
 @dataclass(frozen=True)
@@ -62,8 +62,9 @@ def count(field: Field) -> str:
     if field.is_whole:
         made = f"CAST({field.sql} AS BIGINT)"
         return _bounded(field, made, f"{made} BETWEEN 0 AND {TOKENS}")
-    digits = f"regexp_full_match({field.raw}, '[0-9]{{1,13}}([.]0*)?')"
-    made = f"CASE WHEN {digits} THEN TRY_CAST({field.raw} AS BIGINT) END"
+    digits = f"regexp_full_match({field.raw}, '[0-9]{{1,10}}([.]0*)?')"
+    number = f"TRY_CAST({field.raw} AS BIGINT)"
+    made = f"CASE WHEN {digits} AND {number} <= {TOKENS} THEN {number} END"
     return _strict(field, made, "a whole number of tokens")
 
 

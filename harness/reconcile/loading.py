@@ -44,6 +44,7 @@ _OURS: Final = {field: LOG[field][0] for field in LOG}
 _TEXT: Final = frozenset({"request_id", "completion_id", "model", "account"})
 _TIMES: Final = frozenset({"started", "ended", "at"})
 _OUTCOMES: Final = {name: name for name in OUTCOMES}
+MOST_CHOICES: Final = 10**6  # times max_tokens this is still a number of 64 bits
 _NO_ENTRY: Final = {"request_id": None, "kind": "top-up", "nano_usd": 0}  # is ignored; shows the columns
 NULL: Final = ""  # stands for a value that is missing; text that is empty is one too
 _NOTHING: Final = {"text": "CAST(NULL AS VARCHAR)", "number": "CAST(NULL AS BIGINT)"}
@@ -98,7 +99,7 @@ def load_calls(engine: Engine, source: Source, places: Places) -> None:
     made = {name: _typed(name, field) for name, field in found.items()}
     made["request_id"] = _required(found["request_id"], made["request_id"])
     made["ended"] = f"coalesce({made['ended']}, {made['started']})"
-    made["choices"] = f"greatest(coalesce({made['choices']}, 1), 1)"
+    made["choices"] = f"least(greatest(coalesce({made['choices']}, 1), 1), {MOST_CHOICES})"
     made["outcome"] = _outcome(found["outcome"], made["status"])
     _load(engine, source, "calls", made, _names(places), latest=2**62 - 1)
 

@@ -26,13 +26,13 @@ from harness.judge.chat import (
     stream_errors,
     usage,
 )
+from harness.reconcile.columns import TOKENS
 from harness.reconcile.moments import microseconds
 from specs import Contract
 
 OUTCOMES: Final = ("completed", "fallback", "aborted", "stream-error", "failed", "refused", "lost")
 UNSENT: Final = frozenset({"connect", "tls"})
 REQUEST_IDS: Final = ("x-request-id", "request-id", "x-litellm-call-id")
-ROOM: Final = 10**12  # a count above this is no count of tokens
 
 
 @dataclass(frozen=True)
@@ -97,8 +97,8 @@ def _call(x: Exchange, contract: Contract | None) -> Call:
         status=x.head_status,
         outcome=_outcome(x, contract, reported=prompt is not None and completion is not None),
         stream=asks_stream(x),
-        choices=min(asked_choices(x), ROOM),
-        max_tokens=None if (bound := asked_bound(x)) is None else min(bound, ROOM),
+        choices=min(asked_choices(x), TOKENS),
+        max_tokens=None if (bound := asked_bound(x)) is None else min(bound, TOKENS),
         prompt=prompt,
         completion=completion,
         cached=_count(member(used, "prompt_tokens_details"), "cached_tokens"),
@@ -135,9 +135,9 @@ def _usages(x: Exchange) -> list[dict[str, Any]]:
 
 def _count(used: object, name: str) -> int | None:
     count = member(used, name)
-    return count if is_integer(count) and 0 <= count <= ROOM else None
+    return count if is_integer(count) and 0 <= count <= TOKENS else None
 
 
 def _total(several: list[dict[str, Any]], name: str) -> int | None:
     counts = [count for row in several if (count := _count(row, name)) is not None]
-    return min(sum(counts), ROOM) if len(counts) > 1 else None
+    return min(sum(counts), TOKENS) if len(counts) > 1 else None

@@ -18,7 +18,7 @@ from specs import Contract
 
 ATTO: Final = Decimal(10) ** 18
 UNITS: Final[Mapping[str, int]] = {"million": 1_000_000, "thousand": 1_000, "token": 1}
-MOST: Final = 10**21  # atto-USD a token: a thousand million USD per million tokens
+MOST: Final = 10**17  # atto-USD a token: a hundred thousand USD per million tokens
 ALWAYS: Final = (-(2**62), 2**62)  # microseconds; a first catalogue also holds for what came before it was read
 PLACES: Final[Mapping[str, tuple[str, ...]]] = {
     "prompt": ("/pricing/prompt", "/prompt"),

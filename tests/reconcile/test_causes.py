@@ -79,7 +79,7 @@ def test_a_cause_is_named_first(name: str) -> None:
     named_first(name, some(24, random.Random(name)))
 
 
-@settings(max_examples=12, deadline=None, derandomize=True)
+@settings(max_examples=8, deadline=None, derandomize=True)
 @given(name=st.sampled_from(sorted(FAULTS)), asked=requests())
 def test_any_cause_in_any_bill_is_named_first(name: str, asked: list[Asked]) -> None:
     named_first(name, asked)

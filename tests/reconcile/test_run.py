@@ -187,6 +187,7 @@ def test_the_command_says_it_in_words_json_and_html(tmp_path: Path) -> None:
         ["--window", "today"],
         ["--window", "2026-11-21..2026-11-20"],
         ["--markup", "free"],
+        ["--markup", "1.00000001"],
         ["--memory", "lots"],
         ["--exchanges", "/nowhere"],
         ["--ledger", "/nowhere"],

@@ -195,5 +195,18 @@ def test_a_bad_option_is_told(tmp_path: Path, given: dict[str, Any], said: str) 
         reconcile(inputs(tmp_path, ledger, **given))
 
 
+def test_the_largest_numbers_stay_exact(tmp_path: Path) -> None:
+    most = {"prompt_tokens": 10**9, "completion_tokens": 10**9, "max_tokens": 10**9, "n": 10**9, "cached_tokens": 10**9}
+    log = lines(tmp_path / "log.jsonl", [{**ASKED[0].row(), **most, "reasoning_tokens": 10**9}, ASKED[1].row()])
+    prices = tmp_path / "prices.json"
+    prices.write_text(json.dumps({"org/small": {"prompt": 100_000, "completion": 100_000, "cached": 99_999.5}}))
+    ledger = lines(tmp_path / "ledger.jsonl", [charge(ASKED[0], 10**18 - 1), charge(ASKED[1])])
+    found = reconcile(Inputs(log, ledger, prices=prices, markup="99.999999"))
+    assert found["totals"]["charged_nano"] == 10**18 - 1 + ASKED[1].due
+    assert found["outcomes"][0]["due_nano"] == 10**9 * (99_999_500 + 100_000_000) + 10**8 * (
+        ASKED[1].prompt + ASKED[1].completion
+    )
+
+
 def test_rounding_of_the_lab_is_half_to_even() -> None:
     assert [rounded(Decimal(text)) for text in ("0.5", "1.5", "2.5")] == [0, 2, 2]

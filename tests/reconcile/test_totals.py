@@ -51,7 +51,7 @@ def bills(draw: st.DrawFn) -> tuple[list[Asked], list[dict[str, Any]]]:
     return [Asked("first"), *asked], draw(st.lists(entry, min_size=1, max_size=12))
 
 
-@settings(max_examples=15, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=12, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
 @given(bill=bills(), tolerance=st.sampled_from([0, 0, 1000]), windowed=st.booleans())
 def test_the_parts_of_any_difference_add_up(
     bill: tuple[list[Asked], list[dict[str, Any]]], tolerance: int, windowed: bool
