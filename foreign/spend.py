@@ -11,6 +11,8 @@ import argparse
 import contextlib
 import json
 import secrets
+import shutil
+import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -22,6 +24,7 @@ from typing import Any
 import httpx
 
 from foreign import install
+from foreign.deployment import Deployment
 from foreign.litellm import REQUIREMENTS, VERSION
 from foreign.process import answers, free_port, serving
 
@@ -42,6 +45,7 @@ class Rows(CustomLogger):
     def write(self, kwargs, event):
         row = dict(kwargs.get("standard_logging_object") or {})
         kept = {name: row.get(name) for name in KEPT}
+        kept |= {"request_id": row.get("id"), "spend": row.get("response_cost")}
         with open(os.environ["SPEND_FILE"], "a") as out:
             out.write(json.dumps({**kept, "event": event}, default=str) + "\\n")
 
@@ -431,6 +435,23 @@ def findings(lab: Lab) -> Iterator[Finding]:
         yield Finding(defect, what, seen, told)
 
 
+def reconciled(lab: Lab, folder: Path) -> None:
+    """A run of ours through the proxy, held against what it booked meanwhile."""
+    run, prices, ledger = folder / "run", folder / "prices.json", folder / "run-spend.jsonl"
+    shutil.rmtree(run, ignore_errors=True)
+    listed = {model: {"prompt": str(prompt), "completion": str(done)} for model, (prompt, done) in PRICES.items()}
+    prices.write_text(json.dumps(listed))
+    key = str(lab.proxy.headers["Authorization"]).removeprefix("Bearer ")
+    target = Deployment(f"litellm {VERSION}", f"{lab.proxy.base_url}/v1", {"main": key}).write_target(folder)
+    line = [sys.executable, "-m", "harness.cli"]
+    suites = ["--suite=contract", "--suite=stream"]
+    subprocess.call([*line, "run", "openai-core", f"--target={target}", f"--out={run}", *suites])  # noqa: S603 - ours
+    rows = lab.booked(10_000)
+    ledger.write_text("".join(json.dumps(row, default=str) + "\n" for row in rows))
+    files = [f"--exchanges={run}", f"--ledger={ledger}", f"--prices={prices}"]
+    subprocess.call([*line, "reconcile", *files, "--format=litellm", "--pair=completion"])  # noqa: S603
+
+
 def over_budget(lab: Lab) -> Finding:
     """Under a budget that the first answer exceeds."""
     statuses = []
@@ -455,6 +476,7 @@ def main(arguments: list[str] | None = None) -> int:
             _say(f"litellm {VERSION}: {len(EXPERIMENTS) + 1} experiments")
             for found in findings(lab):
                 _tell(found)
+            reconciled(lab, folder)
         (folder / "spend.jsonl").unlink(missing_ok=True)
         with laboratory(folder, venv, budget=1e-9) as lab:
             _tell(over_budget(lab))
