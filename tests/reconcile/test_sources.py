@@ -5,16 +5,20 @@ from __future__ import annotations
 import csv
 import gzip
 import json
+import tempfile
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import duckdb
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from harness.reconcile import BadInput, Inputs, reconcile
 from harness.reconcile.moments import shown
-from tests.reconcile.lab import START, Asked, catalogue, charge, lines, rounded
+from tests.reconcile.lab import START, Asked, adds_up, catalogue, charge, lines, rounded
 
 ASKED = [Asked(f"r{n}", 100 + 37 * n, 5 + 11 * n, at=START + n * 1_000_000) for n in range(5)]
 
@@ -210,3 +214,31 @@ def test_the_largest_numbers_stay_exact(tmp_path: Path) -> None:
 
 def test_rounding_of_the_lab_is_half_to_even() -> None:
     assert [rounded(Decimal(text)) for text in ("0.5", "1.5", "2.5")] == [0, 2, 2]
+
+
+ANYTHING = st.one_of(
+    st.none(), st.booleans(), st.integers(), st.floats(), st.text(max_size=8), st.lists(st.integers(), max_size=2),
+    st.sampled_from(["1e400", "-0", "٣", "0x10", "\ud800", "9" * 40, "2026-02-30", "infinity", "NaN", "1795176000.5"]),
+    st.dictionaries(st.text(max_size=3), st.integers(), max_size=2),
+)  # fmt: skip
+MEMBERS = ("request_id", "nano_usd", "kind", "at", "model", "prompt_tokens", "started", "usage", "stream", "n")
+
+
+@settings(max_examples=12, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+@given(st.lists(st.dictionaries(st.sampled_from(MEMBERS), ANYTHING), max_size=4), st.binary(max_size=40))
+def test_whatever_a_file_holds_it_is_read_or_refused(odd: list[dict[str, Any]], junk: bytes) -> None:
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        for rows in (odd, []):
+            made = inputs(folder, lines(folder / "ledger.jsonl", [charge(ASKED[0]), *rows]))
+            if not rows:
+                with made.ledger.open("ab") as file:
+                    file.write(junk)
+            for given_rows in (
+                made,
+                replace(made, exchanges=made.ledger, ledger=made.exchanges, map="charged=n,unit=nano"),
+            ):
+                try:
+                    assert adds_up(reconcile(given_rows))
+                except BadInput as error:
+                    assert str(error)
