@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import gzip
 import json
@@ -224,7 +225,7 @@ ANYTHING = st.one_of(
 MEMBERS = ("request_id", "nano_usd", "kind", "at", "model", "prompt_tokens", "started", "usage", "stream", "n")
 
 
-@settings(max_examples=12, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+@settings(max_examples=8, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
 @given(st.lists(st.dictionaries(st.sampled_from(MEMBERS), ANYTHING), max_size=4), st.binary(max_size=40))
 def test_whatever_a_file_holds_it_is_read_or_refused(odd: list[dict[str, Any]], junk: bytes) -> None:
     with tempfile.TemporaryDirectory() as name:
@@ -234,11 +235,7 @@ def test_whatever_a_file_holds_it_is_read_or_refused(odd: list[dict[str, Any]], 
             if not rows:
                 with made.ledger.open("ab") as file:
                     file.write(junk)
-            for given_rows in (
-                made,
-                replace(made, exchanges=made.ledger, ledger=made.exchanges, map="charged=n,unit=nano"),
-            ):
-                try:
-                    assert adds_up(reconcile(given_rows))
-                except BadInput as error:
-                    assert str(error)
+            swapped = replace(made, exchanges=made.ledger, ledger=made.exchanges, map="charged=n,unit=nano")
+            for either in (made, swapped):
+                with contextlib.suppress(BadInput):
+                    assert adds_up(reconcile(either))
