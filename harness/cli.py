@@ -23,6 +23,7 @@ import specs
 from harness import __version__, explain, mock, results
 from harness import run as running
 from harness.attest_cli import attest
+from harness.contracts import difference, difference_page
 from harness.model import Exit
 from harness.reconcile.cli import reconcile_command
 from harness.session import PROFILES, new_run_id
@@ -95,6 +96,19 @@ def contracts(as_json: bool) -> None:
     if as_json:
         return click.echo(json.dumps(rows, indent=1))
     OUT.print(explain.contract_list(rows))
+    return None
+
+
+@main.command(name="diff-contracts")
+@click.argument("old", metavar="A")
+@click.argument("new", metavar="B")
+@as_json
+def diff_contracts_command(old: str, new: str, as_json: bool) -> None:
+    """Show what changes between two contracts: traits, operations, requirements."""
+    found = difference(specs.load(old), specs.load(new))
+    if as_json:
+        return click.echo(json.dumps(found, indent=1, default=str))
+    OUT.print(difference_page(found))
     return None
 
 
