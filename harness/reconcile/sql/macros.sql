@@ -1,9 +1,8 @@
--- Half to even, exact: of a number with fractions, and of a whole number divided by a whole number.
+-- Half to even, exact: of a number with fractions, and of a whole number, not negative, divided by another.
 CREATE OR REPLACE TEMP MACRO half_even(x) AS CAST(
   CASE WHEN abs(x - trunc(x)) = 0.5 THEN trunc(x) + CASE WHEN CAST(trunc(x) AS HUGEINT) % 2 = 0 THEN 0 ELSE sign(x) END
        ELSE round(x) END AS BIGINT);
-CREATE OR REPLACE TEMP MACRO divided(a, b) AS
-  (a // b) + CASE WHEN 2 * (a % b) > b OR (2 * (a % b) = b AND (a // b) % 2 = 1) THEN 1 ELSE 0 END;
+CREATE OR REPLACE TEMP MACRO divided(a, b) AS (2 * a + b - 1 + (a // b) % 2) // (2 * b);
 CREATE OR REPLACE TEMP MACRO nano(atto) AS divided(atto, 1000000000::HUGEINT);
 -- The same, for where every row of a large file needs it: amounts below 4 USD fit into 64 bits.
 CREATE OR REPLACE TEMP MACRO quick_nano(atto) AS
