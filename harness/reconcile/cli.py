@@ -41,7 +41,15 @@ class _Refused(click.ClickException):
 @click.option("--markup", metavar="X", help="Factor that the listed prices contain, such as 1.85.")
 @click.option("--window", metavar="FROM..TO", help="Only calls of this time, in UTC; TO is not part of it.")
 @click.option("--tolerance-nano", type=click.IntRange(0), default=0, metavar="N", help="Ignore so much a request.")
-@click.option("--late", "late_s", type=click.IntRange(0), default=60, show_default=True, metavar="S", help="Seconds.")
+@click.option(
+    "--late",
+    "late_s",
+    type=click.IntRange(0),
+    default=60,
+    show_default=True,
+    metavar="S",
+    help="Seconds to be late by.",
+)
 @click.option("--pair", type=click.Choice(["request", "completion"]), help="The id of the wire that the ledger names.")
 @click.option("--memory", default="1GB", show_default=True, help="Bound of the engine; the rest goes to disk.")
 @click.option("--threads", type=click.IntRange(1), default=2, show_default=True)
