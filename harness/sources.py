@@ -92,9 +92,11 @@ class CostSource:
         found = self._get(url, "costs")
         if found.status != 200:
             raise TargetFault(f"the endpoint of costs answered {found.status}", found.id)
-        if (value := amount(pointed(found.json, self.point.pointer or ""))) is None:
+        values = [amount(value) for value in each_pointed(found.json, self.point.pointer or "")]
+        known = [value for value in values if value is not None]
+        if not known or len(known) < len(values):
             raise TargetFault(f"the endpoint of costs has no number at {self.point.pointer}", found.id)
-        return value * UNITS[self.point.unit]
+        return sum(known, Decimal(0)) * UNITS[self.point.unit]
 
     def _entry(self, answer: Exchange, usd: Decimal) -> dict[str, Any]:
         nano = int((usd / UNITS["nano_usd"]).to_integral_value(ROUND_HALF_EVEN))
@@ -138,6 +140,15 @@ def amount(value: Any) -> Decimal | None:
         return Decimal(0)
     exponent = found.as_tuple().exponent
     return found if isinstance(exponent, int) and exponent >= FINEST and found.adjusted() <= LARGEST else None
+
+
+def each_pointed(document: Any, pointer: str) -> list[Any]:
+    """The values at a JSON Pointer in which `*` stands for every entry of an array: a series of hours or months."""
+    head, found, tail = pointer.partition("/*")
+    if not found:
+        return [pointed(document, pointer)]
+    rows = pointed(document, head)
+    return [value for row in rows for value in each_pointed(row, tail)] if isinstance(rows, list) else [None]
 
 
 def pointed(document: Any, pointer: str) -> Any:

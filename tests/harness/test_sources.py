@@ -154,8 +154,28 @@ def test_an_answer_without_an_id_cannot_be_looked_up(connect: Connect) -> None:
         list(ask.costs.entries([ask.chat("Hi", model="m")]))
 
 
+@pytest.mark.parametrize(
+    ("body", "pointer"),
+    [
+        ('{"total_cost": 0.000000012}', "/total_cost"),
+        ('{"hours": [{"usd": "0.00000001"}, {"usd": 0.000000002}]}', "/hours/*/usd"),
+        (
+            '{"months": [{"by": [{"usd": 1e-9}, {"usd": 2e-9}]}, {"by": [{"usd": 9e-9}]}]}',
+            "/months/*/by/*/usd",
+        ),
+    ],
+)
 @respx.mock
-def test_a_total_is_exact(connect: Connect) -> None:
-    respx.get(f"{HOST}/usage").mock(httpx.Response(200, text='{"total_cost": 0.000000001}'))
-    ask = connect(f"{HOST}/v1", costs=CostPoint("usage", url=f"{HOST}/usage", pointer="/total_cost"))
-    assert ask.costs.total() == Decimal("0.000000001")
+def test_a_total_is_exact(connect: Connect, body: str, pointer: str) -> None:
+    respx.get(f"{HOST}/usage").mock(httpx.Response(200, text=body))
+    ask = connect(f"{HOST}/v1", costs=CostPoint("usage", url=f"{HOST}/usage", pointer=pointer))
+    assert ask.costs.total() == Decimal("0.000000012")
+
+
+@pytest.mark.parametrize("body", ['{"hours": []}', '{"hours": {}}', '{"hours": [{"usd": 1}, {}]}', "[]"])
+@respx.mock
+def test_a_series_with_a_gap_is_no_total(connect: Connect, body: str) -> None:
+    respx.get(f"{HOST}/usage").mock(httpx.Response(200, text=body))
+    ask = connect(f"{HOST}/v1", costs=CostPoint("usage", url=f"{HOST}/usage", pointer="/hours/*/usd"))
+    with pytest.raises(TargetFault, match="no number at"):
+        ask.costs.total()
