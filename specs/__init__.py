@@ -105,6 +105,11 @@ def policy(name: str | Path) -> dict[str, Any]:
     if not path.is_file():
         raise SpecError(f"no policy {str(name)!r}; there are: {', '.join(policies())}{near(str(name), policies())}")
     own = _validated(path, "policy")
+    for scheme in own.get("binding", {}).get("schemes", ()):
+        if scheme not in bindings():
+            raise SpecError(
+                f"{path}: binding: schemes: no scheme {scheme!r} in bindings.yaml{near(scheme, bindings())}"
+            )
     base = own.pop("extends", None)
     if base is None:
         return dict(own)

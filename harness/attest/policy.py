@@ -44,6 +44,8 @@ class Policy:
     zero_padding_only: bool = True  # some quoting services leave buffer content behind the quote
     measurements: Mapping[str, frozenset[str]] = field(default_factory=dict)  # field -> hex values taken
     events: Mapping[str, frozenset[str]] = field(default_factory=dict)  # system event -> hex payloads taken
+    schemes: frozenset[str] = frozenset()  # of binding; empty: any that the evidence says
+    channel: str = "any"  # or named: the quote must bind a TLS key
 
 
 DEFAULT = Policy()
@@ -63,6 +65,8 @@ def policy_of(document: Mapping[str, Any]) -> Policy:
     values |= {name: int(domain.pop(name), 16) for name in ("xfam_required", "xfam_allowed") if name in domain}
     for part in ("measurements", "events"):
         values[part] = {name: _folded(allowed) for name, allowed in document.get(part, {}).items()}
+    binding = document.get("binding", {})
+    values |= {"schemes": frozenset(binding.get("schemes", ())), "channel": binding.get("channel", "any")}
     return Policy(**values, **tcb, **platform, **domain)
 
 

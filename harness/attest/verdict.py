@@ -72,6 +72,8 @@ class Code(enum.StrEnum):
     MODULE_MISMATCH = "module.mismatch"
     MODULE_NO_LEVEL = "module.no_level"
     POLICY_REFUSED = "policy.refused"
+    POLICY_SCHEME = "policy.scheme"
+    POLICY_CHANNEL = "policy.channel"
     # the trust domain
     TD_DEBUG = "td.debug"
     TD_PROFILING = "td.profiling"

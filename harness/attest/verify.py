@@ -72,9 +72,20 @@ def verify(
     tie = judge_tie(evidence, nonce, replayed.named if replayed and not logged else {}, unheld)
     channel, off_channel = judge_channel(evidence.scheme, evidence.fields, certificate, held=unheld is None)
     contradicted = [*_claims(evidence, verdict, replayed), *_compose(evidence, replayed, body)]
-    problems = (*verdict.problems, *bound, *logged, *contradicted, *tie.problems, *off_channel)
+    refused = _demands(evidence, channel, policy)
+    problems = (*verdict.problems, *bound, *logged, *contradicted, *tie.problems, *off_channel, *refused)
     proven = _proven(evidence, verdict, nonce, bound, logged, contradicted) if verdict.accepted else ()
     return Report(verdict, problems, proven, _claimed(evidence, verdict, replayed), tie, channel, unheld)
+
+
+def _demands(evidence: Evidence, channel: ChannelBinding, policy: Policy) -> Iterator[Problem]:
+    """What a policy wants bound. Formats of one layout cannot be told apart by the quote: whoever relays evidence of
+    one as the other drops what only the first binds."""
+    if policy.schemes and evidence.scheme.name not in policy.schemes:
+        taken = ", ".join(sorted(policy.schemes))
+        yield Problem(Code.POLICY_SCHEME, f"the evidence binds by {evidence.scheme.name}, the policy takes {taken}")
+    if policy.channel == "named" and channel in (ChannelBinding.NOT_BOUND, ChannelBinding.NOT_HELD):
+        yield Problem(Code.POLICY_CHANNEL, f"the policy wants a TLS key that the quote binds, and none is: {channel}")
 
 
 def _unheld(verdict: Verdict, bound: list[Problem]) -> str | None:

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from harness.attest import Code, Rejected, verify
+import specs
+from harness.attest import Code, Evidence, Rejected, verify
 from harness.attest.adapters import dstack
+from harness.attest.policy import Policy
 from mockserver.tee.ccel import boot_records, encode
+from tests.attest import formats
 from tests.attest.lab import HONEST, MODEL, NONCE, NOW, evidence_of, platform, trust_in, verified
 
 STALE = bytes(32)
@@ -180,3 +185,40 @@ def test_evidence_of_another_models_domain_is_consistent_in_itself() -> None:
 def test_defects_do_not_leak_between_platforms() -> None:
     assert not verify(evidence_of(platform(nonce_used=lambda _: STALE)), trust_in(HONEST), NONCE, NOW).accepted
     assert verify(evidence_of(HONEST), trust_in(HONEST), NONCE, NOW).accepted
+
+
+def relayed() -> Evidence:
+    """NEAR's evidence over a TLS key, shown as dstack's over an Ed25519 key that is the hash of both."""
+    document = formats.near_entry("ecdsa")
+    address, fingerprint = (bytes.fromhex(document[name].removeprefix("0x")) for name in RELAYED)
+    shown = {"signing_algo": "ed25519", "signing_address": hashlib.sha256(address + fingerprint).hexdigest()}
+    kept = {name: value for name, value in document.items() if name not in (*RELAYED, "signing_public_key")}
+    return dstack.parse(json.dumps({**kept, **shown}).encode())[0]
+
+
+RELAYED = ("signing_address", "tls_cert_fingerprint")
+NEAR_ONLY = Policy(schemes=frozenset({"near-ecdsa", "near-ed25519"}))
+
+
+def test_evidence_relayed_as_another_format_is_told_apart_by_a_policy_only() -> None:
+    """Both layouts hold 32 bytes and the nonce: the quote verifies for either reading."""
+    trust = trust_in(HONEST)
+    assert verify(relayed(), trust, NONCE, NOW).accepted
+    refused = verify(relayed(), trust, NONCE, NOW, NEAR_ONLY)
+    assert refused.codes == (Code.POLICY_SCHEME,)
+    assert "dstack-ed25519" in refused.problems[0].reason
+    named = verify(relayed(), trust, NONCE, NOW, Policy(channel="named"))
+    assert named.codes == (Code.POLICY_CHANNEL,)
+
+
+def test_the_true_format_meets_both_demands() -> None:
+    near = dstack.parse(json.dumps(formats.near_entry("ecdsa")).encode())[0]
+    policy = Policy(schemes=NEAR_ONLY.schemes, channel="named")
+    assert verify(near, trust_in(HONEST), NONCE, NOW, policy, formats.der()).accepted
+
+
+def test_a_policy_that_names_an_unknown_scheme_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "own.yaml"
+    path.write_text("name: own\nsummary: mine\nextends: field\nbinding: {schemes: [near-ecdas]}\n")
+    with pytest.raises(specs.SpecError, match=r"no scheme 'near-ecdas'.*near-ecdsa"):
+        specs.policy(path)
