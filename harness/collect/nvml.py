@@ -43,6 +43,10 @@ def fetch(guest: Guest, nonce: bytes) -> GpuEvidence:
         state = _state(nvml)
         _check(state)
         devices = [_device(nvml, n, nonce) for n in range(nvml.nvmlDeviceGetCount())]
+        after = _state(nvml)
+        _check(after)
+    if after != state:
+        raise Refused(f"the GPUs' mode changed while they were asked: {state} before, {after} after")
     if not devices:
         raise Absent("NVML lists no GPU: is one passed through to this guest?")
     archs = sorted({device["arch"] for device in devices})

@@ -15,6 +15,7 @@ from harness.exchange import Exchange
 from harness.judge import framing
 from harness.judge.chat import content
 from harness.model import NotObserved
+from suites.conftest import COUNT
 from suites.reading import accepted
 from suites.stream.conftest import ECHO, ask_long_stream, count_for, upstream_call
 
@@ -132,6 +133,6 @@ def _worked_s(call: dict[str, Any]) -> float:
 @pytest.mark.cost(calls=6, completion_tokens=64)
 def test_aborted_streams_do_not_wear_the_server_out(ask: Ask):
     for _ in range(5):
-        ask.chat(stream=True, max_tokens=64, abort_after=2).answered()
+        ask.chat(COUNT, stream=True, max_tokens=64, abort_after=2).answered()  # long enough to be left
     after = ask.chat(max_tokens=4)
     assert after.status == 200, f"after five aborted streams the next request is answered {after.status}"

@@ -67,6 +67,24 @@ def test_no_report_is_asked_of_gpus_in_dev_tools_mode(guest: Guest, load_nvml: L
     assert asked == []
 
 
+CHANGES = [("dev_tools", 1, "dev-tools mode"), ("multi_gpu", 1, "changed")]
+
+
+@pytest.mark.parametrize(("member", "value", "reason"), CHANGES)
+def test_a_mode_that_changes_while_gpus_are_asked_is_refused(
+    guest: Guest, load_nvml: Load, member: str, value: int, reason: str
+) -> None:
+    library = Nvml()
+
+    def changing(n: int, nonce: bytes) -> bytes:
+        setattr(library, member, value)
+        return Nvml.report(n, nonce)
+
+    library.report = changing
+    with pytest.raises(Refused, match=reason):
+        fetched(guest, load_nvml, library)
+
+
 def test_a_driver_without_the_settings_call_is_still_judged_by_its_state(guest: Guest, load_nvml: Load) -> None:
     found = fetched(guest, load_nvml, Nvml(multi_gpu=None))
     assert found.state == {"environment": 2, "ccFeature": 1, "devToolsMode": 0, "multiGpuMode": -1}
