@@ -12,6 +12,7 @@ import sys
 import traceback
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
+from decimal import Decimal
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -20,18 +21,25 @@ from rich.console import Console
 
 import reports
 import specs
-from harness import __version__, explain, mock, results
+from harness import __version__, explain, mock, recognition, results
 from harness import run as running
+from harness.ask import Ask
 from harness.attest_cli import attest
+from harness.budget import Budget
 from harness.contracts import difference, difference_page
+from harness.exchange import TargetFault
+from harness.journal import Journal
 from harness.model import Exit
 from harness.reconcile.cli import reconcile_command
+from harness.redact import Redactor
 from harness.session import PROFILES, new_run_id
 from harness.target import TargetError
 from harness.target import load as load_target
+from harness.wire import Client
 from reports import overview, terminal
 
 OUT = Console(highlight=False)
+PROBE_CAP = Decimal("0.01")  # USD, should a deployment serve a model that does not exist
 ERR = Console(stderr=True, highlight=False)
 EXPECTED = (
     specs.SpecError,
@@ -97,6 +105,34 @@ def contracts(as_json: bool) -> None:
         return click.echo(json.dumps(rows, indent=1))
     OUT.print(explain.contract_list(rows))
     return None
+
+
+@main.command(name="probe")
+@click.argument("target", metavar="T")
+@as_json
+def probe_command(target: str, as_json: bool) -> None:
+    """Tell which contract a deployment most likely speaks, with reasons.
+
+    T is a URL or a target file, as for a run; without a key only what can be seen without one is compared. Exit codes:
+    0 one contract is the likeliest, 1 none is, 4 the deployment gave no answer.
+    """
+    contracts = [specs.load(name) for name in specs.names()]
+    described = load_target(target)
+    redactor = Redactor(described.secrets())
+    client = Client(described, redactor, Budget(PROBE_CAP), Journal(redactor=redactor))
+    try:
+        answers = recognition.asked(Ask(specs.load("openai-core"), described, client), contracts)
+    except TargetFault as fault:
+        raise SystemExit(_told("no answer", str(fault), Exit.INCOMPLETE)) from fault
+    finally:
+        client.close()
+    ranking = recognition.ranked(answers, contracts)
+    found = recognition.document(described.name, ranking, client.budget.calls)
+    if as_json:
+        click.echo(json.dumps(found, indent=1))
+    else:
+        OUT.print(recognition.page(found))
+    raise SystemExit(Exit.CONFORMS if found["likely"] else Exit.DOES_NOT_CONFORM)
 
 
 @main.command(name="diff-contracts")
