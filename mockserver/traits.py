@@ -38,6 +38,7 @@ class Traits:
     too_large_status: int
     bounds: Mapping[str, Sequence[Any]]
     roles: Sequence[str] | None
+    images: Mapping[str, Any]
     default_max_tokens: int | None
     default_temperature: Decimal | None
     default_top_p: Decimal | None
@@ -77,6 +78,7 @@ def read_traits(contract: Contract) -> Traits:
         too_large_status=_first(get("errors.too_large_status"), 413),
         bounds=get("chat.bounds", {}),
         roles=get("chat.roles"),
+        images=get("images", {}),
         default_max_tokens=get("chat.default_max_tokens"),
         default_temperature=_decimal(get("chat.default_temperature")),
         default_top_p=_decimal(get("chat.default_top_p")),
