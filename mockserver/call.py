@@ -57,6 +57,7 @@ class Call:
     handler: Callable[[Call], Awaitable[Reply]] | None = None
     model: str = ""
     row: Row | None = None
+    tier: str | None = None  # whose price is due, where a model has several
     price: Price | None = None
     prompt_tokens: int = 0
     max_tokens: int = 0

@@ -64,6 +64,7 @@ class Gateway:
         admission.parse,
         admission.validate,
         admission.gate,
+        admission.place,
         admission.check_abilities,
         admission.afford,
     )

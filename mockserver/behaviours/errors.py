@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from mockserver.call import Reply
 from mockserver.refusal import Refusal
-from mockserver.wire import encode
+from mockserver.wire import encode, put
 
 if TYPE_CHECKING:
     from mockserver.call import Call
@@ -152,11 +152,7 @@ def error_body(call: Call, refusal: Refusal) -> dict[str, Any]:
     body: dict[str, Any] = {}
     for name, pointer in envelope.members.items():
         if facts.get(name) is not None or name in envelope.nullable:
-            *above, last = pointer.strip("/").split("/")
-            inside = body
-            for step in above:
-                inside = inside.setdefault(step, {})
-            inside[last] = facts.get(name)
+            put(body, pointer, facts.get(name))
     return body
 
 

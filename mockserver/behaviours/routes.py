@@ -10,7 +10,7 @@ from urllib.parse import parse_qs
 
 from mockserver.call import Reply
 from mockserver.ledger import NANO
-from mockserver.wire import encode, number
+from mockserver.wire import encode, number, put
 
 if TYPE_CHECKING:
     from mockserver.call import Call
@@ -119,8 +119,9 @@ def model_row(call: Call, row: Row) -> dict[str, Any]:
         shown[traits.tags] = list(row.tags)
     if traits.priced:
         price = call.gateway.listed_price(call, row)
-        shown["pricing"] = {"prompt": price.prompt, "completion": price.completion}
-    return {**shown, "input_modalities": ["text"], "output_modalities": ["text"]}
+        for pointer, amount in ((traits.price_at["prompt"], price.prompt), (traits.price_at["completion"], price.completion)):
+            put(shown, pointer, amount)
+    return {**shown, "input_modalities": ["text"], "output_modalities": ["text"], **row.shown}
 
 
 def created_of(call: Call, row: Row) -> int | str:
