@@ -25,10 +25,11 @@ async def route(call: Call) -> None:
     gateway, base = call.gateway, call.state.traits.base_path
     if gateway.is_refused_family(call):
         raise gateway.refuse_family(call)
-    methods = gateway.methods_of(call, call.path.removeprefix(base) if call.path.startswith(base + "/") else "")
-    if not methods and (found := call.state.router.match(call.path)):
+    if found := call.state.router.match(call.path):  # a service may answer a path that is otherwise the gateway's own
         methods = {method: attrgetter(route.decision)(gateway) for method, route in found.routes.items()}
         call.params = found.params
+    else:
+        methods = gateway.methods_of(call, call.path.removeprefix(base) if call.path.startswith(base + "/") else "")
     if not methods:
         raise gateway.refuse_path(call)
     if call.method not in methods:
