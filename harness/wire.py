@@ -21,8 +21,8 @@ from harness.exchange import Chunk, Exchange, Fault, Headers, Request, TargetFau
 from harness.journal import Journal
 from harness.recording import examined
 from harness.redact import MIN_LENGTH, Redactor
-from harness.sse import Event, Parser
 from harness.sources import pointed
+from harness.sse import Event, Parser
 from harness.target import Secret, Target, TargetError
 
 KEEPALIVE_S = 4.0  # servers drop idle connections after 5 s or more; a stale one would look like a fault of the target

@@ -68,6 +68,7 @@ class Call:
     completion_id: str = ""
     created: int = 0
     settled: bool = False
+    origin: str = ""  # scheme and host, as the client called them
     transport: asyncio.Transport | None = None  # of the connection that it came by
     params: Mapping[str, str] = field(default_factory=dict)  # of the path, decoded
     place: Any = None  # where it is served, for contracts that promise one

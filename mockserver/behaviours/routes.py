@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from mockserver.ledger import Charge
 
 Handler = Callable[["Call"], Awaitable[Reply]]
+MADE_BY = {"embedding": "embeddings", "image": "image", "video": "video", "speech": "audio"}  # kinds of models
 
 
 async def route(call: Call) -> None:
@@ -120,9 +121,13 @@ def model_row(call: Call, row: Row) -> dict[str, Any]:
         shown[traits.tags] = list(row.tags)
     if traits.priced:
         price = call.gateway.listed_price(call, row)
-        for pointer, amount in ((traits.price_at["prompt"], price.prompt), (traits.price_at["completion"], price.completion)):
+        for pointer, amount in (
+            (traits.price_at["prompt"], price.prompt),
+            (traits.price_at["completion"], price.completion),
+        ):
             put(shown, pointer, amount)
-    return {**shown, "input_modalities": ["text"], "output_modalities": ["text"], **row.shown}
+    made = MADE_BY.get(row.kind, "text")
+    return {**shown, "input_modalities": ["text"], "output_modalities": [made], **row.shown}
 
 
 def created_of(call: Call, row: Row) -> int | str:

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from mockserver.services.members import Members
-from mockserver.services.orgs import audit, keys, scopes
+from mockserver.services.orgs import audit as trail
+from mockserver.services.orgs import keys, scopes
 from mockserver.services.orgs.audit import Entry
 from mockserver.services.orgs.credentials import Credential
 
@@ -45,10 +46,10 @@ class Decisions:
     key_row: Callable[[Credential], Json] = keys.key_row
 
     # -- the audit trail
-    audit: Callable[[Call, Reply], None] = audit.audit  # every reply
-    entry: Callable[[Call, Reply], Entry] = audit.entry
-    actor_of: Callable[[Call], str] = audit.actor_of
-    list_audit: Handler = audit.list_audit
-    page_of: Callable[[Call], tuple[int, int | None]] = audit.page_of
-    entries: Callable[[Call, int | None, int], list[Entry]] = audit.entries  # (call, before, most)
-    audit_row: Callable[[Entry], Json] = audit.audit_row
+    audit: Callable[[Call, Reply], None] = trail.audit  # every reply
+    entry: Callable[[Call, Reply], Entry] = trail.entry
+    actor_of: Callable[[Call], str] = trail.actor_of
+    list_audit: Handler = trail.list_audit
+    page_of: Callable[[Call], tuple[int, int | None]] = trail.page_of
+    entries: Callable[[Call, int | None, int], list[Entry]] = trail.entries  # (call, before, most)
+    audit_row: Callable[[Entry], Json] = trail.audit_row

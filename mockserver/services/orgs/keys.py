@@ -141,5 +141,3 @@ def moment(at: float) -> str:
 def _part(call: Call) -> OrgsPart:
     part: OrgsPart = call.state.parts["orgs"]
     return part
-
-

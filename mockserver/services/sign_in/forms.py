@@ -64,6 +64,4 @@ def json(value: object) -> Reply:
 
 def refused(refusal: OauthRefusal) -> Reply:
     body = {"error": refusal.error, "error_description": refusal.description}
-    return Reply(
-        refusal.status, encode(body), [("Content-Type", "application/json"), ("Cache-Control", "no-store")]
-    )
+    return Reply(refusal.status, encode(body), [("Content-Type", "application/json"), ("Cache-Control", "no-store")])

@@ -59,9 +59,7 @@ def new_login(call: Call, given: Mapping[str, str], client: Client) -> tuple[str
     login_id, expires = secrets.token_urlsafe(24), call.state.clock.now() + LOGIN_TTL_S
     state, nonce = given.get("state"), given.get("nonce")
     challenge = given.get("code_challenge", "")
-    made = Login(
-        digest(login_id), client.id, given["redirect_uri"], " ".join(scopes), state, nonce, challenge, expires
-    )
+    made = Login(digest(login_id), client.id, given["redirect_uri"], " ".join(scopes), state, nonce, challenge, expires)
     return login_id, made
 
 

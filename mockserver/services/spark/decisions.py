@@ -7,7 +7,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from mockserver.services.members import Members
-from mockserver.services.spark import block, models, placement, usage
+from mockserver.services.spark import block as blocks
+from mockserver.services.spark import models, placement
+from mockserver.services.spark import usage as usages
 from mockserver.services.spark.usage import Range, Sum
 
 if TYPE_CHECKING:
@@ -43,22 +45,22 @@ class Decisions:
     refuse_no_capacity: Callable[[Call], Refusal] = placement.no_capacity
 
     # -- what an answer says of it
-    shown: Callable[[Call, Reply], Reply] = block.shown
-    headers: Callable[[Call], Headers] = block.headers
-    block: Callable[[Call, float, int, float], Json] = block.block  # (call, seconds to the first, tokens, seconds)
-    whole: Callable[[Call, bytes, Json], bytes] = block.whole
-    stream: Callable[[Call, AsyncIterator[bytes]], AsyncIterator[bytes]] = block.stream
-    frame: Callable[[Call, bytes, Json], bytes] = block.frame
+    shown: Callable[[Call, Reply], Reply] = blocks.shown
+    headers: Callable[[Call], Headers] = blocks.headers
+    block: Callable[[Call, float, int, float], Json] = blocks.block  # (call, seconds to the first, tokens, seconds)
+    whole: Callable[[Call, bytes, Json], bytes] = blocks.whole
+    stream: Callable[[Call, AsyncIterator[bytes]], AsyncIterator[bytes]] = blocks.stream
+    frame: Callable[[Call, bytes, Json], bytes] = blocks.frame
 
     # -- models
     list_models: Handler = models.list_models
     lists: Callable[[Row, str | None, str | None], bool] = models.lists  # (row, tier, catalogue) of the filters
 
     # -- usage
-    usage: Handler = usage.usage
-    range_of: Callable[[Call], Range] = usage.range_of
-    served: Callable[[Call, Range], list[Request]] = usage.served
-    charge_of: Callable[[Call, Request], Charge | None] = usage.charge_of
-    step_of: Callable[[datetime, str], datetime] = usage.step_of
-    add: Callable[[Sum, Charge], None] = usage.add
-    usage_row: Callable[[datetime, str, str, str, Sum], Json] = usage.usage_row
+    usage: Handler = usages.usage
+    range_of: Callable[[Call], Range] = usages.range_of
+    served: Callable[[Call, Range], list[Request]] = usages.served
+    charge_of: Callable[[Call, Request], Charge | None] = usages.charge_of
+    step_of: Callable[[datetime, str], datetime] = usages.step_of
+    add: Callable[[Sum, Charge], None] = usages.add
+    usage_row: Callable[[datetime, str, str, str, Sum], Json] = usages.usage_row

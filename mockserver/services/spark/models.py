@@ -22,11 +22,7 @@ async def list_models(call: Call) -> Reply:
     if asked["tier"]:
         pod = gateway.spark.choose(call, Pins(tier=asked["tier"]))
         gateway.spark.serve_at(call, pod, asked["tier"])
-    rows = [
-        row
-        for row in gateway.listed_models(call)
-        if gateway.spark.lists(row, asked["tier"], asked["catalog"])
-    ]
+    rows = [row for row in gateway.listed_models(call) if gateway.spark.lists(row, asked["tier"], asked["catalog"])]
     return json_reply(call, gateway.model_list(call, [gateway.model_row(call, row) for row in rows]))
 
 

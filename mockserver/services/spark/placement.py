@@ -26,7 +26,11 @@ def name(call: Call, where: str, value: Any) -> None:
         refuse(call, where, "at most 64 of a-z, 0-9 and '-'")
 
 
-PINS: Members = {"volt_metro": optional(name), "volt_tier": optional(one_of(TIERS)), "volt_pod_affinity": optional(name)}
+PINS: Members = {
+    "volt_metro": optional(name),
+    "volt_tier": optional(one_of(TIERS)),
+    "volt_pod_affinity": optional(name),
+}
 
 
 def admit(call: Call) -> None:
