@@ -14,9 +14,7 @@ from specs import Contract
 
 TIERS = ("standard", "sovereign")
 POD_HEADER, REQUEST_HEADER = "x-volt-pod-id", "x-request-id"
-_SPARK = re.compile(
-    r"/v1/(chat/completions|completions|embeddings|models|models/.+|fine-tuning/jobs|fine-tuning/jobs/.+)"
-)
+_SPARK = re.compile(r"/v1/((chat/)?completions|embeddings|models(/.+)?|fine-tuning/jobs(/.+)?)")
 _NANO_PER_MS = 1_000_000
 _SLACK_MS = 1  # a server that rounds its milliseconds up
 
