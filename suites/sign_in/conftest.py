@@ -130,7 +130,7 @@ class Browser:
         verifier, nonce, state = (
             secrets.token_urlsafe(48),
             secrets.token_urlsafe(16),
-            f"s {secrets.token_urlsafe(16)}&=",
+            f"s {secrets.token_urlsafe(16)}&=",  # what a client may send, and what has to be escaped on its way
         )
         page = self.open(verifier, nonce=nonce, state=state, scope=scope)
         assert page.status == 200, f"the page to sign in on was answered with {page.status}"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from harness.ask import Ask
@@ -12,7 +14,13 @@ from harness.model import NotObserved, Tolerated
 from suites.reading import accepted
 from suites.spark.conftest import NOWHERE, REFUSALS, with_capability
 
-INVALID = ({"volt_tier": "gold"}, {"volt_tier": 7}, {"volt_tier": ["sovereign"]}, {"volt_metro": 7}, {"volt_metro": []})
+INVALID: tuple[dict[str, Any], ...] = (
+    {"volt_tier": "gold"},
+    {"volt_tier": 7},
+    {"volt_tier": ["sovereign"]},
+    {"volt_metro": 7},
+    {"volt_metro": []},
+)
 
 
 def honoured(answer: Exchange, **pins: str) -> bool:
@@ -32,7 +40,7 @@ def refused(answer: Exchange, what: str, *more: int) -> None:
     assert answer.status in due, f"{what} was answered with {answer.status} by {volt.served(answer, 'metro')}"
 
 
-def short(ask: Ask, *, stream: bool, **members: object) -> Exchange:
+def short(ask: Ask, *, stream: bool, **members: Any) -> Exchange:
     return ask.chat(max_tokens=4, stream=stream or None, **members)
 
 

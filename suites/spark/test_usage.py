@@ -22,7 +22,7 @@ MILLION = Decimal(1_000_000)
 NANO = Decimal("1e-9")
 
 
-def total(series, **where) -> Counter:
+def total(series, **where) -> Counter[str]:
     """Tokens of the rows with these members."""
     rows = [row for row in series if all(row.get(name) == value for name, value in where.items())]
     return Counter({name: sum(row[name] for row in rows) for name in TOKENS})
@@ -36,7 +36,7 @@ def settled(ask, key, due):
     return series
 
 
-def used(*answers) -> Counter:
+def used(*answers) -> Counter[str]:
     """Tokens as the answers report them."""
     return Counter(
         input_tokens=sum(tokens(x, "prompt_tokens") for x in answers),
