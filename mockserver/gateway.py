@@ -39,6 +39,7 @@ from mockserver.call import Call, Headers, Price, Reply
 from mockserver.catalogue import Row
 from mockserver.ledger import Charge, Key
 from mockserver.refusal import Refusal
+from mockserver.services import forge as forges
 from mockserver.state import secret_of
 from mockserver.traits import Traits
 from mockserver.upstream import Generation, Job, Piece
@@ -218,6 +219,9 @@ class Gateway:
     wants_usage: Callable[[Call], bool] = stream.wants_usage  # a usage chunk in this stream?
     wants_null_usage: Callable[[Call], bool] = stream.wants_null_usage  # `usage: null` on other chunks?
     usage_chunk: Callable[[Call, Json, Json | None], Json | None] = stream.usage_chunk  # (call, envelope, usage)
+
+    # -- services: each has decisions of its own
+    forge: forges.Decisions = forges.Decisions()
 
     # -- refusals: status, code, type, message, param and headers of each
     refuse_no_key: Callable[[Call], Refusal] = errors.no_key  # 401
