@@ -24,7 +24,7 @@ from mockserver.serve import Options, Server
 from mockserver.services.forge.leases import Lease, end_of, status_of, term_end
 from tests.mockserver.conftest import Lab
 
-ORDER = {"metro": "iad1", "gpu_type": "b200", "count": 8, "term": "on_demand"}
+ORDER = {"metro": "fra", "gpu_type": "b200", "count": 8, "term": "on_demand"}
 
 
 @pytest.fixture(scope="module")
@@ -69,14 +69,14 @@ def test_a_term_ends_on_the_last_day_of_a_shorter_month() -> None:
 
 
 def test_a_lease_whose_machines_cannot_show_evidence_fails_when_evidence_was_asked_for() -> None:
-    made = Lease("lease-x", "main", "iad1", "l40s", 1, "on_demand", "n", True, 0.0)
+    made = Lease("lease-x", "main", "fra", "l40s", 1, "on_demand", "n", True, 0.0)
     assert [status_of(made, now) for now in (0.0, 1.0)] == ["provisioning", "failed"]
     assert end_of(made) is None
 
 
 def test_stock_is_taken_and_given_back(forge: Lab) -> None:
     def free() -> int:
-        asked = {"metro": "iad1", "gpu_type": "b200", "count": "1"}
+        asked = {"metro": "fra", "gpu_type": "b200", "count": "1"}
         return int(forge.api.get("/forge/availability", params=asked).json()["available_count"])
 
     before = free()
@@ -92,7 +92,7 @@ def test_more_than_there_is_is_refused(forge: Lab) -> None:
     lease(forge, count=1000)
     refused = forge.api.post("/forge/leases", json={**ORDER, "count": 25})
     assert (refused.status_code, refused.json()["error"]["code"]) == (503, "no_capacity")
-    asked = {"metro": "iad1", "gpu_type": "b200", "count": "25"}
+    asked = {"metro": "fra", "gpu_type": "b200", "count": "25"}
     assert forge.api.get("/forge/availability", params=asked).json()["next_available_at"] is not None
 
 
@@ -204,8 +204,6 @@ def test_the_kubernetes_client_connects_with_the_kubeconfig(cluster: tuple[Serve
         minted = api.post(f"/forge/leases/{made['id']}/kubeconfig", json={"ttl_seconds": 600}).json()
     written = yaml.safe_load(base64.b64decode(minted["kubeconfig"]))
     kubernetes = config.new_client_from_config_dict(written)
-    namespace = config.list_kube_config_contexts  # the context's namespace is what kubectl takes by itself
-    assert namespace is not None
     pods = client.CoreV1Api(kubernetes).list_namespaced_pod(written["contexts"][0]["context"]["namespace"])
     assert pods.items == []
     assert seen == [(minted["spiffe_id"], "/api/v1/namespaces/team-a/pods")]

@@ -30,7 +30,7 @@ async def mint(call: Call) -> Reply:
     if not forge.may_mint(call, lease):
         raise forge.refuse_not_active(call)
     name, until = forge.spiffe_id(call, lease), forge.expires(call, asked["ttl_seconds"])
-    granted = forge.access(call, lease, forge.leaf(call, lease, name, until))
+    granted = forge.grant(call, lease, forge.leaf(call, lease, name, until))
     return reply(call, forge.minted_status, forge.minted(call, Minted(granted, name, until)))
 
 

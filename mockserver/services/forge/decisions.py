@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from mockserver.services.forge import access, kubeconfig, leases, operations
@@ -36,9 +36,9 @@ class Decisions:
     mint: Handler = access.mint
 
     # -- what a request may say
-    availability_members: Members = operations.AVAILABILITY
-    lease_members: Members = operations.LEASE
-    kubeconfig_members: Members = access.KUBECONFIG
+    availability_members: Members = field(default_factory=lambda: operations.AVAILABILITY)
+    lease_members: Members = field(default_factory=lambda: operations.LEASE)
+    kubeconfig_members: Members = field(default_factory=lambda: access.KUBECONFIG)
 
     # -- whose a lease is
     tenant_of: Callable[[Call], str] = operations.tenant_of  # last part of the tenant's SPIFFE id
@@ -69,7 +69,7 @@ class Decisions:
     server_of: Callable[[Call, Lease], str] = access.server_of  # URL of the cluster's API server
     expires: Callable[[Call, int], datetime] = access.expires  # (call, seconds asked for)
     leaf: Callable[[Call, Lease, str, datetime], Leaf] = access.leaf  # (call, lease, SPIFFE id, until when)
-    access: Callable[[Call, Lease, Leaf], Access] = access.access_of
+    grant: Callable[[Call, Lease, Leaf], Access] = access.access_of
     write_kubeconfig: Callable[[Access], bytes] = kubeconfig.write
     minted: Callable[[Call, Minted], Json] = access.minted
     minted_status: int = 201

@@ -19,6 +19,8 @@ CREATE TABLE IF NOT EXISTS forge_leases (
 CREATE INDEX IF NOT EXISTS forge_stock ON forge_leases (metro, gpu_type);
 CREATE TABLE IF NOT EXISTS forge_authority (n INTEGER PRIMARY KEY, certificate BLOB NOT NULL, key BLOB NOT NULL);
 """
+_COLUMNS = ("id", "tenant", "metro", "gpu_type", "count", "term", "namespace", "attested", "created")
+_INSERT = f"INSERT INTO forge_leases ({', '.join(_COLUMNS)}) VALUES ({', '.join('?' * len(_COLUMNS))})"  # noqa: S608
 PROVISIONING_S = 0.15  # until a lease is active; hours in the field
 RELEASE_S = 0.1  # from its end until its GPUs are free again
 HOLDING = frozenset({"provisioning", "active", "terminating"})
@@ -26,7 +28,7 @@ HOLDING = frozenset({"provisioning", "active", "terminating"})
 
 @dataclass(frozen=True, slots=True)
 class Lease:
-    """Times in unix seconds. `attested`: evidence was asked for. `ended`: when it was terminated, None if it was not."""
+    """Times in unix seconds. `attested`: evidence was asked for. `ended`: when it was terminated, if it was."""
 
     id: str
     tenant: str
@@ -77,12 +79,7 @@ class Leases:
         with Transaction(self._db):
             if not room():
                 return False
-            self._db.execute(
-                "INSERT INTO forge_leases (id, tenant, metro, gpu_type, count, term, namespace, attested, created)"
-                " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                (lease.id, lease.tenant, lease.metro, lease.gpu_type, lease.count, lease.term, lease.namespace)
-                + (lease.attested, lease.created),
-            )
+            self._db.execute(_INSERT, [getattr(lease, name) for name in _COLUMNS])
         return True
 
     def find(self, lease_id: str, tenant: str | None) -> Lease | None:
@@ -113,7 +110,10 @@ class Leases:
 def _lease(row: sqlite3.Row) -> Lease:
     names = ("id", "tenant", "metro", "gpu_type", "count", "term", "namespace")
     return Lease(
-        **{name: row[name] for name in names}, attested=bool(row["attested"]), created=row["created"], ended=row["ended"]
+        **{name: row[name] for name in names},
+        attested=bool(row["attested"]),
+        created=row["created"],
+        ended=row["ended"],
     )
 
 

@@ -186,7 +186,7 @@ def row(call: Call, lease: Lease) -> Json:
         "id": lease.id,
         "status": forge.status_of(lease, call.state.clock.now()),
         "metro": lease.metro,
-        "pod_id": f"pod-{lease.metro}-{int(hashlib.sha256(lease.id.encode()).hexdigest()[:4], 16) % 8 + 1:02d}",
+        "pod_id": f"pod-{lease.metro}-{int(hashlib.sha256(lease.id.encode()).hexdigest()[:4], 16) % 8 + 1}",
         "namespace": lease.namespace,
         "gpu_type": lease.gpu_type,
         "gpu_count": lease.count,

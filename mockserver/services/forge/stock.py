@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from types import MappingProxyType
 
-METROS = ("iad1", "sjc1", "fra1")
+METROS = ("fra", "iad", "sjc")
 TERMS = ("on_demand", "12_month", "36_month")
 MOST = 1024  # GPUs in one lease
 MONTHS = MappingProxyType({"on_demand": None, "12_month": 12, "36_month": 36})
