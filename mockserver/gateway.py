@@ -40,6 +40,7 @@ from mockserver.catalogue import Row
 from mockserver.ledger import Charge, Key
 from mockserver.refusal import Refusal
 from mockserver.services import forge as forges
+from mockserver.services import vault as vaults
 from mockserver.state import secret_of
 from mockserver.traits import Traits
 from mockserver.upstream import Generation, Job, Piece
@@ -222,6 +223,7 @@ class Gateway:
 
     # -- services: each has decisions of its own
     forge: forges.Decisions = forges.Decisions()
+    vault: vaults.Decisions = vaults.Decisions()
 
     # -- refusals: status, code, type, message, param and headers of each
     refuse_no_key: Callable[[Call], Refusal] = errors.no_key  # 401

@@ -159,7 +159,7 @@ class ApiServer(http.server.BaseHTTPRequestHandler):
     seen: list[tuple[str, str]]
 
     def do_GET(self) -> None:
-        held = self.connection.getpeercert()  # type: ignore[attr-defined]
+        held = self.connection.getpeercert()
         self.seen.append((dict(held["subjectAltName"])["URI"], self.path))
         body = b'{"kind": "PodList", "apiVersion": "v1", "metadata": {}, "items": []}'
         self.send_response(200)
@@ -203,7 +203,7 @@ def test_the_kubernetes_client_connects_with_the_kubeconfig(cluster: tuple[Serve
         made = api.post("/forge/leases", json={**ORDER, "namespace_name": "team-a"}).json()
         minted = api.post(f"/forge/leases/{made['id']}/kubeconfig", json={"ttl_seconds": 600}).json()
     written = yaml.safe_load(base64.b64decode(minted["kubeconfig"]))
-    kubernetes = config.new_client_from_config_dict(written)
+    kubernetes = config.new_client_from_config_dict(written)  # type: ignore[no-untyped-call]
     pods = client.CoreV1Api(kubernetes).list_namespaced_pod(written["contexts"][0]["context"]["namespace"])
     assert pods.items == []
     assert seen == [(minted["spiffe_id"], "/api/v1/namespaces/team-a/pods")]
