@@ -118,6 +118,7 @@ class Target:
     headers: Mapping[str, str] = field(default_factory=dict)
     ca_bundle: Path | None = None
     clock_ahead: timedelta = timedelta()  # how far the time to judge by is ahead of this machine's
+    names: Mapping[str, str] = field(default_factory=dict)  # what contracts ask for and no operation tells
     default_model: str | None = None
     tokenizer: Path | None = None  # of that model
     timeouts: Timeouts = Timeouts()
@@ -242,6 +243,7 @@ class _File:
             headers=part("headers", {}),
             ca_bundle=self._beside(bundle, "ca_bundle") if bundle else None,
             clock_ahead=self._clock_ahead(),
+            names=part("names", {}),
             default_model=part("model", {}).get("default"),
             tokenizer=self._tokenizer(),
             timeouts=Timeouts(**part("timeouts", {})),

@@ -44,10 +44,12 @@ def write_target(
 def _sections(
     state: State, origin: str, options: Options, variables: dict[str, str], trust: str | None
 ) -> dict[str, dict[str, object]]:
-    sections: dict[str, dict[str, object]] = {"keys": {**variables}, "model": {"default": DEFAULT_MODEL}}
+    sections: dict[str, dict[str, object]] = {"keys": {**variables}, "model": {"default": default_model(state)}}
     sections["spend"] = {"cap_usd": "100"}  # the mock's money is not real
     if options.control_token:
         sections["control"] = {"url": origin + "/control/v1", "token": "ASSAY_CONTROL_TOKEN"}
+    if names := state.names():
+        sections["names"] = dict(names)
     if state.traits.billed:
         url = origin + "/api/volt/balance"
         sections["balance"] = {"url": url, "pointer": "/balance", "unit": "usd", "account": "acct_main", "drain_s": 0.2}
@@ -57,6 +59,12 @@ def _sections(
         url = origin + state.traits.base_path + "/attestation/report"
         sections["evidence"] = {"url": url, "format": "dstack", "trust": trust, "gpus": 8, "test_roots": True}
     return sections
+
+
+def default_model(state: State) -> str:
+    """The usual one, or the first of the catalogue that can chat."""
+    rows = state.catalogue.rows
+    return DEFAULT_MODEL if DEFAULT_MODEL in rows else next(row.id for row in rows.values() if row.kind == "chat")
 
 
 def _export_trust(path: Path, state: State, options: Options) -> str | None:
