@@ -1,4 +1,4 @@
-"""Racks and their measured-boot reports: whole, measured, alike, agreeing. None of it is proof: nobody signs a report."""
+"""Racks and their measured-boot reports: whole, measured, alike, agreeing. None of it is proof: no report is signed."""
 
 from __future__ import annotations
 
@@ -152,10 +152,8 @@ def short(rack: Mapping[str, Any], order: Mapping[str, Any], gpus: int) -> list[
         wrong.append("host names are missing or not its own")
     due = (order["gpu_type"], gpus)
     others = [node for node in nodes(rack) if (node.get("gpu_type"), node.get("gpu_count")) != due]
-    return wrong + [
-        f"{node.get('hostname')} has {node.get('gpu_count')} of {node.get('gpu_type')}, {gpus} were due"
-        for node in others
-    ]
+    has = [f"{node.get('hostname')} has {node.get('gpu_count')} of {node.get('gpu_type')}" for node in others]
+    return wrong + [f"{words}, {gpus} of {order['gpu_type']} were due" for words in has]
 
 
 def backwards(states: Sequence[str]) -> str | None:
