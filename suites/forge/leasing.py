@@ -97,7 +97,8 @@ class Leasing:
         """A lease that is there already, or a new one. Raises NotObserved."""
         if "control" not in self.ask.target.capabilities() and (found := self._there()):
             return found
-        return dict(self.settled(self.lease(namespace_name="assay-checks"))[-1])
+        made = self.lease(namespace_name="assay-checks")
+        return {**self.settled(made)[-1], "id": made["id"]}  # what is read for an id may be another lease
 
     def _there(self) -> dict[str, Any] | None:
         return next((row for row in self.rows() if row.get("status") not in {*ENDED, "failed", "provisioning"}), None)

@@ -65,7 +65,7 @@ def test_two_tenants_never_share_a_namespace(ask, leasing):
 @pytest.mark.requirement("VL-141")
 @pytest.mark.cost(calls=3)
 @pytest.mark.parametrize("name", ELSEWHERE.values(), ids=ELSEWHERE)
-def test_an_id_of_a_lease_is_an_id(ask, name):
+def test_an_id_of_a_lease_is_an_id(ask, lease, name):
     for method, below in (("GET", ""), ("DELETE", ""), ("POST", "/kubeconfig")):
         answer = ask.send(method, at(LEASES, name, below))
         assert answer.status in {400, 404, 414}, f"{method} of the id {name[:40]!r} was answered with {answer.status}"
