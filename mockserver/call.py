@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -67,8 +68,11 @@ class Call:
     completion_id: str = ""
     created: int = 0
     settled: bool = False
+    origin: str = ""  # scheme and host, as the client called them
     transport: asyncio.Transport | None = None  # of the connection that it came by
     params: Mapping[str, str] = field(default_factory=dict)  # of the path, decoded
+    place: Any = None  # where it is served, for contracts that promise one
+    began: float = field(default_factory=time.perf_counter)  # seconds
     facts: dict[str, Any] = field(default_factory=dict)  # what a refusal may tell beside its own words
     usage: dict[str, int] | None = None  # of a generation, once it is settled
     used: dict[str, int] = field(default_factory=dict)  # what the call is counted by: tokens or characters, by kind

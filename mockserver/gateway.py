@@ -9,7 +9,7 @@ import codecs
 import functools
 import random
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
@@ -39,6 +39,7 @@ from mockserver.call import Call, Headers, Price, Reply
 from mockserver.catalogue import Row
 from mockserver.ledger import Charge, Key
 from mockserver.refusal import Refusal
+from mockserver.services import completions, description, embeddings, fine_tuning, images, orgs, sign_in, spark
 from mockserver.services import forge as forges
 from mockserver.services import vault as vaults
 from mockserver.state import secret_of
@@ -126,6 +127,7 @@ class Gateway:
     find_model: Callable[[Call, str], Row | None] = admission.find_model  # the live row, looked up on every call
     admits: Callable[[Call, Row], bool] = admission.admits  # the gate itself; the list shows what it admits
     sibling: Callable[[Call, str], str | None] = admission.sibling  # TEE variant to suggest in the refusal
+    kinds: tuple[str, ...] = ("chat",)  # of models that chat
     can_use_tools: Callable[[Call, Row], bool] = admission.can_use_tools
     can_write_json: Callable[[Call, Row], bool] = admission.can_write_json
     context_of: Callable[[Call, Row], int] = admission.context_of  # longest prompt in tokens
@@ -243,6 +245,7 @@ class Gateway:
     refuse_not_confidential: Callable[[Call, str], Refusal] = errors.not_confidential  # 400 (call, model)
     refuse_model_not_found: Callable[[Call, str], Refusal] = errors.model_not_found  # 404 on retrieve
     refuse_not_capable: Callable[[Call, str, str], Refusal] = errors.not_capable  # 400 (call, param, model)
+    refuse_wrong_kind: Callable[[Call, str], Refusal] = errors.wrong_kind  # 400 (call, model)
     refuse_context: Callable[[Call, int], Refusal] = errors.context_exceeded  # 400
     refuse_insufficient: Callable[[Call], Refusal] = errors.insufficient_balance  # 402
     refuse_upstream: Callable[[Call], Refusal] = errors.upstream_failed  # 502, and inside a stream
@@ -261,6 +264,7 @@ class Gateway:
     listed_price: Callable[[Call, Row], Price] = billing.listed_price  # as the catalogue shows it
     price_of: Callable[[Call, Row], Price] = billing.price_of  # as it is charged
     estimate: Callable[[Call], int] = billing.estimate  # amount to hold before the provider is called
+    afford: Step = admission.afford  # hold the estimate, for operations other than chat
     cost: Callable[[Call, int, int], int] = billing.cost  # (call, prompt tokens, completion tokens)
     charge: Callable[[Call, Usage], int] = billing.charge  # amount of a usage
     round_nano: Callable[[Decimal], int] = billing.round_nano  # the one rounding
@@ -277,6 +281,16 @@ class Gateway:
     generation_body: Callable[[Call, Charge], Json] = routes.generation_body  # what one request is said to have cost
     serve_usage: Handler = routes.serve_usage  # GET /api/volt/usage
     spent: Callable[[Call], int] = routes.spent  # nano-USD in all
+
+    # -- what services decide, one field a service
+    completions: completions.Decisions = field(default_factory=completions.Decisions)
+    embeddings: embeddings.Decisions = field(default_factory=embeddings.Decisions)
+    images: images.Decisions = field(default_factory=images.Decisions)
+    spark: spark.Decisions = field(default_factory=spark.Decisions)
+    fine_tuning: fine_tuning.Decisions = field(default_factory=fine_tuning.Decisions)
+    orgs: orgs.Decisions = field(default_factory=orgs.Decisions)
+    sign_in: sign_in.Decisions = field(default_factory=sign_in.Decisions)
+    description: description.Decisions = field(default_factory=description.Decisions)
 
     # -- evidence
     new_platform: Callable[[bytes, Callable[[], datetime]], Platform] = evidence_of.new_platform  # (seed, now)

@@ -55,6 +55,7 @@ class State:
     admitters: list[Callable[[Call], None]] = field(default_factory=list)
     placers: list[Callable[[Call], None]] = field(default_factory=list)
     storage: Storage = field(default_factory=lambda: Storage(None))
+    origin: str = ""  # scheme and authority that the server is reached by, once it listens
 
     def watch(self, call: Call) -> None:
         """From here on a client that leaves aborts the generation of its call."""
@@ -81,7 +82,9 @@ class State:
 
     def names(self) -> dict[str, str]:
         """What services want the target file to name."""
-        return {name: value for service in self.services if service.names for name, value in service.names(self).items()}
+        return {
+            name: value for service in self.services if service.names for name, value in service.names(self).items()
+        }
 
     def close(self) -> None:
         self.storage.close()

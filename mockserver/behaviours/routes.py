@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from mockserver.ledger import Charge
 
 Handler = Callable[["Call"], Awaitable[Reply]]
+MADE_BY = {"embedding": "embeddings", "image": "image", "video": "video", "speech": "audio"}  # kinds of models
 
 
 async def route(call: Call) -> None:
@@ -25,10 +26,11 @@ async def route(call: Call) -> None:
     gateway, base = call.gateway, call.state.traits.base_path
     if gateway.is_refused_family(call):
         raise gateway.refuse_family(call)
-    methods = gateway.methods_of(call, call.path.removeprefix(base) if call.path.startswith(base + "/") else "")
-    if not methods and (found := call.state.router.match(call.path)):
+    if found := call.state.router.match(call.path):  # a service may answer a path that is otherwise the gateway's own
         methods = {method: attrgetter(route.decision)(gateway) for method, route in found.routes.items()}
         call.params = found.params
+    else:
+        methods = gateway.methods_of(call, call.path.removeprefix(base) if call.path.startswith(base + "/") else "")
     if not methods:
         raise gateway.refuse_path(call)
     if call.method not in methods:
@@ -119,9 +121,13 @@ def model_row(call: Call, row: Row) -> dict[str, Any]:
         shown[traits.tags] = list(row.tags)
     if traits.priced:
         price = call.gateway.listed_price(call, row)
-        for pointer, amount in ((traits.price_at["prompt"], price.prompt), (traits.price_at["completion"], price.completion)):
+        for pointer, amount in (
+            (traits.price_at["prompt"], price.prompt),
+            (traits.price_at["completion"], price.completion),
+        ):
             put(shown, pointer, amount)
-    return {**shown, "input_modalities": ["text"], "output_modalities": ["text"], **row.shown}
+    made = MADE_BY.get(row.kind, "text")
+    return {**shown, "input_modalities": ["text"], "output_modalities": [made], **row.shown}
 
 
 def created_of(call: Call, row: Row) -> int | str:
