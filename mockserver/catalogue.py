@@ -34,6 +34,7 @@ class Row:
     dimension: int | None = None  # of the vectors of an embedding model
     tiers: Mapping[str, Price] = field(default_factory=dict)  # prices of a model that is served in several ways
     shown: Mapping[str, Any] = field(default_factory=dict)  # members of its row that only this contract has
+    default: bool = False  # the one that a target file names
 
     @property
     def writes_json(self) -> bool:
@@ -51,6 +52,12 @@ class Catalogue:
     def reset(self) -> None:
         self.rows = dict(self._initial)
         self._told: dict[str, Any] = {}
+
+    @property
+    def default(self) -> str:
+        """Id of the model that a target file names: the marked one, or the first that chats."""
+        rows = list(self.rows.values())
+        return next((row.id for row in rows if row.default), next(row.id for row in rows if row.kind == "chat"))
 
     def get(self, model: str) -> Row | None:
         return self.rows.get(model)
@@ -119,6 +126,7 @@ def _row(data: dict[str, Any]) -> Row:
         dimension=data.get("dimension"),
         tiers={name: Price(*map(Decimal, prices)) for name, prices in data.get("tiers", {}).items()},
         shown=data.get("shown", {}),
+        default=data.get("default", False),
     )
 
 

@@ -39,9 +39,18 @@ from mockserver.call import Call, Headers, Price, Reply
 from mockserver.catalogue import Row
 from mockserver.ledger import Charge, Key
 from mockserver.refusal import Refusal
-from mockserver.services import completions, description, embeddings, fine_tuning, images, orgs, sign_in, spark
-from mockserver.services import forge as forges
-from mockserver.services import vault as vaults
+from mockserver.services import (
+    completions,
+    description,
+    embeddings,
+    fine_tuning,
+    forge,
+    images,
+    orgs,
+    sign_in,
+    spark,
+    vault,
+)
 from mockserver.state import secret_of
 from mockserver.traits import Traits
 from mockserver.upstream import Generation, Job, Piece
@@ -225,10 +234,6 @@ class Gateway:
     wants_null_usage: Callable[[Call], bool] = stream.wants_null_usage  # `usage: null` on other chunks?
     usage_chunk: Callable[[Call, Json, Json | None], Json | None] = stream.usage_chunk  # (call, envelope, usage)
 
-    # -- services: each has decisions of its own
-    forge: forges.Decisions = forges.Decisions()
-    vault: vaults.Decisions = vaults.Decisions()
-
     # -- refusals: status, code, type, message, param and headers of each
     refuse_no_key: Callable[[Call], Refusal] = errors.no_key  # 401
     refuse_bad_key: Callable[[Call], Refusal] = errors.bad_key  # 401
@@ -291,6 +296,8 @@ class Gateway:
     orgs: orgs.Decisions = field(default_factory=orgs.Decisions)
     sign_in: sign_in.Decisions = field(default_factory=sign_in.Decisions)
     description: description.Decisions = field(default_factory=description.Decisions)
+    forge: forge.Decisions = field(default_factory=forge.Decisions)
+    vault: vault.Decisions = field(default_factory=vault.Decisions)
 
     # -- evidence
     new_platform: Callable[[bytes, Callable[[], datetime]], Platform] = evidence_of.new_platform  # (seed, now)
