@@ -10,6 +10,7 @@ from mockserver.services.forge import access, kubeconfig, leases, operations
 from mockserver.services.forge.kubeconfig import Access, Minted
 from mockserver.services.forge.leases import Lease
 from mockserver.services.members import Members
+from mockserver.services.tenancy import TRUST_DOMAIN
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -64,7 +65,7 @@ class Decisions:
 
     # -- access to the cluster
     may_mint: Callable[[Call, Lease], bool] = access.may_mint
-    trust_domain: str = "volt.cloud"  # of SPIFFE ids; the API is served under another name
+    trust_domain: str = TRUST_DOMAIN  # of SPIFFE ids; the API is served under another name
     spiffe_id: Callable[[Call, Lease], str] = access.spiffe_id
     server_of: Callable[[Call, Lease], str] = access.server_of  # URL of the cluster's API server
     expires: Callable[[Call, int], datetime] = access.expires  # (call, seconds asked for)

@@ -26,6 +26,7 @@ from mockserver.services.members import (
     refuse,
     required,
 )
+from mockserver.services.tenancy import tenant_name
 from mockserver.wire import encode
 
 if TYPE_CHECKING:
@@ -34,7 +35,6 @@ if TYPE_CHECKING:
 
 Json = dict[str, Any]
 _LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
-_PLAIN = re.compile(r"[A-Za-z0-9._-]{1,40}")  # what may stand in the path of a SPIFFE id
 _INTEGER = re.compile(r"-?[0-9]{1,9}")
 _RETRY_S = 60  # when to ask again for GPUs that nobody is known to give back
 
@@ -113,11 +113,7 @@ def known(call: Call) -> Lease:
 
 
 def tenant_of(call: Call) -> str:
-    """The account's name where a SPIFFE id can hold it, a digest of it elsewhere."""
-    account = call.gateway.account_of(call)
-    name = account.removeprefix("acct_")
-    plain = _PLAIN.fullmatch(name) and name.strip(".")
-    return name if plain else hashlib.sha256(account.encode(errors="surrogatepass")).hexdigest()[:32]
+    return tenant_name(call.gateway.account_of(call))
 
 
 def new_id(call: Call) -> str:
