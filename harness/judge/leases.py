@@ -128,12 +128,13 @@ def _last_number(text: str) -> str:
 
 
 def moment(value: object) -> datetime | None:
-    """A date and time with its offset, or None."""
+    """A date and time with its offset, of a century in which leases are, or None."""
     try:
         found = datetime.fromisoformat(value) if isinstance(value, str) else None
-    except ValueError:
+        told = found.astimezone(UTC) if found is not None and found.tzinfo is not None else None
+    except (ValueError, OverflowError):
         return None
-    return found.astimezone(UTC) if found is not None and found.tzinfo is not None else None
+    return told if told is not None and 1970 <= told.year < 2200 else None
 
 
 def amount(value: object) -> Decimal | None:
