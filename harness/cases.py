@@ -71,6 +71,7 @@ class Batch:
     operation: str  # operationId
     mode: GenerationMode
     refused: bool  # whether the contract promises to refuse the whole operation
+    rooted: bool  # whether its path is below the host and not below the base URL
     cases: tuple[Any, ...]
 
 
@@ -79,7 +80,7 @@ def batches(contract: str, effort: Effort, seed_number: int) -> tuple[Batch, ...
     """All batches of a contract; the few that cost money come first."""
     operations = list(_operations(contract))
     return tuple(
-        Batch(name, mode, refused, tuple(_affordable(name, operation, mode, effort, seed_number)))
+        Batch(name, mode, refused, is_rooted(operation), tuple(_affordable(name, operation, mode, effort, seed_number)))
         for mode in (GenerationMode.POSITIVE, GenerationMode.NEGATIVE)
         for operation in operations
         for name, refused in [(_id_of(operation), "refused" in operation.tags)]
@@ -174,6 +175,12 @@ def _operations(contract: str) -> Iterator[Any]:
     schema = schemathesis.openapi.from_dict(specs.load(contract).openapi, config=config)
     for found in schema.get_all_operations():
         yield found.ok()  # type: ignore[union-attr] # our own documents hold no invalid operation
+
+
+def is_rooted(operation: Any) -> bool:
+    """Whether a server of its own puts the path at the root."""
+    servers = operation.schema.raw_schema["paths"][operation.path].get("servers", ())
+    return any(server.get("url") == "/" for server in servers)
 
 
 def _id_of(operation: Any) -> str:

@@ -87,7 +87,9 @@ def not_confidential(call: Call, model: str) -> Refusal:
 
 def model_not_found(call: Call, model: str) -> Refusal:
     """Retrieving a model that is not in the live catalogue."""
-    return Refusal(404, "model_not_found", f"The model '{model[:200]}' does not exist.", param="model")
+    traits = call.state.traits
+    code = "model_not_found" if traits.confidential_flag else traits.unknown_model_code
+    return Refusal(404, code, f"The model '{model[:200]}' does not exist.", param="model")
 
 
 def not_capable(call: Call, param: str, model: str) -> Refusal:

@@ -62,6 +62,7 @@ class Decisions:
     access: Callable[[Call, str, str], Json] = tokens.access  # (call, account, scope)
     scopes_of: Callable[[str], tuple[str, ...]] = tokens.scopes_of
     claims: Callable[[Call, Login], Json] = tokens.claims
+    sign: Callable[[SignInPart, Json], str] = tokens.sign  # claims to the id token
 
     # -- what is published
     userinfo: Handler = tokens.userinfo

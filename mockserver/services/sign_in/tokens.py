@@ -68,7 +68,11 @@ def for_code(call: Call, given: Mapping[str, str], client: str) -> Json:
     if not own.use_login(call, login):
         raise OauthRefusal("invalid_grant", "This code has been used.")
     made = own.access(call, login.account or "", login.scope)
-    return {**made, "id_token": _part(call).signer.sign(own.claims(call, login))}
+    return {**made, "id_token": own.sign(_part(call), own.claims(call, login))}
+
+
+def sign(part: SignInPart, said: Json) -> str:
+    return part.signer.sign(said)
 
 
 def is_owner(login: Login, given: Mapping[str, str], client: str) -> bool:

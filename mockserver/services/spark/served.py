@@ -30,6 +30,9 @@ class Served:
         row = (request_id, account, at, model, tier, metro)
         self._db.execute("INSERT INTO spark_served VALUES (?, ?, ?, ?, ?, ?)", row)
 
+    def forget(self, request_id: str) -> None:
+        self._db.execute("DELETE FROM spark_served WHERE request_id = ?", (request_id,))
+
     def between(self, account: str | None, start: float, end: float) -> Iterator[Request]:
         """Requests of an account, or of all, from `start` until before `end`."""
         query = (
