@@ -21,7 +21,7 @@ from harness.pace import Pace
 from harness.sources import BalanceSource, CostSource, EvidenceSource, amount, pointed
 from harness.target import KEY_VARIABLE, Secret, Target
 from harness.tokenizer import Tokenizer
-from harness.wire import Client, tls
+from harness.wire import Client, Finder, tls
 from specs import Contract
 
 CATALOGUE_TRIES = 3  # a target that cannot list its models is not asked again for every check
@@ -131,11 +131,12 @@ class Ask:
         headers: Mapping[str, str] | None = None,
         key: Credential = "main",
         from_host: bool = False,
-        secrets: Sequence[str] = (),
+        secrets: Sequence[str] | Finder = (),
     ) -> Exchange:
         """Any request: `path` below the base URL, or below the host. `content` goes out as it is.
 
         `secrets` are JSON pointers to what the answer gives away; `issued` finds it, and nothing else ever shows it.
+        Where no pointer leads to it, a function that is given the answer as it came finds it.
         """
         url = (self.target.host_url if from_host else self.target.base_url) + path
         body = _encoded(json) if json is not OMIT else content or b""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import ssl
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote, urlsplit
@@ -25,6 +25,7 @@ from harness.sources import pointed
 from harness.sse import Event, Parser
 from harness.target import Secret, Target, TargetError
 
+Finder = Callable[[Exchange], Iterable[object]]  # sees an answer as it came, before it is redacted and kept
 KEEPALIVE_S = 4.0  # servers drop idle connections after 5 s or more; a stale one would look like a fault of the target
 DOWN_AFTER = {"connect": 3, "answer": 6}  # as many failures in a row: connections, or answers at all
 _AS_GIVEN = "".join(map(chr, range(0x21, 0x7F)))  # checks send odd paths on purpose
@@ -90,11 +91,12 @@ class Client:
         abort_after: int | None = None,
         during: Callable[[], None] | None = None,
         at_event: int = 1,
-        secrets: Sequence[str] = (),
+        secrets: Sequence[str] | Finder = (),
     ) -> Exchange:
         """One request and whatever came back, redacted and recorded; a failure of the target is its `fault`.
 
-        `secrets` are JSON pointers to what the answer gives away once; it is known before anything is kept.
+        `secrets` are JSON pointers to what the answer gives away once, or a function that finds it; it is known before
+        anything is kept.
 
         Raises BudgetExceeded, or TargetFault when the target is down, before anything is sent; ValueError for a
         request that HTTP/1.1 cannot carry; and what `during` raised, after the exchange was recorded.
@@ -134,11 +136,12 @@ class Client:
             raise answer.raised
         return kept
 
-    def _learn(self, found: Exchange, pointers: Sequence[str]) -> None:
+    def _learn(self, found: Exchange, secrets: Sequence[str] | Finder) -> None:
         """From here on these values are redacted; `issued` gives them to who has the placeholder."""
-        document = found.json if pointers and found.complete and found.head_status is not None else None
-        for pointer in pointers:
-            value = pointed(document, pointer)
+        if not secrets or not found.complete or found.head_status is None:
+            return
+        values = secrets(found) if callable(secrets) else [pointed(found.json, pointer) for pointer in secrets]
+        for value in values:
             if isinstance(value, str) and len(value) >= MIN_LENGTH and value.isascii() and value.isprintable():
                 secret = Secret(f"ISSUED_SECRET_{len(self.issued) + 1}", value)
                 self.redactor.add(secret.name, value)

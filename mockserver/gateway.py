@@ -39,7 +39,18 @@ from mockserver.call import Call, Headers, Price, Reply
 from mockserver.catalogue import Row
 from mockserver.ledger import Charge, Key
 from mockserver.refusal import Refusal
-from mockserver.services import completions, description, embeddings, fine_tuning, images, orgs, sign_in, spark
+from mockserver.services import (
+    completions,
+    description,
+    embeddings,
+    fine_tuning,
+    forge,
+    images,
+    orgs,
+    sign_in,
+    spark,
+    vault,
+)
 from mockserver.state import secret_of
 from mockserver.traits import Traits
 from mockserver.upstream import Generation, Job, Piece
@@ -285,6 +296,8 @@ class Gateway:
     orgs: orgs.Decisions = field(default_factory=orgs.Decisions)
     sign_in: sign_in.Decisions = field(default_factory=sign_in.Decisions)
     description: description.Decisions = field(default_factory=description.Decisions)
+    forge: forge.Decisions = field(default_factory=forge.Decisions)
+    vault: vault.Decisions = field(default_factory=vault.Decisions)
 
     # -- evidence
     new_platform: Callable[[bytes, Callable[[], datetime]], Platform] = evidence_of.new_platform  # (seed, now)
