@@ -46,3 +46,23 @@ def test_what_was_acknowledged_survives_a_kill(tmp_path: Path, collection: str, 
         rows = api.get(collection).json()["data"]
     assert [row["id"] for row in rows] == made
     assert not ended or rows[0]["ends_at"] is not None
+
+
+def test_keys_jobs_and_the_trail_survive_a_kill(tmp_path: Path) -> None:
+    job = {"base_model": "llama-3.3-70b-instruct", "training_file": "file-support-tone"}
+    with mock(tmp_path) as api:
+        key = api.post("/orgs/org_main/api-keys", json={"name": "one", "scopes": ["spark.read"]}).json()
+        ended = api.post("/orgs/org_main/api-keys", json={"name": "two", "scopes": ["spark.read"]}).json()
+        assert api.delete(f"/orgs/org_main/api-keys/{ended['id']}").status_code == 204
+        made = api.post("/fine-tuning/jobs", json=job).json()["id"]
+        chat = {"model": job["base_model"], "messages": [{"role": "user", "content": "Hello"}], "max_tokens": 4}
+        assert api.post("/chat/completions", json=chat).status_code == 200
+        usage = api.get("/usage").json()["series"]
+        trail = api.get("/orgs/org_main/audit").json()["data"]
+    with mock(tmp_path) as api:
+        for secret, status in ((key["secret"], 200), (ended["secret"], 401)):
+            assert api.get("/models", headers={"Authorization": f"Bearer {secret}"}).status_code == status
+        assert api.get(f"/fine-tuning/jobs/{made}").json()["id"] == made
+        assert api.get("/usage").json()["series"] == usage
+        kept = api.get("/orgs/org_main/audit").json()["data"]
+    assert [row for row in kept if row["id"] in {row["id"] for row in trail}] == trail
