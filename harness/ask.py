@@ -16,6 +16,7 @@ from urllib.parse import quote, urlencode
 from harness.budget import Price
 from harness.control import Control, Key
 from harness.exchange import Exchange, TargetFault
+from harness.judge.catalogue import chats
 from harness.model import NotObserved
 from harness.pace import Pace
 from harness.sources import BalanceSource, CostSource, EvidenceSource, amount, pointed
@@ -185,8 +186,14 @@ class Ask:
         """The model of the target file, or the cheapest row of the catalogue."""
         if self.target.default_model is not None:
             return self.target.default_model
-        priced = [(sum(price), row["id"]) for row in self.catalogue if (price := self._listed(row)) is not None]
-        return str(min(priced)[1]) if priced else str(self.catalogue[0]["id"])
+        rows = self.chatting
+        priced = [(sum(price), row["id"]) for row in rows if (price := self._listed(row)) is not None]
+        return str(min(priced)[1]) if priced else str(rows[0]["id"])
+
+    @property
+    def chatting(self) -> list[dict[str, Any]]:
+        """The rows of the catalogue that chat, as far as they tell; all of them where none seems to."""
+        return [row for row in self.catalogue if chats(row)] or self.catalogue
 
     @property
     def chosen_model(self) -> str | None:

@@ -128,8 +128,8 @@ def model_row(call: Call, row: Row) -> dict[str, Any]:
             (traits.price_at["completion"], price.completion),
         ):
             put(shown, pointer, amount)
-    made = MADE_BY.get(row.kind, "text")
-    return {**shown, "input_modalities": ["text"], "output_modalities": [made], **row.shown}
+    made = {"type": row.kind, "input_modalities": ["text"], "output_modalities": [MADE_BY.get(row.kind, "text")]}
+    return {**shown, **made, **row.shown}
 
 
 def created_of(call: Call, row: Row) -> int | str:
