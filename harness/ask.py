@@ -112,7 +112,7 @@ class Ask:
     def model_for(self, kind: str) -> str:
         """The model of a kind: the target's, the contract's example, or for text the default one."""
         named = self.target.models.get(kind) or self.contract.trait(f"{kind}s.example", None)
-        if named is None and kind != "completion":
+        if named is None and kind not in ("chat", "completion"):
             raise NotObserved(f"neither the contract nor the target file names a model for {kind}s")
         return self.default_model if named is None else str(named)
 

@@ -282,29 +282,6 @@ def refuses_the_extensions(gateway: Gateway) -> Gateway:
 # --- The other operations ----------------------------------------------------------------------------------------
 
 
-@defect(breaks="VL-033", also=("OC-170",))
-def answers_completions_as_chat(gateway: Gateway) -> Gateway:
-    """Calls a text completion a chat completion."""
-    return within(gateway, "completions", completion_object="chat.completion")
-
-
-@defect(breaks="VL-034")
-def embeds_every_text_alike(gateway: Gateway) -> Gateway:
-    """Gives the same vector for every text."""
-    return within(gateway, "embeddings", embed=lambda text, dimension: [1.0] + [0.0] * (dimension - 1))
-
-
-@defect(breaks="VL-034")
-def embeds_a_text_anew_each_time(gateway: Gateway) -> Gateway:
-    """Gives another vector for the same text."""
-
-    def embed(text: str, dimension: int) -> list[float]:
-        at = secrets.randbelow(dimension)
-        return [float(n == at) for n in range(dimension)]
-
-    return within(gateway, "embeddings", embed=embed)
-
-
 @defect(breaks="VL-035")
 def lists_models_of_every_tier(gateway: Gateway) -> Gateway:
     """Ignores the filter by tier."""

@@ -11,35 +11,6 @@ from suites.denials import UNKNOWN_MODEL
 from suites.reading import accepted
 
 
-@pytest.mark.requirement("VL-033")
-def test_text_completions_are_served(completed, ask):
-    answer = accepted(completed, "a text completion").json
-    assert answer["object"] == "text_completion", f"the object of a text completion is {answer['object']!r}"
-    assert answer["model"] == ask.default_model, f"{ask.default_model} was asked and {answer['model']} answered"
-    text, finish = answer["choices"][0]["text"], answer["choices"][0]["finish_reason"]
-    assert isinstance(text, str), "the text of the choice is not a string"
-    assert text, "the text of the choice is empty"
-    assert finish in ("stop", "length", "content_filter"), f"finish_reason of a text completion is {finish!r}"
-    used = answer["usage"]
-    assert used["total_tokens"] == used["prompt_tokens"] + used["completion_tokens"], f"usage does not add up: {used}"
-
-
-@pytest.mark.requirement("VL-034")
-def test_embeddings_are_served(embedded):
-    answer = accepted(embedded, "three texts to embed").json
-    rows = answer["data"]
-    assert [row["index"] for row in rows] == [0, 1, 2], "there is not one vector for each text, in order"
-    first, other, again = (row["embedding"] for row in rows)
-    assert len(first) == len(other) == len(again) > 1, "the vectors have different lengths"
-    assert _similarity(first, again) > 0.999, "the same text has two different vectors"
-    assert _similarity(first, other) < 0.99, "two different texts have the same vector"
-
-
-def _similarity(one, other):
-    dot = sum(a * b for a, b in zip(one, other, strict=True))
-    return float(dot) / (float(sum(a * a for a in one)) * float(sum(b * b for b in other))) ** 0.5
-
-
 @pytest.mark.requirement("VL-035")
 @pytest.mark.cost(calls=2)
 @pytest.mark.parametrize("tier", ["standard", "sovereign"])
