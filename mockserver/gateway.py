@@ -39,7 +39,18 @@ from mockserver.call import Call, Headers, Price, Reply
 from mockserver.catalogue import Row
 from mockserver.ledger import Charge, Key
 from mockserver.refusal import Refusal
-from mockserver.services import completions, embeddings, images
+from mockserver.services import (
+    completions,
+    description,
+    embeddings,
+    fine_tuning,
+    forge,
+    images,
+    orgs,
+    sign_in,
+    spark,
+    vault,
+)
 from mockserver.state import secret_of
 from mockserver.traits import Traits
 from mockserver.upstream import Generation, Job, Piece
@@ -65,6 +76,7 @@ class Gateway:
         admission.parse,
         admission.validate,
         admission.gate,
+        admission.place,
         admission.check_abilities,
         admission.afford,
     )
@@ -117,6 +129,7 @@ class Gateway:
     check_response_format: Check = parameters.response_format
     check_tools: Check = parameters.tools
     check_tool_choice: Check = parameters.tool_choice
+    check_extra: Callable[[Call, Json], None] = parameters.extra  # sees the whole body; the contract's own parameters
     check_unknown: Callable[[Call, Json], None] | None = None  # sees the whole body; refuses unknown members, say
 
     # -- the confidential gate
@@ -243,6 +256,7 @@ class Gateway:
     refuse_upstream: Callable[[Call], Refusal] = errors.upstream_failed  # 502, and inside a stream
     refuse_bad_nonce: Callable[[Call], Refusal] = errors.bad_nonce  # 400
     refuse_no_signature: Callable[[Call], Refusal] = errors.no_signature  # 404
+    refuse_unknown: Callable[[Call, str], Refusal] = errors.unknown_thing  # 404 (call, what is not there)
     refuse_internal: Callable[[Call], Refusal] = errors.internal  # 500
     error_status: Callable[[Call, Refusal], int] = errors.error_status  # HTTP status of any refusal
     error_facts: Callable[[Call, Refusal], Json] = errors.error_facts  # what the envelope may tell
@@ -277,6 +291,13 @@ class Gateway:
     completions: completions.Decisions = field(default_factory=completions.Decisions)
     embeddings: embeddings.Decisions = field(default_factory=embeddings.Decisions)
     images: images.Decisions = field(default_factory=images.Decisions)
+    spark: spark.Decisions = field(default_factory=spark.Decisions)
+    fine_tuning: fine_tuning.Decisions = field(default_factory=fine_tuning.Decisions)
+    orgs: orgs.Decisions = field(default_factory=orgs.Decisions)
+    sign_in: sign_in.Decisions = field(default_factory=sign_in.Decisions)
+    description: description.Decisions = field(default_factory=description.Decisions)
+    forge: forge.Decisions = field(default_factory=forge.Decisions)
+    vault: vault.Decisions = field(default_factory=vault.Decisions)
 
     # -- evidence
     new_platform: Callable[[bytes, Callable[[], datetime]], Platform] = evidence_of.new_platform  # (seed, now)
@@ -305,5 +326,5 @@ class Gateway:
         """The checks by parameter, in the order they run; `tools` comes before `tool_choice`, which needs it."""
         prefix = "check_"
         names = [name.removeprefix(prefix) for name in self.__dataclass_fields__ if name.startswith(prefix)]
-        skipped = ("role", "content", "unknown")
+        skipped = ("role", "content", "extra", "unknown")
         return {name: getattr(self, prefix + name) for name in names if name not in skipped}

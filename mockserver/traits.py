@@ -38,6 +38,9 @@ class Traits:
     method_status: int
     too_large_status: int
     bounds: Mapping[str, Sequence[Any]]
+    extra: Mapping[str, Mapping[str, Any]]
+    random_seed: int | None
+    created: str
     roles: Sequence[str] | None
     text_parts: bool
     images: Mapping[str, Any]
@@ -47,6 +50,7 @@ class Traits:
     usage_always: bool
     confidential_flag: str | None
     priced: bool
+    price_at: Mapping[str, str]  # JSON pointers of both prices in a row
     tags: str | None
     limit: int | None
     limit_headers: Mapping[str, str]
@@ -80,6 +84,9 @@ def read_traits(contract: Contract) -> Traits:
         method_status=_first(get("errors.method_not_allowed_status"), 405),
         too_large_status=_first(get("errors.too_large_status"), 413),
         bounds=get("chat.bounds", {}),
+        extra=get("chat.extra", {}),
+        random_seed=get("chat.random_seed"),
+        created=get("catalogue.created", "integer"),
         roles=get("chat.roles"),
         text_parts=get("chat.text_parts", True),
         images=get("images", {}),
@@ -89,6 +96,7 @@ def read_traits(contract: Contract) -> Traits:
         usage_always=get("stream.usage_always", False),
         confidential_flag=get("catalogue.confidential_flag"),
         priced=get("catalogue.price") is not None,
+        price_at=get("catalogue.price", {}),
         tags=get("catalogue.tags"),
         limit=get("limits.requests_per_minute"),
         limit_headers=get("limits.headers", {}),

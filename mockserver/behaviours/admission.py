@@ -74,6 +74,7 @@ async def validate(call: Call) -> None:
     for name, check in gateway.parameter_checks.items():
         if body.get(name) is not None:
             check(call, body[name])
+    gateway.check_extra(call, body)
     if gateway.check_unknown is not None:
         gateway.check_unknown(call, body)
     call.model = body["model"]
@@ -87,6 +88,12 @@ async def gate(call: Call) -> None:
     if not call.gateway.admits(call, row):
         raise call.gateway.refuse_not_confidential(call, call.model)
     call.row = row
+
+
+async def place(call: Call) -> None:
+    """Where the request is served, for contracts whose services promise a place."""
+    for choose in call.state.placers:
+        choose(call)
 
 
 def find_model(call: Call, model: str) -> Row | None:
