@@ -262,6 +262,12 @@ def says_that_a_rack_is_anothers(gateway: Gateway) -> Gateway:
     return within(gateway, "vault", refuse_unknown=refuse)
 
 
+@defect(breaks="VL-187")
+def builds_in_any_metro(gateway: Gateway) -> Gateway:
+    """Builds racks in metros that the tenant keeps out of."""
+    return within(gateway, "vault", metros_of=lambda call: racks.METROS)
+
+
 @defect(breaks="VL-185")
 def numbers_its_racks(gateway: Gateway) -> Gateway:
     """Numbers racks in the order of their requests."""

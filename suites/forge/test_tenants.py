@@ -62,6 +62,16 @@ def test_two_tenants_never_share_a_namespace(ask, leasing):
     assert we != they, f"both tenants are {we}"
 
 
+@pytest.mark.requirement("VL-187")
+@pytest.mark.cost(calls=2)
+def test_a_tenants_metros_hold_for_leases(ask, leasing):
+    barred, key = ask.named("barred_metro"), others_key(ask)
+    answer = leasing.order(key=key, metro=barred)
+    assert answer.status == 403, f"a lease in {barred} was answered with {answer.status}"
+    there = {row["metro"] for row in leasing.rows(key=key)}
+    assert barred not in there, f"a tenant that keeps out of {barred} has a lease there"
+
+
 @pytest.mark.requirement("VL-141")
 @pytest.mark.cost(calls=3)
 @pytest.mark.parametrize("name", ELSEWHERE.values(), ids=ELSEWHERE)
