@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
 
@@ -15,7 +16,7 @@ from suites.orgs.conftest import SECRET
 REVOKED_IN_S, STEP_S = 30, 0.5
 DAY_S = 86_400
 SHOWN = 24  # characters of a secret that a list may show
-INVALID = (
+INVALID: tuple[dict[str, Any], ...] = (
     {"name": ...},
     {"name": ""},
     {"name": 7},
@@ -185,7 +186,7 @@ def test_an_odd_name_stays_as_it_is(issuer):
         if 400 <= answer.status < 500:
             continue
         assert answer.status == 201, f"the name {name!r} was answered with {answer.status}"
-        row = next((row for row in issuer.listed().json["data"] if row["id"] == answer.json["id"]), {})
+        row: dict[str, Any] = next((row for row in issuer.listed().json["data"] if row["id"] == answer.json["id"]), {})
         assert row.get("name") == name, f"the name {name!r} became {row.get('name')!r}"
 
 
