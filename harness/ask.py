@@ -111,7 +111,9 @@ class Ask:
     def model_for(self, kind: str) -> str:
         """The model of a kind: the target's, the contract's example, or for text the default one."""
         named = self.target.models.get(kind) or self.contract.trait(f"{kind}s.example", None)
-        return self.default_model if named is None and kind == "completion" else str(named)
+        if named is None and kind != "completion":
+            raise NotObserved(f"neither the contract nor the target file names a model for {kind}s")
+        return self.default_model if named is None else str(named)
 
     def models(self, *, key: Credential = "main") -> Exchange:
         return self.send("GET", "/models", key=key)

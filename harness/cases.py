@@ -27,6 +27,7 @@ ADDED_BYTES = 128  # to a body by `tamed`: the model, the few tokens, the stream
 # Text that some server has tripped over: beyond the basic plane and joined, control characters, marks that combine,
 # turn the direction or are no character at all. Chance may miss them: what it draws depends on the code around it.
 ODD_TEXTS = ("\U0001f9ea\U0001f468\u200d\U0001f469", "\0\a\x1b[2J", "e\u0301\u202etxet\u202c\ufeff\uffff")
+UNKNOWN = "x-schemathesis-unknown-property"  # in a query; HTTP leaves it to the server whether it minds, and few do
 SIGNED = {"Authorization": "Bearer a-key"}  # our client replaces it; given, so that generation spends nothing on it
 
 
@@ -108,7 +109,8 @@ def _cases(operation: Any, mode: GenerationMode, most: int, more: int, seed_numb
     schema = operation.schema
     settled = schema.config.generation_for(operation=operation)
     found = schema.iter_coverage_cases(operation, generation_modes=[mode], generation_config=settled)
-    systematic = [case for case in found if case.method == operation.method.upper()]
+    asked = (case for case in found if case.method == operation.method.upper())
+    systematic = [case for case in asked if UNKNOWN not in (case.query or {})]
     random.Random(seed_number).shuffle(systematic)  # noqa: S311 - a reproducible order
     return systematic[:most] + _random(operation, mode, more, seed_number)
 
