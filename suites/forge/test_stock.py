@@ -29,15 +29,15 @@ def test_reserved_terms_save_what_was_promised(availability, contract):
 
 @pytest.mark.requirement("VL-154")
 @pytest.mark.cost(calls=20)
-def test_stock_is_taken_and_given_back(leasing, contract):
+def test_stock_is_taken_and_given_back(ask, leasing, contract):
     mine = {"gpu_type": contract.trait("forge.gpu_types")[-2]}  # others lease what is usual at the same time
-    before = leasing.free(**mine)
-    lease = leasing.lease(count=3, **mine)
-    during = leasing.free(**mine)
+    for _ in range(1 if ask.alone else 5):  # other processes of the run may come in between
+        before, lease = leasing.free(**mine), leasing.lease(count=3, **mine)
+        during, _, _ = leasing.free(**mine), leasing.end(lease), leasing.ended(lease)
+        after = leasing.free(**mine)
+        if (during, after) == (before - 3, before):
+            return
     assert during == before - 3, f"a lease of 3 GPUs changed {before} that were free into {during}"
-    leasing.end(lease)
-    leasing.ended(lease)
-    after = leasing.free(**mine)
     assert after == before, f"of {before} GPUs {after} were free once the lease had ended"
 
 
