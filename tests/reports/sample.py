@@ -71,7 +71,7 @@ def results(*, test_roots: bool = True) -> dict[str, Any]:
     requirements = [*_failing(), *_passing(), *_remaining()]
     outcomes = [row["outcome"] for row in requirements]
     return {
-        "schema_version": "1.0",
+        "schema_version": "1.1",
         "run": {
             "id": "20261120T120000Z-7f3a",
             "started": "2026-11-20T12:00:00Z",
@@ -129,6 +129,7 @@ def _row(identifier: str, level: str, title: str, outcome: str, suite: str | Non
     }
     row = {
         "id": identifier,
+        "at": {"file": "specs/voltagegpu-confidential/requirements.yaml", "line": 12},
         "level": level,
         "title": title,
         "text": f"{title}, on every call and in both modes.",
@@ -226,6 +227,7 @@ def _excerpt(identifier: str, probe: str, status: int | None, body: str, **more:
         "events": [],
         "duration_ms": 42.7,
         "error": None,
+        "operation": "createChatCompletion",
     } | more
 
 
