@@ -29,6 +29,7 @@ class Seen:
             "calls": self.answers.total(),
             "statuses": dict(sorted(self.answers.items())),
             "unseen": [status for status in one.documented if not self.answers[status]],
+            "undocumented": sorted(self.answers.keys() - set(one.documented)),
         }
 
 

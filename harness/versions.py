@@ -18,13 +18,13 @@ class OtherVersion(ValueError):
 
 
 def _from_1_0(document: dict[str, Any]) -> None:
-    """1.1 says where a requirement and an operation stand, and which operation an exchange called."""
+    """1.1 says where requirements and operations stand, what an exchange called, which statuses no document has."""
     for row in document.get("requirements", ()):
         row.setdefault("at", None)
     for excerpt in document.get("exchanges", {}).values():
         excerpt.setdefault("operation", None)
     for operation in document.get("coverage", {}).get("operations", ()):
-        operation.setdefault("line", None)
+        operation |= {"line": operation.get("line"), "undocumented": operation.get("undocumented")}
 
 
 STEPS: Mapping[str, tuple[str, Callable[[dict[str, Any]], None]]] = {"1.0": ("1.1", _from_1_0)}
