@@ -344,7 +344,7 @@ def _all_stating(only: tuple[str, ...]) -> list[str]:
 
 
 def _render_all(folder: Path, document: Mapping[str, Any]) -> None:
-    for kind in ("html", "junit", "markdown"):
+    for kind in (kind for kind in reports.KINDS if kind != "text"):
         (folder / reports.KINDS[kind][1]).write_text(reports.render(dict(document), kind), encoding="utf-8")
 
 
@@ -354,9 +354,8 @@ def _show(done: list[tuple[Path, Mapping[str, Any]]], *, as_json: bool) -> None:
         return click.echo(json.dumps(rows[0] if len(rows) == 1 else rows, indent=1))
     for folder, document in done:
         terminal.show(document, OUT)
-        OUT.print(
-            f"reports: {folder / reports.KINDS['html'][1]}  (also JUnit, Markdown, results.json)\n", soft_wrap=True
-        )
+        page = folder / reports.KINDS["html"][1]
+        OUT.print(f"reports: {page}  (also JUnit, SARIF, CTRF, Markdown, a badge, results.json)\n", soft_wrap=True)
     if len(done) > 1:
         page = done[0][0].parent / "overview.html"
         page.write_text(overview.render([document for _, document in done], _links(page, done)), encoding="utf-8")

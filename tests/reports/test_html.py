@@ -165,7 +165,7 @@ def test_five_thousand_findings_stay_readable(kind: str) -> None:
 
 
 def test_unknown_kind_names_the_known_ones() -> None:
-    with pytest.raises(ValueError, match="html, junit, markdown, text"):
+    with pytest.raises(ValueError, match="html, junit, markdown, sarif, ctrf, badge, text"):
         reports.render(sample.results(), "pdf")
 
 
