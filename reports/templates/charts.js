@@ -13,7 +13,7 @@
     const right = chart.lines.some((line) => line.axis === "right");
     const spread = chart.log ? 3 : 1;
     return {
-      width, height: 260,
+      width, height: 260, padding: [12, right ? 8 : 36, 0, 0],
       scales: { x: { time: false }, y: { distr: spread, ...(chart.log ? {} : { range: (_, low, high) => [Math.min(0, low), high > 0 ? high * 1.05 : 1] }) }, right: { range: (_, low, high) => [0, high > 0 ? high * 1.05 : 1] } },
       axes: [axis(chart.x_label, chart.ticks.length ? { splits: () => chart.ticks.map(([at]) => at), values: () => chart.ticks.map(([, name]) => name), space: 20 } : {}), axis(chart.y_label, { size: 62, values: (_, splits) => splits.map((v) => v == null ? "" : String(+v.toPrecision(4))) }),
         ...(right ? [axis(chart.right_label, { scale: "right", side: 1, grid: { show: false } })] : [])],

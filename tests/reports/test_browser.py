@@ -10,6 +10,7 @@ import pytest
 from playwright.sync_api import Browser, Page
 
 import reports
+from reports import comparison, difference, overview, reconciliation
 from tests.reports import sample
 from tests.reports.browser import chromium, opened
 
@@ -106,3 +107,19 @@ def test_five_thousand_findings_open_at_once(browser: Browser, tmp_path: Path) -
         seen.page.click(".views a[href='#requirements']")
         assert seen.page.is_visible(".row:first-child .finding")
         assert time.perf_counter() - started < 2
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_difference_and_overview_shut_nobody_out(browser: Browser, tmp_path: Path, scheme: str) -> None:
+    old, new = sample.results(), sample.results()
+    new["requirements"][5]["outcome"] = "fail"
+    pages = {
+        "difference": comparison.html(difference.between(old, new)),
+        "overview": overview.render([old, new, old]),
+        "reconciliation": reconciliation.render(sample.bill()),
+    }
+    for name, text in pages.items():
+        (tmp_path / f"{name}.html").write_text(text, encoding="utf-8")
+        with opened(browser, (tmp_path / f"{name}.html").as_uri(), color_scheme=scheme) as seen:
+            assert seen.barriers() == []
+            seen.picture(f"{name}-{scheme}")
