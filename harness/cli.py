@@ -9,6 +9,7 @@ import shlex
 import signal
 import subprocess
 import sys
+import threading
 import traceback
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
@@ -29,6 +30,7 @@ from harness.model import Exit
 from harness.reconcile.cli import reconcile_command
 from harness.session import PROFILES, new_run_id
 from harness.show.cli import diff_command, overview_command, report_command, write_overview
+from harness.show.ui import UiFault, beside, ui_command
 from harness.target import TargetError
 from harness.target import load as load_target
 from reports import terminal
@@ -39,6 +41,7 @@ EXPECTED = (
     specs.SpecError,
     TargetError,
     mock.MockFault,
+    UiFault,
     running.BadRequest,
     running.OverCap,
     results.BadResults,
@@ -87,7 +90,7 @@ def main() -> None:
 
 main.add_command(attest)
 main.add_command(reconcile_command)
-for command in (report_command, diff_command, overview_command):
+for command in (report_command, diff_command, overview_command, ui_command):
     main.add_command(command)
 
 
@@ -278,9 +281,22 @@ def plan_command(contract: str | None, as_json: bool, **asked: Any) -> None:
 @click.argument("contracts", nargs=-1, metavar="[CONTRACT]...")
 @_request_options
 @click.option("--out", type=click.Path(path_type=Path), help="Folder of the run (default out/<run>).")
+@click.option("--ui", is_flag=True, help="Show the run as it goes on a local web page, until Ctrl-C.")
 @as_json
-def run_command(contracts: tuple[str, ...], out: Path | None, as_json: bool, **asked: Any) -> None:
+def run_command(contracts: tuple[str, ...], out: Path | None, as_json: bool, ui: bool, **asked: Any) -> None:
     """Judge a deployment by these contracts: by default the one its target file names; `all` means every one."""
+    if not ui:
+        raise SystemExit(_run_all(contracts, out, as_json=as_json, **asked))
+    with beside(Path("out") if out is None else out.parent) as url:
+        ERR.print(f"live: {url}", soft_wrap=True)
+        code = _run_all(contracts, out, as_json=as_json, **asked)
+        with contextlib.suppress(KeyboardInterrupt):
+            ERR.print("the page stays until Ctrl-C", soft_wrap=True)
+            threading.Event().wait()
+    raise SystemExit(code)
+
+
+def _run_all(contracts: tuple[str, ...], out: Path | None, *, as_json: bool, **asked: Any) -> int:
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # a cancelled job keeps its results, as Ctrl-C does
     wanted = _all_stating(asked["only"]) if contracts == ("all",) else list(contracts)
     wanted = wanted or [_contract_of(asked["target"])]
@@ -294,7 +310,7 @@ def run_command(contracts: tuple[str, ...], out: Path | None, as_json: bool, **a
         done = [(folder, _run_one(name, folder, **asked)) for name, folder in folders.items()]
     _show(done, as_json=as_json)
     _tell_if_another_fits(asked["target"], done)
-    raise SystemExit(_exit_code([document["exit_code"] for _, document in done]))
+    return _exit_code([document["exit_code"] for _, document in done])
 
 
 def _tell_if_another_fits(target: str, done: list[tuple[Path, Mapping[str, Any]]]) -> None:

@@ -1,6 +1,6 @@
 (() => {
   "use strict";
-  const form = document.querySelector(".filters");
+  const form = document.querySelector(".filters:not([data-plain])");
   const rows = [...document.querySelectorAll("[data-outcome]")];
   const known = new Map();
   function words(row) {

@@ -11,8 +11,8 @@ from playwright.sync_api import Browser, Page
 
 import reports
 from reports import comparison, difference, overview, reconciliation
+from tests.browser import chromium, opened
 from tests.reports import sample
-from tests.reports.browser import chromium, opened
 
 VIEWS = ("summary", "requirements", "attestation", "bill", "load", "fuzz", "operations")
 
