@@ -17,6 +17,7 @@ from harness.budget import Price
 from harness.control import Control, Key
 from harness.exchange import Exchange, TargetFault
 from harness.model import NotObserved
+from harness.pace import Pace
 from harness.sources import BalanceSource, CostSource, EvidenceSource, amount, pointed
 from harness.target import KEY_VARIABLE, Target
 from harness.tokenizer import Tokenizer
@@ -48,6 +49,7 @@ class Ask:
         self.seen: list[Exchange] = []
         self._lock = threading.RLock()
         self._priceless = False  # the catalogue was asked for prices in vain: requests are priced by the assumption
+        self._pace = Pace(contract)  # of the main key; checks use up others on purpose
         self._unlisted: list[str] = []  # why the catalogue could not be read, a line a try
         client.budget.price_of, client.budget.context_of = self.price, self.context
 
@@ -249,7 +251,12 @@ class Ask:
         self, method: str, url: str, body: bytes, headers: Mapping[str, str], intent: Mapping[str, Any], **reading: Any
     ) -> Exchange:
         pairs = tuple(headers.items())
+        paced = "key" not in intent
+        if paced:
+            self._pace.wait()
         made = self.client.exchange(self.probe, method, url, pairs, body, intent, **reading)
+        if paced:
+            self._pace.note(made)
         with self._lock:
             self.seen.append(made)
         return made
@@ -262,7 +269,7 @@ class Ask:
         value = self._credential(key)
         own = {
             **self.target.headers,
-            **({self.contract.trait("auth.header"): f"Bearer {value}"} if value is not None else {}),
+            **({self.contract.trait("auth.header"): credential(self.contract, value)} if value is not None else {}),
             **({"Content-Type": "application/json"} if json else {}),
         }
         replaced = {name.lower() for name in extra or {}}
@@ -309,6 +316,16 @@ def _usable(found: Exchange) -> list[dict[str, Any]]:
     if not (usable := [row for row in listed if isinstance(row, dict) and isinstance(row.get("id"), str)]):
         raise NotObserved("the catalogue has no models")
     return usable
+
+
+def credential(contract: Contract, key: str) -> str:
+    """A key as the contract's header carries it."""
+    return credential_word(contract) + key
+
+
+def credential_word(contract: Contract) -> str:
+    """What stands before the key in its header."""
+    return "Bearer " if contract.trait("auth.scheme", "bearer") == "bearer" else ""
 
 
 def wrong_key(contract: Contract) -> str:

@@ -18,7 +18,7 @@ from schemathesis.checks import CHECKS
 from schemathesis.core.failures import Failure, FailureGroup
 from schemathesis.core.transport import Response
 
-from harness.ask import Ask
+from harness.ask import Ask, Credential
 from harness.cases import PAID, Batch, Effort, addressed, batches, tamed
 from harness.exchange import Exchange
 from harness.model import Finding
@@ -34,6 +34,8 @@ _BY_CHECK: Mapping[GenerationMode, Mapping[str, tuple[str, ...]]] = {
     GenerationMode.POSITIVE: {"OC-170": SHAPE},
     GenerationMode.NEGATIVE: {"OC-171": ("negative_data_rejection",)},
 }
+
+OURS = {"user-agent", "accept-encoding", "accept", "connection", "x-schemathesis-testcaseid"}  # headers not taken over
 
 
 @dataclass
@@ -58,6 +60,8 @@ class Explorer:
         self.ask, self.effort, self.seed = ask, effort, seed_number
         self.found = Exploration()
         self.deadline = 0.0
+        # Hundreds of requests would use up the limit of the main key, which all other checks share.
+        self.key: Credential = ask.control.issue_key() if ask.target.control is not None else "main"
 
     def explore(self) -> Exploration:
         """All operations in both modes. Raises NotObserved when the target has no model to ask."""
@@ -93,9 +97,17 @@ class Explorer:
                 case.method,
                 path,
                 content=body.encode() if isinstance(body, str) else body or None,
-                key=_key_of(case),
-                headers=_own_headers(dict(sent["headers"])),
+                key=None if self._is_about_the_key(case) else self.key,
+                headers=self._own_headers(dict(sent["headers"])),
             )
+
+    def _own_headers(self, headers: Mapping[str, str]) -> dict[str, str]:
+        ours = {*OURS, self.ask.contract.trait("auth.header").lower()}
+        return {name: value for name, value in headers.items() if name.lower() not in ours}
+
+    def _is_about_the_key(self, case: Any) -> bool:
+        parameter = getattr(case.meta.phase.data, "parameter", None)
+        return bool(parameter == self.ask.contract.trait("auth.header"))
 
     def _judge(self, case: Any, batch: Batch, asked: Exchange) -> None:
         if not asked.complete:
@@ -126,17 +138,6 @@ class Explorer:
 def _said(case: Any) -> str:
     """What the case is about, in schemathesis's words."""
     return _one_line(str(getattr(case.meta.phase.data, "description", None) or "a valid request"))
-
-
-def _key_of(case: Any) -> str | None:
-    """A case about a missing credential is sent without one; all others with the main key."""
-    data = case.meta.phase.data
-    return None if getattr(data, "parameter", None) == "Authorization" else "main"
-
-
-def _own_headers(headers: Mapping[str, str]) -> dict[str, str]:
-    ours = {"authorization", "user-agent", "accept-encoding", "accept", "connection", "x-schemathesis-testcaseid"}
-    return {name: value for name, value in headers.items() if name.lower() not in ours}
 
 
 def _failures(case: Any, asked: Exchange, checks: tuple[str, ...]) -> list[Failure]:

@@ -13,15 +13,16 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+import specs
 from harness.ask import Ask
 from harness.exchange import Exchange
+from harness.judge.calls import code_of
 from harness.judge.catalogue import at, rows
-from harness.judge.chat import member
+from harness.judge.errors import wrapped
 from specs import Contract
 
 NO_PATH, NO_MODEL = "/assay-asks-for-no-such-path", "assay/no-such-model"
 CHEAP = {"max_tokens": 1}  # of a request that should be refused: what it may cost is reserved all the same
-VOLTAGE = {"message", "type", "code", "status"}
 MESSAGES = [{"role": "user", "content": "Hi"}]
 
 
@@ -139,11 +140,12 @@ def _envelope(answers: Answers, contract: Contract) -> Iterator[Sign]:
 
 
 def envelope_of(x: Exchange) -> str:
-    """openai, voltage, or what it is instead."""
-    error = member(x.json, "error")
-    if isinstance(error, dict):
-        return "voltage" if set(error) == VOLTAGE else "openai" if "message" in error else "error without a message"
-    return "error as text" if isinstance(error, str) else "no error object"
+    """The narrowest form of envelopes.yaml that the refusal has, or what it is instead."""
+    fits = [form for form in specs.envelopes().values() if not list(wrapped(x.json, form, x.head_status))]
+    fits.sort(key=lambda form: (form.closed, len(set(form.members) - set(form.optional)), len(form.members)))
+    if fits:
+        return fits[-1].name
+    return "none that is known" if isinstance(x.json, dict) else "no JSON object"
 
 
 def _statuses(answers: Answers, contract: Contract) -> Iterator[Sign]:
@@ -157,7 +159,7 @@ def _statuses(answers: Answers, contract: Contract) -> Iterator[Sign]:
             yield Sign(what, f"is answered with {shown}", str(x.head_status), x.head_status in promised)
     code = contract.trait("errors.unknown_model_code", None)
     if code and _is_let_in(answers.no_model) and answers.no_model.status >= 400:
-        seen = str(member(member(answers.no_model.json, "error"), "code"))[:80]
+        seen = str(code_of(answers.no_model, contract))[:80]
         yield Sign("the error for an unknown model", f"has the code {code}", seen, seen == code)
 
 

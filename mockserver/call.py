@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -67,6 +67,8 @@ class Call:
     created: int = 0
     settled: bool = False
     transport: asyncio.Transport | None = None  # of the connection that it came by
+    params: Mapping[str, str] = field(default_factory=dict)  # of the path, decoded
+    facts: dict[str, Any] = field(default_factory=dict)  # what a refusal may tell beside its own words
 
     @property
     def streams(self) -> bool:

@@ -13,7 +13,7 @@ import yaml
 
 from mockserver.call import Price
 
-DATA = Path(__file__).parent / "data" / "models.yaml"
+DATA = Path(__file__).parent / "data"
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +30,8 @@ class Row:
     confidential: bool
     sibling: str | None
     instances: int  # machines that run it
+    kind: str = "chat"  # chat, completion, embedding, image, video or speech
+    dimension: int | None = None  # of the vectors of an embedding model
 
     @property
     def writes_json(self) -> bool:
@@ -39,8 +41,8 @@ class Row:
 class Catalogue:
     """The live rows by id. `reset` brings back the start-up state."""
 
-    def __init__(self) -> None:
-        self._initial = _rows_of_data()
+    def __init__(self, contract: str = "") -> None:
+        self._initial = _rows_of_data(contract)
         self.rows: dict[str, Row] = {}
         self.reset()
 
@@ -91,9 +93,11 @@ class Catalogue:
 
 
 @functools.cache
-def _rows_of_data() -> dict[str, Row]:
+def _rows_of_data(contract: str) -> dict[str, Row]:
+    """The contract's own models, or those that every contract has."""
+    own = DATA / f"{contract}.yaml"
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-    rows = yaml.load(DATA.read_text(), Loader=loader)  # noqa: S506
+    rows = yaml.load((own if own.is_file() else DATA / "models.yaml").read_text(), Loader=loader)  # noqa: S506
     return {row["id"]: _row(row) for row in rows}
 
 
@@ -109,6 +113,8 @@ def _row(data: dict[str, Any]) -> Row:
         confidential=data.get("tee", True),
         sibling=data.get("sibling"),
         instances=data.get("instances", 1),
+        kind=data.get("kind", "chat"),
+        dimension=data.get("dimension"),
     )
 
 

@@ -242,6 +242,7 @@ class Gateway:
     refuse_no_signature: Callable[[Call], Refusal] = errors.no_signature  # 404
     refuse_internal: Callable[[Call], Refusal] = errors.internal  # 500
     error_status: Callable[[Call, Refusal], int] = errors.error_status  # HTTP status of any refusal
+    error_facts: Callable[[Call, Refusal], Json] = errors.error_facts  # what the envelope may tell
     error_body: Callable[[Call, Refusal], Any] = errors.error_body  # the envelope
     error_content_type: str = "application/json"
     error_reply: Callable[[Call, Refusal], Reply] = errors.error_reply  # the whole error response

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
 
 
 @dataclass
@@ -15,3 +17,4 @@ class Refusal(Exception):
     kind: str = "invalid_request_error"
     param: str | None = None
     headers: tuple[tuple[str, str], ...] = ()
+    facts: Mapping[str, Any] = field(default_factory=dict)  # what the envelope may tell besides

@@ -96,7 +96,7 @@ class Server:
             self._uvicorn.run(sockets=[self._socket])
         finally:
             self._socket.close()
-            self.state.ledger.close()
+            self.state.close()
             if self._keys is not None:
                 self._keys.cleanup()
 

@@ -14,6 +14,7 @@ from mockserver.behaviours.signatures import Answers
 from mockserver.catalogue import Catalogue
 from mockserver.clock import Clock
 from mockserver.ledger import NANO, Ledger
+from mockserver.services import Router, Storage, load_service
 from mockserver.traits import Contract, Traits, read_traits
 from mockserver.upstream import LocalUpstream, Pace, Upstream
 
@@ -46,6 +47,9 @@ class State:
     platform: Platform | None = None
     secrets: dict[str, str] = field(default_factory=dict)
     watchers: set[asyncio.Task[Any]] = field(default_factory=set)
+    router: Router = field(default_factory=lambda: Router("", ()))
+    parts: dict[str, Any] = field(default_factory=dict)  # what services remember, by service
+    storage: Storage = field(default_factory=lambda: Storage(None))
 
     def watch(self, call: Call) -> None:
         """From here on a client that leaves aborts the generation of its call."""
@@ -61,6 +65,16 @@ class State:
             self.ledger.open_account(account, int(Decimal(balance) * NANO))
             self.ledger.keys.start(secret, f"key_{name}", account, revoked=revoked)
 
+    def open_services(self) -> None:
+        """Everything that the contract serves beyond chat and models."""
+        services = [load_service(name) for name in self.traits.services]
+        self.router = Router(self.traits.base_path, [route for service in services for route in service.routes])
+        self.parts = {service.name: service.open(self.storage, self) for service in services if service.open}
+
+    def close(self) -> None:
+        self.storage.close()
+        self.ledger.close()
+
     def reset(self) -> None:
         """Balances, flags, prices, faults, clock and limit windows back to the start; issued keys end."""
         for account, balance, _ in STARTING_KEYS.values():
@@ -72,6 +86,8 @@ class State:
         self.clock.reset()
         self.limiter.reset()
         self.answers.kept.clear()
+        for part in self.parts.values():
+            part.reset()
 
 
 async def _watch(call: Call) -> None:
@@ -105,5 +121,8 @@ def build_state(
 
         upstream = RemoteUpstream(upstream_url.rstrip("/"), clock, upstream_key)
     state = State(read_traits(contract), Ledger(state_file, clock.now), upstream, seed, clock)
+    state.storage = Storage(state_file)
+    state.catalogue = Catalogue(contract.name)
     state.start_accounts()
+    state.open_services()
     return state

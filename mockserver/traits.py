@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Protocol
 
+from specs import Envelope, envelopes
+
 
 class Contract(Protocol):
     """The two members of `specs.Contract` that the mock uses."""
@@ -23,14 +25,19 @@ class Traits:
 
     contract: str
     base_path: str
+    services: Sequence[str]
+    key_scheme: str
+    key_header: str
     key_prefix: str
     key_on_models: bool
-    envelope: str
+    envelope: Envelope
     invalid_status: int
     unknown_model_status: int
     unknown_model_code: str
     method_status: int
     too_large_status: int
+    bounds: Mapping[str, Sequence[Any]]
+    roles: Sequence[str] | None
     default_max_tokens: int | None
     default_temperature: Decimal | None
     default_top_p: Decimal | None
@@ -57,14 +64,19 @@ def read_traits(contract: Contract) -> Traits:
     return Traits(
         contract=contract.name,
         base_path=get("base_path", "/v1"),
+        services=get("services", ()),
+        key_scheme=get("auth.scheme", "bearer"),
+        key_header=get("auth.header", "Authorization").lower(),
         key_prefix=get("auth.key_prefix", ""),
         key_on_models=get("auth.required_on_models", True),
-        envelope=get("errors.envelope", "openai"),
+        envelope=envelopes()[get("errors.envelope", "openai")],
         invalid_status=_first(get("errors.invalid_status"), 400),
         unknown_model_status=_first(get("errors.unknown_model_status"), 404),
         unknown_model_code=get("errors.unknown_model_code", "model_not_found"),
         method_status=_first(get("errors.method_not_allowed_status"), 405),
         too_large_status=_first(get("errors.too_large_status"), 413),
+        bounds=get("chat.bounds", {}),
+        roles=get("chat.roles"),
         default_max_tokens=get("chat.default_max_tokens"),
         default_temperature=_decimal(get("chat.default_temperature")),
         default_top_p=_decimal(get("chat.default_top_p")),

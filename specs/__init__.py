@@ -77,6 +77,11 @@ class Contract:
         return bool(self.trait(path, default=None)) is not negated
 
     @functools.cached_property
+    def envelope(self) -> Envelope:
+        """The form of its refusals; OpenAI's where it says nothing."""
+        return envelopes()[self.trait("errors.envelope", "openai")]
+
+    @functools.cached_property
     def openapi(self) -> dict[str, Any]:
         """The OpenAPI 3.1 document of this contract, parsed."""
         return dict(_read_yaml(self.openapi_path))
@@ -134,12 +139,27 @@ def schema(name: str) -> dict[str, Any]:
 @functools.cache
 def bindings() -> Mapping[str, Mapping[str, Any]]:
     """How evidence formats bind what they say (`bindings.yaml`), by name. Raises SpecError."""
-    path = HERE / "bindings.yaml"
-    rows = _validated(path, "bindings")
-    named = {row["name"]: row for row in rows}
-    if len(named) != len(rows):
-        raise SpecError(f"{path}: name: expected no name twice")
-    return named
+    return {row["name"]: row for row in _named(HERE / "bindings.yaml")}
+
+
+@dataclass(frozen=True)
+class Envelope:
+    """How a refusal is wrapped (`envelopes.yaml`)."""
+
+    name: str
+    title: str
+    members: Mapping[str, str]  # what is told -> JSON pointer of plain member names
+    closed: bool
+    optional: tuple[str, ...] = ()
+    nullable: tuple[str, ...] = ()
+
+
+@functools.cache
+def envelopes() -> Mapping[str, Envelope]:
+    """The forms of a refusal by name (`envelopes.yaml`). Raises SpecError."""
+    path = HERE / "envelopes.yaml"
+    rows = [{**row, **{key: tuple(row.get(key, ())) for key in ("optional", "nullable")}} for row in _named(path)]
+    return {row["name"]: Envelope(**row) for row in rows}
 
 
 def near(given: str, known: Iterable[str]) -> str:
@@ -170,6 +190,10 @@ def load(name: str) -> Contract:
         extends = (base.name, *base.extends)
         taken.update(base.requirements)
         digest.update(base.digest.encode())
+    if (form := traits.get("errors", {}).get("envelope", "openai")) not in envelopes():
+        raise SpecError(
+            f"{folder / 'contract.yaml'}: errors: envelope: expected one of {', '.join(envelopes())}, got {form!r}"
+        )
     catalogues = tuple(own.get("catalogues", ()))
     for catalogue in catalogues:
         path = _catalogue(folder, catalogue)
@@ -202,6 +226,14 @@ def catalogues() -> list[str]:
 def catalogue(name: str) -> dict[str, Requirement]:
     """The requirements of one catalogue, as it states them. Raises SpecError."""
     return _stated(_catalogue(HERE, name), name)
+
+
+def _named(path: Path) -> list[dict[str, Any]]:
+    """The rows of a list whose schema is named as the file is; no name may come twice."""
+    rows: list[dict[str, Any]] = _validated(path, path.stem)
+    if len({row["name"] for row in rows}) != len(rows):
+        raise SpecError(f"{path}: name: expected no name twice")
+    return rows
 
 
 def _catalogue(folder: Path, name: str) -> Path:

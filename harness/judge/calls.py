@@ -11,6 +11,9 @@ from urllib.parse import urlsplit
 from harness.exchange import Exchange
 from harness.judge.chat import is_chat, member, objects
 from harness.judge.invalidity import invalid_members
+from specs import Contract, Envelope
+
+KEY_HEADERS = ("authorization", "x-voltagegpu-key", "x-api-key")  # where APIs of this kind carry a key
 
 
 def path(x: Exchange) -> str:
@@ -56,10 +59,34 @@ def is_refusal(x: Exchange) -> bool:
     return is_api_call(x) and x.complete and (x.head_status or 0) >= 400 and x.request.method != "HEAD"
 
 
-def bearer(x: Exchange) -> str | None:
-    """The credential that was sent (what stands for it, in a redacted exchange), or None."""
-    sent = next((value for name, value in x.request.headers if name.lower() == "authorization"), None)
+def credential(x: Exchange) -> str | None:
+    """The key that was sent (what stands for it, in a redacted exchange), or None."""
+    sent = next((value for name, value in x.request.headers if name.lower() in KEY_HEADERS), None)
     return None if sent is None else sent.partition(" ")[2].strip() or sent
+
+
+def told(x: Exchange, contract: Contract) -> dict[str, Any]:
+    """What a refusal says, by the contract's envelope: message, code and so on, as far as the members are there."""
+    return told_by(x.json, contract.envelope)
+
+
+def told_by(document: Any, envelope: Envelope) -> dict[str, Any]:
+    """The members of an envelope that a document has."""
+    found = {}
+    for name, pointer in envelope.members.items():
+        *above, last = pointer.strip("/").split("/")
+        inside = document
+        for step in above:
+            inside = member(inside, step)
+        if isinstance(inside, dict) and last in inside:
+            found[name] = inside[last]
+    return found
+
+
+def code_of(x: Exchange, contract: Contract) -> str | None:
+    """The code of a refusal, None when it has none."""
+    code = told(x, contract).get("code")
+    return code if isinstance(code, str) else None
 
 
 def error(x: Exchange) -> dict[str, Any]:

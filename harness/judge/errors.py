@@ -8,7 +8,7 @@ from typing import Any
 from harness.exchange import Exchange
 from harness.judge import Problem, Problems, rule
 from harness.judge.calls import (
-    bearer,
+    credential,
     error,
     error_code,
     is_api_call,
@@ -16,16 +16,21 @@ from harness.judge.calls import (
     is_invalid_chat_call,
     is_refusal,
     is_sound_chat_call,
+    told,
+    told_by,
 )
+from harness.judge.catalogue import at
 from harness.judge.chat import asked, asks_stream, is_filled, is_integer, member, stream_errors
 from harness.judge.invalidity import invalid_members, only_wrong_member
-from specs import Contract
+from specs import Contract, Envelope
 
 VOLTAGE_MEMBERS = {"message", "type", "code", "status"}
 NOT_CONFIDENTIAL = "model_not_confidential"
 NO_SUCH_MODEL = re.compile(
     r"\b(?:invalid|unknown|unsupported|no such) model\b|\bmodel\b.{0,80}(?:not found|not exist|unknown|unsupported)"
 )
+NUMBERS = {"status": "the HTTP status", "retry_after": "a number of seconds"}
+OBJECTS = {"usage"}
 REFUSED_FIRST = {401, 404, 405, 413, 415, 429}  # what may answer before the parameters are looked at
 
 
@@ -34,23 +39,21 @@ REFUSED_FIRST = {401, 404, 405, 413, 415, 429}  # what may answer before the par
 
 @rule("OC-110", on=is_refusal)
 def error_has_the_envelope(x: Exchange, contract: Contract) -> Problems:
-    """The body is an object whose member error has the contract's shape."""
-    yield from _envelope(x.json)
-    if contract.trait("errors.envelope", "openai") == "voltage" and error(x):
-        yield from _four_members(error(x), x.head_status)
+    """The body is an object with the members of the contract's envelope."""
+    yield from wrapped(x.json, contract.envelope, x.head_status)
 
 
 @rule("OC-110", on=lambda x: is_chat_call(x) and bool(stream_errors(x)))
 def error_event_has_the_envelope(x: Exchange, contract: Contract) -> Problems:
     """An error inside a stream has the same envelope as one that comes before it."""
     for document in stream_errors(x):
-        yield from _envelope(document)
+        yield from wrapped(document, contract.envelope, None)
 
 
 @rule("VT-070", on=is_refusal)
 def error_is_the_one_envelope(x: Exchange, contract: Contract) -> Problems:
     """Whatever refused the request, the answer is an object with the member error and nothing beside it."""
-    yield from _envelope(x.json)
+    yield from wrapped(x.json, contract.envelope, x.head_status)
     if isinstance(x.json, dict) and (others := sorted(x.json.keys() - {"error"})):
         yield Problem("the error body has members beside error", "error alone", ", ".join(others)[:200])
 
@@ -69,21 +72,48 @@ def error_is_json(x: Exchange, contract: Contract) -> Problems:
         yield Problem("an error was not sent as JSON", "application/json", media[:80] or "no Content-Type")
 
 
-def _envelope(document: Any) -> Problems:
+def wrapped(document: Any, envelope: Envelope, status: int | None) -> Problems:
+    """What is missing or mistyped in an envelope; `status` is that of HTTP, None where it is not known."""
     if not isinstance(document, dict):
         yield Problem("the error body is not a JSON object", "an object", type(document).__name__)
         return
-    found = document.get("error")
-    if not isinstance(found, dict):
-        yield Problem("the error body has no object named error", "error: {...}", ", ".join(sorted(document))[:120])
+    for branch in sorted({pointer.rsplit("/", 1)[0] for pointer in envelope.members.values()} - {""}):
+        if not isinstance(at(document, branch), dict):
+            seen = ", ".join(sorted(document))[:120]
+            yield Problem(f"the error body has no object at {branch}", f"{branch[1:]}: {{...}}", seen)
+            return
+    found = told_by(document, envelope)
+    for name, pointer in envelope.members.items():
+        if name in found or name not in envelope.optional:
+            yield from _member(name, pointer.strip("/").replace("/", "."), found.get(name), envelope, status)
+    if envelope.closed:
+        yield from _only(document, envelope)
+
+
+def _member(name: str, shown: str, value: Any, envelope: Envelope, status: int | None) -> Problems:
+    if value is None and name in envelope.nullable:
         return
-    for name in ("message", "type"):
-        if not isinstance(found.get(name), str) or not found[name].strip():
-            yield Problem(f"error.{name} is not a non-empty string", "a string", repr(found.get(name))[:80])
-    for name in ("code", "param"):
+    if name in NUMBERS:
+        if not is_integer(value) or (name == "status" and status is not None and value != status):
+            due = str(status) if name == "status" and status is not None else "an integer"
+            yield Problem(f"{shown} is not {NUMBERS[name]}", due, repr(value)[:80])
+    elif name in OBJECTS:
+        if not isinstance(value, dict):
+            yield Problem(f"{shown} is not an object", "an object", repr(value)[:80])
+    elif not is_filled(value) and not (name == "code" and is_integer(value) and not envelope.closed):
         # A number as code is common among servers that OpenAI SDKs work with.
-        if not isinstance(found.get(name), str | int | None):
-            yield Problem(f"error.{name} is neither a string nor null", "a string or null", repr(found[name])[:80])
+        yield Problem(f"{shown} is not a non-empty string", "a string", repr(value)[:80])
+
+
+def _only(document: dict[str, Any], envelope: Envelope) -> Problems:
+    pointers = list(envelope.members.values())
+    for branch in sorted({pointer.rsplit("/", 1)[0] for pointer in pointers}):
+        inside = at(document, branch) if branch else document
+        known = {p[len(branch) + 1 :].split("/")[0] for p in pointers if p.startswith(f"{branch}/")}
+        if others := sorted(inside.keys() - known):
+            yield Problem(
+                "the error has other members than documented", ", ".join(sorted(known)), ", ".join(others)[:200]
+            )
 
 
 def _four_members(found: dict[str, Any], status: int | None) -> Problems:
@@ -100,7 +130,7 @@ def _four_members(found: dict[str, Any], status: int | None) -> Problems:
 # --- The status ------------------------------------------------------------------------------------------------
 
 
-@rule("OC-112", on=lambda x: is_sound_chat_call(x) and bearer(x) is None and x.key is None)
+@rule("OC-112", on=lambda x: is_sound_chat_call(x) and credential(x) is None and x.key is None)
 def no_key_is_401(x: Exchange, contract: Contract) -> Problems:
     """A chat request without a credential is refused with 401."""
     if x.head_status != 401:
@@ -181,10 +211,11 @@ def _has_one_wrong_parameter(x: Exchange) -> bool:
 def error_names_the_parameter(x: Exchange, contract: Contract) -> Problems:
     """The message or the member param names the one parameter that is wrong, or the model, where that is wrong too."""
     name = only_wrong_member(x.request.json) or ""
-    said = f"{error(x).get('message')} {error(x).get('param')}".lower()
-    refused_model = error_code(x) == NOT_CONFIDENTIAL or NO_SUCH_MODEL.search(said)
+    words = told(x, contract)
+    said = f"{words.get('message')} {words.get('param')}".lower()
+    refused_model = words.get("code") == NOT_CONFIDENTIAL or NO_SUCH_MODEL.search(said)
     if not refused_model and name.removesuffix("s") not in said:
-        yield Problem(f"the error does not name the parameter {name}", name, str(error(x).get("message"))[:200])
+        yield Problem(f"the error does not name the parameter {name}", name, str(words.get("message"))[:200])
 
 
 @rule("VT-072", on=lambda x: is_refusal(x) and error_code(x) == NOT_CONFIDENTIAL and is_filled(asked(x).get("model")))

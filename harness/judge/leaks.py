@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 from harness.exchange import Exchange
 from harness.judge import Problem, Problems, rule
-from harness.judge.calls import bearer, is_api_call, is_refusal
+from harness.judge.calls import credential, is_api_call, is_refusal
 from harness.judge.chat import asked, listed, member
 from specs import Contract
 
@@ -55,10 +55,10 @@ def error_does_not_leak_internals(x: Exchange, contract: Contract) -> Problems:
             yield Problem(f"the error holds {what}", "nothing of the inside", words[:120])
 
 
-@rule("OC-123", on=lambda x: is_api_call(x) and len(bearer(x) or "") >= 8)
+@rule("OC-123", on=lambda x: is_api_call(x) and len(credential(x) or "") >= 8)
 def key_does_not_come_back(x: Exchange, contract: Contract) -> Problems:
     """The caller's key stands in no header and in no body of an answer."""
-    key = bearer(x) or ""
+    key = credential(x) or ""
     if holders := [name for name, value in x.headers if key in value]:
         yield Problem("a response header holds the caller's key", observed=", ".join(holders)[:120])
     if key in x.text:

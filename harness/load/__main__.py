@@ -70,7 +70,7 @@ def _headers(scenario: Scenario) -> Headers:
         return own
     if not (token := os.environ.get(scenario.credential)):
         raise ScenarioError(f"the environment has no {scenario.credential}")
-    return (*own, (scenario.credential_header, f"Bearer {token}"))
+    return (*own, (scenario.credential_header, scenario.credential_word + token))
 
 
 def _redactor(scenario: Scenario) -> Redactor:

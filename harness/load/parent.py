@@ -16,7 +16,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from harness.ask import Ask
+from harness.ask import Ask, credential_word
 from harness.budget import BudgetExceeded
 from harness.exchange import Exchange, TargetFault
 from harness.journal import read
@@ -83,6 +83,7 @@ def scenario_of(ask: Ask, bodies: Sequence[bytes], size: Size, *, seed: int, sam
         headers=tuple(target.headers.items()),
         credential=main.name,
         credential_header=ask.contract.trait("auth.header"),
+        credential_word=credential_word(ask.contract),
         ca_bundle=str(target.ca_bundle) if target.ca_bundle else None,
         sample=sample,
         seed=seed,

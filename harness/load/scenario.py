@@ -35,8 +35,9 @@ class Scenario:
     users: int
     seconds: float
     headers: Pairs = ()
-    credential: str | None = None  # name of the environment variable that holds the bearer token
+    credential: str | None = None  # name of the environment variable that holds the key
     credential_header: str = "Authorization"
+    credential_word: str = "Bearer "  # stands before the key
     ca_bundle: str | None = None
     sample: int = 200  # how many exchanges are kept whole; the figures hold all of them
     seed: int = 1

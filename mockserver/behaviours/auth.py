@@ -1,4 +1,4 @@
-"""Who may call: a bearer key that exists and is not revoked."""
+"""Who may call: a key that exists and is not revoked."""
 
 from __future__ import annotations
 
@@ -10,8 +10,12 @@ if TYPE_CHECKING:
 
 
 def credential(call: Call) -> str | None:
-    """The key in `Authorization: Bearer <key>`; the scheme's case does not matter, other schemes do not count."""
-    scheme, _, secret = call.headers.get("authorization", "").partition(" ")
+    """The key in the contract's header, by itself or as `Bearer <key>`; that word's case does not matter."""
+    traits = call.state.traits
+    sent = call.headers.get(traits.key_header, "")
+    if traits.key_scheme == "key":
+        return sent.strip() or None
+    scheme, _, secret = sent.partition(" ")
     return secret.strip() or None if scheme.lower() == "bearer" else None
 
 
@@ -21,7 +25,9 @@ def find_key(call: Call, secret: str) -> Key | None:
 
 
 def needs_key(call: Call) -> bool:
-    """Everything, except the model list where the contract leaves it open."""
+    """Everything, except what a service opens to all and the model list where the contract leaves it open."""
+    if (found := call.state.router.match(call.path)) and call.method in found.routes:
+        return not found.routes[call.method].public
     return call.state.traits.key_on_models or not call.path.startswith(call.state.traits.base_path + "/models")
 
 

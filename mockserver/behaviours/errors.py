@@ -25,8 +25,8 @@ def bad_key(call: Call) -> Refusal:
 def throttled(call: Call) -> Refusal:
     message = "Rate limit exceeded. See the rate limit headers for when to try again."
     wait = max(1, call.window.reset - int(call.state.clock.now())) if call.window else 60
-    headers = (("Retry-After", str(wait)),)
-    return Refusal(429, "rate_limit_exceeded", message, "rate_limit_error", headers=headers)
+    headers, facts = (("Retry-After", str(wait)),), {"retry_after": wait}
+    return Refusal(429, "rate_limit_exceeded", message, "rate_limit_error", headers=headers, facts=facts)
 
 
 def unknown_path(call: Call) -> Refusal:
@@ -127,14 +127,32 @@ def error_status(call: Call, refusal: Refusal) -> int:
     return refusal.status
 
 
+def error_facts(call: Call, refusal: Refusal) -> dict[str, Any]:
+    """Everything that an envelope may tell of a refusal; None is unknown."""
+    own = {
+        "message": refusal.message,
+        "type": refusal.kind,
+        "code": refusal.code,
+        "param": refusal.param,
+        "status": refusal.status,
+        "endpoint": call.path,
+        "request_id": call.request_id,
+    }
+    return {**own, **call.facts, **refusal.facts}
+
+
 def error_body(call: Call, refusal: Refusal) -> dict[str, Any]:
     """The contract's one envelope."""
-    error: dict[str, Any] = {"message": refusal.message, "type": refusal.kind, "code": refusal.code}
-    if call.state.traits.envelope == "voltage":
-        error["status"] = refusal.status
-    else:
-        error["param"] = refusal.param
-    return {"error": error}
+    envelope, facts = call.state.traits.envelope, call.gateway.error_facts(call, refusal)
+    body: dict[str, Any] = {}
+    for name, pointer in envelope.members.items():
+        if facts.get(name) is not None or name in envelope.nullable:
+            *above, last = pointer.strip("/").split("/")
+            inside = body
+            for step in above:
+                inside = inside.setdefault(step, {})
+            inside[last] = facts.get(name)
+    return body
 
 
 def error_reply(call: Call, refusal: Refusal) -> Reply:

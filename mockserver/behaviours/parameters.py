@@ -6,6 +6,7 @@ Each takes (call, value) and raises the call's refusal; it says what was expecte
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NoReturn
 
 if TYPE_CHECKING:
@@ -25,6 +26,11 @@ def is_integer(value: Any) -> bool:
 
 def is_number(value: Any) -> bool:
     return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+
+def _bounds(call: Call, param: str, low: int, high: int) -> Sequence[Any]:
+    """The contract's own bounds of a parameter, or the common ones."""
+    return call.state.traits.bounds.get(param, (low, high))
 
 
 def _integer(call: Call, param: str, value: Any, low: int, high: int | None) -> None:
@@ -75,8 +81,9 @@ def message(call: Call, at: str, entry: Any) -> None:
 
 
 def role(call: Call, at: str, value: Any) -> None:
-    if not isinstance(value, str) or value not in ROLES:
-        _refuse(call, f"{at}.role", "one of " + ", ".join(sorted(ROLES)))
+    roles = call.state.traits.roles or ROLES
+    if not isinstance(value, str) or value not in roles:
+        _refuse(call, f"{at}.role", "one of " + ", ".join(sorted(roles)))
 
 
 def content(call: Call, at: str, entry: dict[str, Any]) -> None:
@@ -114,23 +121,23 @@ def max_completion_tokens(call: Call, value: Any) -> None:
 
 
 def temperature(call: Call, value: Any) -> None:
-    _number(call, "temperature", value, 0, 2)
+    _number(call, "temperature", value, *_bounds(call, "temperature", 0, 2))
 
 
 def top_p(call: Call, value: Any) -> None:
-    _number(call, "top_p", value, 0, 1)
+    _number(call, "top_p", value, *_bounds(call, "top_p", 0, 1))
 
 
 def presence_penalty(call: Call, value: Any) -> None:
-    _number(call, "presence_penalty", value, -2, 2)
+    _number(call, "presence_penalty", value, *_bounds(call, "presence_penalty", -2, 2))
 
 
 def frequency_penalty(call: Call, value: Any) -> None:
-    _number(call, "frequency_penalty", value, -2, 2)
+    _number(call, "frequency_penalty", value, *_bounds(call, "frequency_penalty", -2, 2))
 
 
 def n(call: Call, value: Any) -> None:
-    _integer(call, "n", value, 1, 128)
+    _integer(call, "n", value, *_bounds(call, "n", 1, 128))
 
 
 def seed(call: Call, value: Any) -> None:

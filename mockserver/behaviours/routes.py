@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from decimal import Decimal
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs
 
@@ -25,6 +26,9 @@ async def route(call: Call) -> None:
     if gateway.is_refused_family(call):
         raise gateway.refuse_family(call)
     methods = gateway.methods_of(call, call.path.removeprefix(base) if call.path.startswith(base + "/") else "")
+    if not methods and (found := call.state.router.match(call.path)):
+        methods = {method: attrgetter(route.decision)(gateway) for method, route in found.routes.items()}
+        call.params = found.params
     if not methods:
         raise gateway.refuse_path(call)
     if call.method not in methods:

@@ -8,7 +8,7 @@ import pkgutil
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import yaml
 
@@ -58,6 +58,12 @@ def defect(
         return override
 
     return register
+
+
+def within(gateway: Gateway, service: str, **fields: object) -> Gateway:
+    """The gateway with other decisions of one of its services."""
+    changed: Mapping[str, Any] = {service: replace(getattr(gateway, service), **fields)}
+    return replace(gateway, **changed)
 
 
 def _summary(override: Override) -> str:

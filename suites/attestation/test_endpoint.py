@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from harness.judge.calls import bearer
+from harness.judge.calls import credential
 from harness.model import NotObserved
 from suites.attestation.appraisal import hold
 from suites.attestation.conftest import fresh
@@ -50,7 +50,7 @@ def test_evidence_is_json(evidence, others):
 @pytest.mark.requirement("AT-063")
 def test_evidence_holds_no_secret(evidence, others):
     for answer in served((*evidence, *others)):
-        key = bearer(answer)
+        key = credential(answer)
         assert not PRIVATE_KEY.search(answer.body), "the evidence holds a private key"
         assert not key or key.encode() not in answer.body, "the evidence repeats the caller's API key"
 

@@ -6,6 +6,7 @@ import pytest
 
 from harness.ask import Ask
 from harness.judge import validation
+from harness.judge.calls import code_of
 from harness.model import Tolerated
 from specs import Contract
 from suites.denials import UNKNOWN_MODEL
@@ -80,4 +81,4 @@ def test_an_unknown_model_is_refused(ask: Ask, contract: Contract):
         raise Tolerated(f"an unknown model is refused with 404, where the document says {due[0]}")
     assert refusal.status in due, f"an unknown model was answered with {refusal.status}"
     if code is not None:
-        assert refusal.json["error"]["code"] == code, f"an unknown model was refused without the code {code}"
+        assert code_of(refusal, contract) == code, f"an unknown model was refused without the code {code}"

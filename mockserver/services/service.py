@@ -1,0 +1,48 @@
+"""A service: its routes, and what it remembers."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from mockserver.services.storage import Storage
+    from mockserver.state import State
+
+
+class Part(Protocol):
+    """What one service remembers; found at `state.parts[name]`."""
+
+    def reset(self) -> None:
+        """Back to how the mock started."""
+
+
+@dataclass(frozen=True)
+class Route:
+    """One operation. `path` is below the contract's base path, or below the root when `rooted`.
+
+    `{name}` stands for one segment, `{name:path}` for the rest with its slashes. `decision` is the dotted field of the
+    gateway that holds the handler.
+    """
+
+    method: str
+    path: str
+    decision: str
+    rooted: bool = False
+    public: bool = False  # asks for no key
+
+
+@dataclass(frozen=True)
+class Service:
+    name: str
+    routes: tuple[Route, ...]
+    open: Callable[[Storage, State], Part] | None = None
+
+
+def load_service(name: str) -> Service:
+    """The service of a name, dashes for underscores. Raises ModuleNotFoundError for one that does not exist."""
+    module = importlib.import_module(f"mockserver.services.{name.replace('-', '_')}")
+    service: Service = module.SERVICE
+    return service
