@@ -6,6 +6,7 @@ import contextlib
 import logging
 import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 from mockserver.behaviours.admission import Disconnected
@@ -45,6 +46,8 @@ class App:
             return
         if self._gateway.reply is not None:
             reply = self._gateway.reply(call, reply)
+        for observe in call.state.observers:
+            reply = observe(call, reply)
         headers = [*reply.headers, ("X-Request-Id", call.request_id), *self._gateway.limit_headers(call)]
         if self._gateway.response_headers is not None:
             headers = self._gateway.response_headers(call, headers)
@@ -87,7 +90,7 @@ class App:
 
 async def _send(send: Send, call: Call, reply: Reply, headers: list[tuple[str, str]]) -> None:
     shown = headers or reply.headers
-    if reply.frames is None:
+    if reply.frames is None and reply.status != HTTPStatus.NO_CONTENT:
         shown = [*shown, ("Content-Length", str(len(reply.body)))]
     encoded = [(name.lower().encode("latin-1"), value.encode("latin-1", "replace")) for name, value in shown]
     await send({"type": "http.response.start", "status": reply.status, "headers": encoded})

@@ -69,6 +69,8 @@ class Call:
     transport: asyncio.Transport | None = None  # of the connection that it came by
     params: Mapping[str, str] = field(default_factory=dict)  # of the path, decoded
     facts: dict[str, Any] = field(default_factory=dict)  # what a refusal may tell beside its own words
+    usage: dict[str, int] | None = None  # of a generation, once it is settled
+    used: dict[str, int] = field(default_factory=dict)  # what the call is counted by: tokens or characters, by kind
 
     @property
     def streams(self) -> bool:

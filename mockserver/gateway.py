@@ -116,6 +116,7 @@ class Gateway:
     check_response_format: Check = parameters.response_format
     check_tools: Check = parameters.tools
     check_tool_choice: Check = parameters.tool_choice
+    check_extra: Callable[[Call, Json], None] = parameters.extra  # sees the whole body; the contract's own parameters
     check_unknown: Callable[[Call, Json], None] | None = None  # sees the whole body; refuses unknown members, say
 
     # -- the confidential gate
@@ -240,6 +241,7 @@ class Gateway:
     refuse_upstream: Callable[[Call], Refusal] = errors.upstream_failed  # 502, and inside a stream
     refuse_bad_nonce: Callable[[Call], Refusal] = errors.bad_nonce  # 400
     refuse_no_signature: Callable[[Call], Refusal] = errors.no_signature  # 404
+    refuse_unknown: Callable[[Call, str], Refusal] = errors.unknown_thing  # 404 (call, what is not there)
     refuse_internal: Callable[[Call], Refusal] = errors.internal  # 500
     error_status: Callable[[Call, Refusal], int] = errors.error_status  # HTTP status of any refusal
     error_facts: Callable[[Call, Refusal], Json] = errors.error_facts  # what the envelope may tell
@@ -296,5 +298,5 @@ class Gateway:
         """The checks by parameter, in the order they run; `tools` comes before `tool_choice`, which needs it."""
         prefix = "check_"
         names = [name.removeprefix(prefix) for name in self.__dataclass_fields__ if name.startswith(prefix)]
-        skipped = ("role", "content", "unknown")
+        skipped = ("role", "content", "extra", "unknown")
         return {name: getattr(self, prefix + name) for name in names if name not in skipped}

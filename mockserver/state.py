@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
@@ -19,7 +20,7 @@ from mockserver.traits import Contract, Traits, read_traits
 from mockserver.upstream import LocalUpstream, Pace, Upstream
 
 if TYPE_CHECKING:
-    from mockserver.call import Call
+    from mockserver.call import Call, Reply
     from mockserver.gateway import Gateway
     from mockserver.tee import Platform
 
@@ -49,6 +50,7 @@ class State:
     watchers: set[asyncio.Task[Any]] = field(default_factory=set)
     router: Router = field(default_factory=lambda: Router("", ()))
     parts: dict[str, Any] = field(default_factory=dict)  # what services remember, by service
+    observers: list[Callable[[Call, Reply], Reply]] = field(default_factory=list)
     storage: Storage = field(default_factory=lambda: Storage(None))
 
     def watch(self, call: Call) -> None:
@@ -70,6 +72,7 @@ class State:
         services = [load_service(name) for name in self.traits.services]
         self.router = Router(self.traits.base_path, [route for service in services for route in service.routes])
         self.parts = {service.name: service.open(self.storage, self) for service in services if service.open}
+        self.observers = [service.observe for service in services if service.observe]
 
     def close(self) -> None:
         self.storage.close()

@@ -37,6 +37,9 @@ class Traits:
     method_status: int
     too_large_status: int
     bounds: Mapping[str, Sequence[Any]]
+    extra: Mapping[str, Mapping[str, Any]]
+    random_seed: int | None
+    created: str
     roles: Sequence[str] | None
     default_max_tokens: int | None
     default_temperature: Decimal | None
@@ -76,6 +79,9 @@ def read_traits(contract: Contract) -> Traits:
         method_status=_first(get("errors.method_not_allowed_status"), 405),
         too_large_status=_first(get("errors.too_large_status"), 413),
         bounds=get("chat.bounds", {}),
+        extra=get("chat.extra", {}),
+        random_seed=get("chat.random_seed"),
+        created=get("catalogue.created", "integer"),
         roles=get("chat.roles"),
         default_max_tokens=get("chat.default_max_tokens"),
         default_temperature=_decimal(get("chat.default_temperature")),

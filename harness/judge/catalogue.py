@@ -51,17 +51,22 @@ def list_is_a_list_object(x: Exchange, contract: Contract) -> Problems:
         yield Problem("data of the model list is not an array of objects", "an array", repr(data)[:80])
 
 
+def _is_created(value: Any, contract: Contract) -> bool:
+    return is_filled(value) if contract.trait("catalogue.created", "integer") == "string" else is_integer(value)
+
+
 @rule("OC-131", on=lists_models)
 def rows_are_complete(x: Exchange, contract: Contract) -> Problems:
-    """Each row has a unique id, the object model, an integer created and a string owned_by."""
+    """Each row has a unique id, the object model, a created of the contract's type and a string owned_by."""
     for row in rows(x):
         named = f"the row {row.get('id')!r}"[:120]
         if not is_filled(row.get("id")):
             yield Problem("a row has no id that is a non-empty string", "a string", repr(row.get("id"))[:80])
         if row.get("object") != "model":
             yield Problem(f"{named} is not the object model", "model", repr(row.get("object"))[:80])
-        if not is_integer(row.get("created")):
-            yield Problem(f"{named} has no integer created", "unix seconds", repr(row.get("created"))[:80])
+        if not _is_created(row.get("created"), contract):
+            kind = contract.trait("catalogue.created", "integer")
+            yield Problem(f"{named} has no {kind} created", f"{kind} created", repr(row.get("created"))[:80])
         if not isinstance(row.get("owned_by"), str):
             yield Problem(f"{named} has no string owned_by", "a string", repr(row.get("owned_by"))[:80])
     for model, times in Counter(ids(x)).items():

@@ -74,6 +74,7 @@ async def validate(call: Call) -> None:
     for name, check in gateway.parameter_checks.items():
         if body.get(name) is not None:
             check(call, body[name])
+    gateway.check_extra(call, body)
     if gateway.check_unknown is not None:
         gateway.check_unknown(call, body)
     call.model = body["model"]

@@ -44,6 +44,11 @@ def upstream_body(call: Call) -> dict[str, Any]:
         body["temperature"] = traits.default_temperature
     if body.get("top_p") is None and traits.default_top_p is not None:
         body["top_p"] = traits.default_top_p
+    for name, known in traits.extra.items():
+        if body.get(name) is None and known.get("default") is not None:
+            body[name] = known["default"]
+    if traits.random_seed is not None and body.get("seed") == traits.random_seed:
+        del body["seed"]
     if body.get("stream"):
         body["stream_options"] = {**(body.get("stream_options") or {}), "include_usage": True}
     return body

@@ -119,6 +119,11 @@ def no_signature(call: Call) -> Refusal:
     return Refusal(404, "not_found", "No signature is kept for this id.")
 
 
+def unknown_thing(call: Call, what: str) -> Refusal:
+    """Something that is not there, or is somebody else's: a stranger is told no more than anybody."""
+    return Refusal(404, "not_found", f"There is no such {what}.")
+
+
 def internal(call: Call) -> Refusal:
     return Refusal(500, "internal_error", "The server failed to process the request.", "server_error")
 

@@ -181,6 +181,14 @@ def logit_bias(call: Call, value: Any) -> None:
         _refuse(call, "logit_bias", "an object of numbers between -100 and 100")
 
 
+def extra(call: Call, body: dict[str, Any]) -> None:
+    """Numbers that only this contract takes, each within its bounds."""
+    for name, known in call.state.traits.extra.items():
+        if body.get(name) is not None:
+            check = _integer if known["type"] == "integer" else _number
+            check(call, name, body[name], known["minimum"], known["maximum"])
+
+
 def parallel_tool_calls(call: Call, value: Any) -> None:
     _flag(call, "parallel_tool_calls", value)
 

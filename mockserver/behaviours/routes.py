@@ -111,7 +111,7 @@ def retrieved_row(call: Call, row: Row) -> dict[str, Any]:
 def model_row(call: Call, row: Row) -> dict[str, Any]:
     """One row of the catalogue, with the members that the contract promises."""
     traits = call.state.traits
-    shown: dict[str, Any] = {"id": row.id, "object": "model", "created": row.created, "owned_by": row.owner}
+    shown: dict[str, Any] = {"id": row.id, "object": "model", "created": created_of(call, row), "owned_by": row.owner}
     if traits.confidential_flag:
         shown[traits.confidential_flag] = row.confidential
     shown |= {"context_length": row.context, "max_output_length": row.output}
@@ -121,6 +121,11 @@ def model_row(call: Call, row: Row) -> dict[str, Any]:
         price = call.gateway.listed_price(call, row)
         shown["pricing"] = {"prompt": price.prompt, "completion": price.completion}
     return {**shown, "input_modalities": ["text"], "output_modalities": ["text"]}
+
+
+def created_of(call: Call, row: Row) -> int | str:
+    """Unix seconds, as the number or the text that the contract has."""
+    return str(row.created) if call.state.traits.created == "string" else row.created
 
 
 async def serve_balance(call: Call) -> Reply:

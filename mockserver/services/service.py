@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
+    from mockserver.call import Call, Reply
     from mockserver.services.storage import Storage
     from mockserver.state import State
 
@@ -39,6 +40,7 @@ class Service:
     name: str
     routes: tuple[Route, ...]
     open: Callable[[Storage, State], Part] | None = None
+    observe: Callable[[Call, Reply], Reply] | None = None  # sees every reply of the mock before it leaves
 
 
 def load_service(name: str) -> Service:
