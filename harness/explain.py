@@ -63,8 +63,9 @@ def requirement_row(requirement: str, contract: str | None) -> dict[str, Any]:
         **{key: getattr(stated, key) for key in ("id", "level", "title", "text", "source", "effect", "contract")},
         **{key: getattr(stated, key) for key in ("when", "decision", "inferred", "excluded")},
         "needs": list(stated.needs),
-        "checks": checks_by_requirement().get(stated.id, []),
-        "defects": [d["name"] for d in defects() if stated.id in d["breaks"]],
+        "same_as": list(stated.same_as),
+        "checks": [check for i in (stated.id, *stated.same_as) for check in checks_by_requirement().get(i, [])],
+        "defects": [d["name"] for d in defects() if {stated.id, *stated.same_as} & set(d["breaks"])],
     }
 
 

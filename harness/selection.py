@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 import pytest
@@ -24,10 +24,9 @@ class Selection:
     selected: set[str] = field(default_factory=set)
 
 
-def marked_ids(item: pytest.Item) -> Iterator[str]:
-    """The requirement ids of a check, nearest mark first."""
-    for mark in item.iter_markers("requirement"):
-        yield from mark.args
+def marked_ids(item: pytest.Item, session: Session) -> tuple[str, ...]:
+    """The requirements that a check decides: those of its marks, nearest first, then those that say the same."""
+    return session.contract.deciding(i for mark in item.iter_markers("requirement") for i in mark.args)
 
 
 def select(checks: Iterable[pytest.Item], session: Session) -> Selection:
@@ -42,7 +41,7 @@ def select(checks: Iterable[pytest.Item], session: Session) -> Selection:
             chosen.selected.add(requirement.id)
     for item in checks:
         if _in_scope(item, session):
-            ids = tuple(i for i in marked_ids(item) if i in chosen.selected and i not in chosen.gaps)
+            ids = tuple(i for i in marked_ids(item, session) if i in chosen.selected and i not in chosen.gaps)
             if ids:
                 chosen.ids_of[item] = ids
     return chosen
@@ -61,7 +60,7 @@ def _gap(requirement: Requirement, session: Session, in_suites: set[str]) -> Gap
 
 
 def _ids_in_suites(checks: Iterable[pytest.Item], session: Session) -> set[str]:
-    return {i for item in checks if _in_scope(item, session) for i in marked_ids(item)}
+    return {i for item in checks if _in_scope(item, session) for i in marked_ids(item, session)}
 
 
 def _asked_for(requirement: str, session: Session, in_suites: set[str]) -> bool:

@@ -6,7 +6,7 @@ import random
 import secrets
 import shlex
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -121,17 +121,21 @@ class Session:
     def sweep(self) -> list[CheckReport]:
         """Judge everything that was recorded by every rule; findings no check has reported yet come back."""
         known = {(f.requirement, x) for report in self.reports for f in report.findings for x in f.exchanges}
-        chosen = [rule for rule in rules_for(self.contract) if rule.requirement in self.selected]
+        chosen = [rule for rule in rules_for(self.contract) if self._decided(rule)]
         return [report for rule in chosen if (report := self._swept(rule, known)) is not None]
 
+    def _decided(self, rule: Rule) -> tuple[str, ...]:
+        return tuple(i for i in self.contract.deciding([rule.requirement]) if i in self.selected)
+
     def _swept(self, rule: Rule, known: set[tuple[str, str]]) -> CheckReport | None:
-        name, ids = f"sweep::{rule.name}", (rule.requirement,)
+        name, ids = f"sweep::{rule.name}", self._decided(rule)
         try:
             found = judge(rule, self._judged(), self.contract).findings
         except Exception as error:  # a rule that breaks on one answer must not take the whole run with it
             fault = self.shown(f"{type(error).__name__}: {error} (in {name})")
             return CheckReport(name, ids, Outcome.ERROR, f"fault of the harness: {fault}", 0.0, (), fault)
-        fresh = tuple(self.explained(f, name) for f in found if (f.requirement, f.exchanges[0]) not in known)
+        broken = (replace(f, requirement=i) for f in found for i in ids)
+        fresh = tuple(self.explained(f, name) for f in broken if (f.requirement, f.exchanges[0]) not in known)
         return CheckReport(name, ids, Outcome.FAIL, None, 0.0, fresh) if fresh else None
 
     def _judged(self) -> list[Exchange]:

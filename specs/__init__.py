@@ -33,6 +33,7 @@ class Requirement:
     source: str
     effect: str
     when: str | None = None  # trait the requirement needs, or "not <trait>"
+    same_as: tuple[str, ...] = ()  # other requirements of the contract that together say this; their checks decide it
     needs: tuple[str, ...] = ()  # target capabilities without which it cannot be observed
     decision: str | None = None  # how a gap or a contradiction of the document was decided
     inferred: bool = False  # the document does not say it: a breach is a warning
@@ -75,6 +76,16 @@ class Contract:
         negated = requirement.when.startswith("not ")
         path = requirement.when.removeprefix("not ").strip()
         return bool(self.trait(path, default=None)) is not negated
+
+    def deciding(self, ids: Iterable[str]) -> tuple[str, ...]:
+        """The ids that a check names, and those of the requirements that say the same as one of them."""
+        named = tuple(ids)
+        repeats = (r.id for r in self._repeating if not set(named).isdisjoint(r.same_as))
+        return (*named, *(i for i in repeats if i not in named))
+
+    @functools.cached_property
+    def _repeating(self) -> tuple[Requirement, ...]:
+        return tuple(r for r in self.requirements.values() if r.same_as)
 
     @functools.cached_property
     def envelope(self) -> Envelope:
@@ -203,7 +214,7 @@ def load(name: str) -> Contract:
         digest.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
     overridden = _overridden(taken, own.get("overrides", {}), folder)
     requirements = {**overridden, **_stated(folder / "requirements.yaml", name)}
-    return Contract(
+    made = Contract(
         name=name,
         version=own["version"],
         title=own["title"],
@@ -216,6 +227,19 @@ def load(name: str) -> Contract:
         documents=tuple(own.get("documents", ())),
         catalogues=catalogues,
     )
+    _repeat_what_is_checked(made)
+    return made
+
+
+def _repeat_what_is_checked(contract: Contract) -> None:
+    for repeating in contract.requirements.values():
+        for name in repeating.same_as:
+            meant = contract.requirements.get(name)
+            if meant is None or meant.excluded or meant.same_as or not contract.applies(meant):
+                raise SpecError(
+                    f"{contract.folder / 'requirements.yaml'}: {repeating.id}: same_as: expected requirements that "
+                    f"{contract.name} checks, got {name}{near(name, contract.requirements)}"
+                )
 
 
 def catalogues() -> list[str]:
@@ -259,7 +283,7 @@ def _overridden(taken: Mapping[str, Requirement], overrides: Mapping[str, Any], 
 
 
 def _requirement(row: Mapping[str, Any], contract: str, lines: Mapping[str, int]) -> Requirement:
-    fields = {**row, "needs": tuple(row.get("needs", ()))}
+    fields = {**row, **{key: tuple(row.get(key, ())) for key in ("needs", "same_as")}}
     return Requirement(**fields, contract=contract, line=lines.get(row["id"], 0))
 
 

@@ -22,7 +22,7 @@ from harness.judge.calls import (
 from harness.judge.catalogue import at
 from harness.judge.chat import asked, asks_stream, is_filled, is_integer, member, stream_errors
 from harness.judge.invalidity import invalid_members, only_wrong_member
-from specs import Contract, Envelope
+from specs import Contract, Envelope, envelopes
 
 VOLTAGE_MEMBERS = {"message", "type", "code", "status"}
 NOT_CONFIDENTIAL = "model_not_confidential"
@@ -52,8 +52,8 @@ def error_event_has_the_envelope(x: Exchange, contract: Contract) -> Problems:
 
 @rule("VT-070", on=is_refusal)
 def error_is_the_one_envelope(x: Exchange, contract: Contract) -> Problems:
-    """Whatever refused the request, the answer is an object with the member error and nothing beside it."""
-    yield from wrapped(x.json, contract.envelope, x.head_status)
+    """Whatever refused the request, the answer is an OpenAI-style error object and nothing beside it."""
+    yield from wrapped(x.json, envelopes()["openai"], x.head_status)
     if isinstance(x.json, dict) and (others := sorted(x.json.keys() - {"error"})):
         yield Problem("the error body has members beside error", "error alone", ", ".join(others)[:200])
 

@@ -8,7 +8,7 @@ import os
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
@@ -58,12 +58,22 @@ def provable(contract: Contract) -> dict[str, specs.Requirement]:
 def defects_of(contract: Contract) -> list[Defect]:
     """The defects that break a promise of this contract."""
     promised = provable(contract).keys()
-    return [d for d in all_defects() if promised & set(d.breaks) and (not d.contracts or contract.name in d.contracts)]
+    meant = (replace(d, breaks=contract.deciding(d.breaks)) for d in all_defects())
+    return [d for d in meant if promised & set(d.breaks) and (not d.contracts or contract.name in d.contracts)]
+
+
+def checks_of(contract: Contract) -> dict[str, list[str]]:
+    """The checks of each requirement; one that says the same as others has theirs."""
+    named = checks_by_requirement()
+    return {
+        r.id: [*named.get(r.id, ()), *(check for i in r.same_as for check in named.get(i, ()))]
+        for r in contract.requirements.values()
+    }
 
 
 def jobs(contract: Contract, chosen: Iterable[Defect], *, wide: bool) -> list[Job]:
     """A trial for each defect, with the files that hold the checks of what it breaks."""
-    checks, promised = checks_by_requirement(), provable(contract)
+    checks, promised = checks_of(contract), provable(contract)
     everything = trial.default_files()
     made = []
     for defect in chosen:
@@ -224,7 +234,7 @@ def prove(
     """The proof of one contract: a clean trial of everything, then one trial a defect."""
     started = datetime.now(UTC)
     trial.warm_up(contract)
-    checks = checks_by_requirement()
+    checks = checks_of(contract)
     files = {check.split("::")[0] for d in chosen for i in d.breaks for check in checks.get(i, ())}
     clean_job = Job(None, (), (*trial.default_files(), *sorted(files)))
     todo = jobs(contract, chosen, wide=wide)

@@ -69,6 +69,8 @@ def _row(requirement: Requirement) -> str:
     breaking = [f"`{d.name}`" for d in all_defects() if requirement.id in d.breaks]
     beside = [f"*{d.name}*" for d in all_defects() if requirement.id in d.also]
     shown = "<br>".join([*breaking, *(beside if not breaking else [])])
+    if requirement.same_as:
+        checks, shown = "", "as " + ", ".join(requirement.same_as)
     return f"| {requirement.id} | {requirement.level} | {requirement.title} | {checks} | {shown} |"
 
 
