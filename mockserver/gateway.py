@@ -9,7 +9,7 @@ import codecs
 import functools
 import random
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
@@ -39,6 +39,16 @@ from mockserver.call import Call, Headers, Price, Reply
 from mockserver.catalogue import Row
 from mockserver.ledger import Charge, Key
 from mockserver.refusal import Refusal
+from mockserver.services import (
+    health,
+    model_lists,
+    monthly_usage,
+    rag,
+    request_logs,
+    speech,
+    stored_completions,
+    vector_store,
+)
 from mockserver.state import secret_of
 from mockserver.traits import Traits
 from mockserver.upstream import Generation, Job, Piece
@@ -288,6 +298,16 @@ class Gateway:
     signed_text: Callable[[Call, signatures.Answer], str] = signatures.signed_text  # request:response, both in hex
     sign_text: Callable[[Call, signatures.Answer, str, str], str] = signatures.sign_text  # (call, answer, text, algo)
     signer_of: Callable[[Call, signatures.Answer, str], str] = signatures.signer_of  # signing_address as shown
+
+    # -- what contracts serve beyond chat and models: the decisions of each service
+    vectors: vector_store.Decisions = field(default_factory=vector_store.Decisions)
+    rag: rag.Decisions = field(default_factory=rag.Decisions)
+    stored: stored_completions.Decisions = field(default_factory=stored_completions.Decisions)
+    speech: speech.Decisions = field(default_factory=speech.Decisions)
+    model_lists: model_lists.Decisions = field(default_factory=model_lists.Decisions)
+    monthly_usage: monthly_usage.Decisions = field(default_factory=monthly_usage.Decisions)
+    request_logs: request_logs.Decisions = field(default_factory=request_logs.Decisions)
+    health: health.Decisions = field(default_factory=health.Decisions)
 
     # -- every response
     reply: Callable[[Call, Reply], Reply] | None = None  # any reply, before headers are completed

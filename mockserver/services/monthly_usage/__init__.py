@@ -42,7 +42,7 @@ class Sums:
 
     def of(self, account: str, month: str) -> dict[str, int]:
         rows = self._db.execute("SELECT kind, amount FROM used WHERE account = ? AND month = ?", (account, month))
-        return dict.fromkeys(KINDS, 0) | {kind: amount for kind, amount in rows}
+        return dict.fromkeys(KINDS, 0) | dict(map(tuple, rows))
 
     def reset(self) -> None:
         self._db.execute("DELETE FROM used")
@@ -65,7 +65,9 @@ async def serve(call: Call) -> Reply:
     usage, now = call.gateway.monthly_usage, call.state.clock.instant()
     account = usage.account_of(call)
     months = {"current_month": usage.current(now), "previous_month": usage.previous(now)}
-    return json_answer(call, {name: usage.shown(call, sums_of(call).of(account, month)) for name, month in months.items()})
+    return json_answer(
+        call, {name: usage.shown(call, sums_of(call).of(account, month)) for name, month in months.items()}
+    )
 
 
 def account_of(call: Call) -> str:

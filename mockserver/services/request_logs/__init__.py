@@ -25,6 +25,9 @@ MARGIN = 512  # bytes read beyond them, so that no half of a key is left where t
 KEPT_HEADERS = ("accept", "content-length", "content-type", "host", "user-agent")
 
 
+check_period = one_of(PERIODS)
+
+
 def book_of(call: Call) -> Book:
     book: Book = call.state.parts["request_logs"]
     return book
@@ -125,7 +128,7 @@ class Decisions:
 
     query: Callable[[Call], Awaitable[Reply]] = query
     owner_of: Callable[[Call], str] = owner_of  # whose requests are told
-    check_period: Check = one_of(PERIODS)
+    check_period: Check = check_period
     check_timestamp: Check = check_timestamp
     moment: Callable[[str], float | None] = moment  # ISO 8601 to unix seconds
     window: Callable[[float, int], tuple[float, float]] = window  # (until, minutes) to since and until

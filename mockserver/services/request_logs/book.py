@@ -7,8 +7,9 @@ from typing import NamedTuple
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS requests (
-  n INTEGER PRIMARY KEY, account TEXT NOT NULL, at REAL NOT NULL, method TEXT NOT NULL, endpoint TEXT NOT NULL,
-  request_headers TEXT NOT NULL, request_body TEXT NOT NULL, response_body TEXT NOT NULL, response_code INTEGER NOT NULL);
+  n INTEGER PRIMARY KEY, account TEXT NOT NULL, at REAL NOT NULL, method TEXT NOT NULL,
+  endpoint TEXT NOT NULL, request_headers TEXT NOT NULL, request_body TEXT NOT NULL, response_body TEXT NOT NULL,
+  response_code INTEGER NOT NULL);
 CREATE INDEX IF NOT EXISTS requests_at ON requests (account, at);
 """
 MOST = 1000  # rows of one answer

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -25,7 +25,7 @@ class Decisions:
     check_input: Check = handlers.check_input
     check_voice: Check = handlers.check_voice
     find_model: Callable[[Call, str], Row | None] = handlers.find_model
-    pitches: Mapping[str, float] = handlers.PITCHES  # hertz, by voice
+    pitch_of: Callable[[str], float | None] = handlers.pitch_of  # hertz of a voice; None = no such voice
     voices: Callable[[Call], list[Any]] = handlers.voices  # as they are told
     spoken: Callable[[str, float], bytes] = voice.spoken  # (text, pitch) to a WAV file
     content_type: str = "audio/wav"

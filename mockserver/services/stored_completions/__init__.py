@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 Handler = Callable[["Call"], Awaitable["Reply"]]
 Json = dict[str, Any]
 DAY_S = 24 * 60 * 60
+check_vote = one_of(("up", "down"))
 
 
 def completions_of(call: Call) -> Completions:
@@ -99,10 +100,12 @@ class Decisions:
     owner_of: Callable[[Call], str] = auth.account_of  # whose completions a call can see at all
     find: Callable[[Call, str], bytes | None] = find
     shown: Callable[[Call, Json], Any] = shown
-    document: Callable[[Call, bytes, bool], Json | None] = document  # (call, body, streamed): what is kept; None = nothing
+    document: Callable[[Call, bytes, bool], Json | None] = (
+        document  # (call, body, streamed): what is kept; None = nothing
+    )
     keep: Callable[[Call, Json], None] = keep
     kept_s: float = 30 * DAY_S
-    check_vote: Check = one_of(("up", "down"))
+    check_vote: Check = check_vote
     rated_status: int = 204
 
 

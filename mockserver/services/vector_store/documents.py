@@ -5,9 +5,10 @@ from __future__ import annotations
 import io
 import re
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
-from pypdf import PdfReader
-from pypdf.errors import PyPdfError
+if TYPE_CHECKING:
+    from pypdf import PdfReader
 
 SUFFIXES = (".pdf", ".txt", ".text", ".md", ".markdown")
 MOST_PAGES = 500
@@ -50,6 +51,9 @@ def _plain_text(data: bytes) -> str:
 
 def _pdf_text(data: bytes) -> str:
     """The text of every page; a damaged or hostile document raises Unreadable, whatever the parser made of it."""
+    from pypdf import PdfReader  # late: only uploads of PDFs need it, and it is slow to import
+    from pypdf.errors import PyPdfError
+
     try:
         reader = PdfReader(io.BytesIO(data), strict=True)
         if reader.is_encrypted:

@@ -45,7 +45,9 @@ async def add(call: Call) -> Reply:
     if len(field.data) > vectors.file_cap:
         raise call.gateway.refuse_too_large(call)
     if not field.data:
-        raise call.gateway.refuse_parameter(call, "file", "Invalid value for 'file': expected a file that is not empty.")
+        raise call.gateway.refuse_parameter(
+            call, "file", "Invalid value for 'file': expected a file that is not empty."
+        )
     made = File(new_id(), field.filename or "", call.state.clock.now(), "enqueued", None, 0, 0)
     store_of(call).add_file(found, made, field.data)
     return json_answer(call, {"file": vectors.file(call, made)}, vectors.created_status)

@@ -1,4 +1,4 @@
-"""The vector index: sqlite-vec over cosine distance, in memory. The state file has the vectors; this only finds them."""
+"""The vector index: sqlite-vec by cosine distance, in memory. The state file has the vectors, this only finds them."""
 
 from __future__ import annotations
 

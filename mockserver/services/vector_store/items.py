@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
 
 from mockserver.services.answers import deleted, json_answer
 from mockserver.services.members import optional, read_members, required, text
@@ -87,5 +88,3 @@ async def delete(call: Call) -> Reply:
     item = _known(call, known(call))
     store_of(call).delete_items([item])
     return deleted(call.gateway.vectors.deleted_status)
-
-

@@ -178,7 +178,8 @@ class Store:
         added: list[tuple[int, bytes]] = []
         with Transaction(self._db):
             done = self._db.execute(
-                "UPDATE files SET status = ?, error = ?, items = ?, tokens = ?, data = NULL WHERE id = ? AND status = ?",
+                "UPDATE files SET status = ?, error = ?, items = ?, tokens = ?, data = NULL"
+                " WHERE id = ? AND status = ?",
                 ("failed" if error else "completed", error, len(made), tokens, file.id, "enqueued"),
             )
             if done.rowcount:
