@@ -67,6 +67,7 @@ class App:
             spelled=scope.get("spelled", []),
             receive=receive,
             request_id="req_" + secrets.token_hex(12),
+            origin=f"{scope.get('scheme', 'http')}://{headers.get('host', '')}",
             transport=scope.get("transport"),
         )
 

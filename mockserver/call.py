@@ -66,6 +66,7 @@ class Call:
     completion_id: str = ""
     created: int = 0
     settled: bool = False
+    origin: str = ""  # scheme and host, as the client called them
     transport: asyncio.Transport | None = None  # of the connection that it came by
     params: Mapping[str, str] = field(default_factory=dict)  # of the path, decoded
     facts: dict[str, Any] = field(default_factory=dict)  # what a refusal may tell beside its own words

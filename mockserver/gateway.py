@@ -40,7 +40,10 @@ from mockserver.catalogue import Row
 from mockserver.ledger import Charge, Key
 from mockserver.refusal import Refusal
 from mockserver.services import (
+    completions,
+    embeddings,
     health,
+    images,
     model_lists,
     monthly_usage,
     rag,
@@ -133,6 +136,7 @@ class Gateway:
     find_model: Callable[[Call, str], Row | None] = admission.find_model  # the live row, looked up on every call
     admits: Callable[[Call, Row], bool] = admission.admits  # the gate itself; the list shows what it admits
     sibling: Callable[[Call, str], str | None] = admission.sibling  # TEE variant to suggest in the refusal
+    kinds: tuple[str, ...] = ("chat",)  # of models that chat
     can_use_tools: Callable[[Call, Row], bool] = admission.can_use_tools
     can_write_json: Callable[[Call, Row], bool] = admission.can_write_json
     context_of: Callable[[Call, Row], int] = admission.context_of  # longest prompt in tokens
@@ -246,6 +250,7 @@ class Gateway:
     refuse_not_confidential: Callable[[Call, str], Refusal] = errors.not_confidential  # 400 (call, model)
     refuse_model_not_found: Callable[[Call, str], Refusal] = errors.model_not_found  # 404 on retrieve
     refuse_not_capable: Callable[[Call, str, str], Refusal] = errors.not_capable  # 400 (call, param, model)
+    refuse_wrong_kind: Callable[[Call, str], Refusal] = errors.wrong_kind  # 400 (call, model)
     refuse_context: Callable[[Call, int], Refusal] = errors.context_exceeded  # 400
     refuse_insufficient: Callable[[Call], Refusal] = errors.insufficient_balance  # 402
     refuse_upstream: Callable[[Call], Refusal] = errors.upstream_failed  # 502, and inside a stream
@@ -264,6 +269,7 @@ class Gateway:
     listed_price: Callable[[Call, Row], Price] = billing.listed_price  # as the catalogue shows it
     price_of: Callable[[Call, Row], Price] = billing.price_of  # as it is charged
     estimate: Callable[[Call], int] = billing.estimate  # amount to hold before the provider is called
+    afford: Step = admission.afford  # hold the estimate, for operations other than chat
     cost: Callable[[Call, int, int], int] = billing.cost  # (call, prompt tokens, completion tokens)
     charge: Callable[[Call, Usage], int] = billing.charge  # amount of a usage
     round_nano: Callable[[Decimal], int] = billing.round_nano  # the one rounding
@@ -280,6 +286,11 @@ class Gateway:
     generation_body: Callable[[Call, Charge], Json] = routes.generation_body  # what one request is said to have cost
     serve_usage: Handler = routes.serve_usage  # GET /api/volt/usage
     spent: Callable[[Call], int] = routes.spent  # nano-USD in all
+
+    # -- what services decide, one field a service
+    completions: completions.Decisions = field(default_factory=completions.Decisions)
+    embeddings: embeddings.Decisions = field(default_factory=embeddings.Decisions)
+    images: images.Decisions = field(default_factory=images.Decisions)
 
     # -- evidence
     new_platform: Callable[[bytes, Callable[[], datetime]], Platform] = evidence_of.new_platform  # (seed, now)

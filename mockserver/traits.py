@@ -41,6 +41,7 @@ class Traits:
     random_seed: int | None
     created: str
     roles: Sequence[str] | None
+    images: Mapping[str, Any]
     default_max_tokens: int | None
     default_temperature: Decimal | None
     default_top_p: Decimal | None
@@ -83,6 +84,7 @@ def read_traits(contract: Contract) -> Traits:
         random_seed=get("chat.random_seed"),
         created=get("catalogue.created", "integer"),
         roles=get("chat.roles"),
+        images=get("images", {}),
         default_max_tokens=get("chat.default_max_tokens"),
         default_temperature=_decimal(get("chat.default_temperature")),
         default_top_p=_decimal(get("chat.default_top_p")),

@@ -111,6 +111,8 @@ async def check_abilities(call: Call) -> None:
     """What this model can do: tools, JSON, and a context that holds the prompt."""
     gateway, row, body = call.gateway, call.row, call.body
     assert row is not None
+    if row.kind not in gateway.kinds:
+        raise gateway.refuse_wrong_kind(call, row.id)
     if body.get("tools") and not gateway.can_use_tools(call, row):
         raise gateway.refuse_not_capable(call, "tools", row.id)
     wanted = body.get("response_format")

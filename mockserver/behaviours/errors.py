@@ -95,6 +95,12 @@ def not_capable(call: Call, param: str, model: str) -> Refusal:
     return Refusal(call.state.traits.invalid_status, "unsupported_parameter", message, param=param)
 
 
+def wrong_kind(call: Call, model: str) -> Refusal:
+    """A model of the catalogue that does something else than what was asked."""
+    message = f"Model '{model}' does not support this operation."
+    return Refusal(call.state.traits.invalid_status, "unsupported_model", message, param="model")
+
+
 def context_exceeded(call: Call, context: int) -> Refusal:
     message = f"The prompt is longer than this model's context of {context} tokens."
     return Refusal(call.state.traits.invalid_status, "context_length_exceeded", message, param="messages")

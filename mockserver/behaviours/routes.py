@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from mockserver.ledger import Charge
 
 Handler = Callable[["Call"], Awaitable[Reply]]
+MADE_BY = {"embedding": "embeddings", "image": "image", "video": "video", "speech": "audio"}  # kinds of models
 
 
 async def route(call: Call) -> None:
@@ -120,7 +121,7 @@ def model_row(call: Call, row: Row) -> dict[str, Any]:
     if traits.priced:
         price = call.gateway.listed_price(call, row)
         shown["pricing"] = {"prompt": price.prompt, "completion": price.completion}
-    return {**shown, "input_modalities": ["text"], "output_modalities": ["text"]}
+    return {**shown, "input_modalities": ["text"], "output_modalities": [MADE_BY.get(row.kind, "text")]}
 
 
 def created_of(call: Call, row: Row) -> int | str:
