@@ -291,6 +291,14 @@ class Gateway:
     completions: completions.Decisions = field(default_factory=completions.Decisions)
     embeddings: embeddings.Decisions = field(default_factory=embeddings.Decisions)
     images: images.Decisions = field(default_factory=images.Decisions)
+    vectors: vector_store.Decisions = field(default_factory=vector_store.Decisions)
+    rag: rag.Decisions = field(default_factory=rag.Decisions)
+    stored: stored_completions.Decisions = field(default_factory=stored_completions.Decisions)
+    speech: speech.Decisions = field(default_factory=speech.Decisions)
+    model_lists: model_lists.Decisions = field(default_factory=model_lists.Decisions)
+    monthly_usage: monthly_usage.Decisions = field(default_factory=monthly_usage.Decisions)
+    request_logs: request_logs.Decisions = field(default_factory=request_logs.Decisions)
+    health: health.Decisions = field(default_factory=health.Decisions)
 
     # -- evidence
     new_platform: Callable[[bytes, Callable[[], datetime]], Platform] = evidence_of.new_platform  # (seed, now)
@@ -309,16 +317,6 @@ class Gateway:
     signed_text: Callable[[Call, signatures.Answer], str] = signatures.signed_text  # request:response, both in hex
     sign_text: Callable[[Call, signatures.Answer, str, str], str] = signatures.sign_text  # (call, answer, text, algo)
     signer_of: Callable[[Call, signatures.Answer, str], str] = signatures.signer_of  # signing_address as shown
-
-    # -- what contracts serve beyond chat and models: the decisions of each service
-    vectors: vector_store.Decisions = field(default_factory=vector_store.Decisions)
-    rag: rag.Decisions = field(default_factory=rag.Decisions)
-    stored: stored_completions.Decisions = field(default_factory=stored_completions.Decisions)
-    speech: speech.Decisions = field(default_factory=speech.Decisions)
-    model_lists: model_lists.Decisions = field(default_factory=model_lists.Decisions)
-    monthly_usage: monthly_usage.Decisions = field(default_factory=monthly_usage.Decisions)
-    request_logs: request_logs.Decisions = field(default_factory=request_logs.Decisions)
-    health: health.Decisions = field(default_factory=health.Decisions)
 
     # -- every response
     reply: Callable[[Call, Reply], Reply] | None = None  # any reply, before headers are completed

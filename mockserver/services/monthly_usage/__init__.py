@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from mockserver.services.storage import Storage
     from mockserver.state import State
 
-KINDS = ("chat", "embeddings", "tts", "tts_sm", "image", "image_sm")
+KINDS = ("chat", "embedding", "tts", "tts_sm", "image", "image_sm")
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS used (
   account TEXT NOT NULL, month TEXT NOT NULL, kind TEXT NOT NULL, amount INTEGER NOT NULL,

@@ -33,7 +33,7 @@ async def retrieve(call: Call) -> None:
     collection = rag.collection_of(call)
     found = await found_in(call, collection, query, rag.most) if query else []
     if found:
-        call.used["embeddings"] = call.gateway.vectors.count(query)
+        call.used["embedding"] = call.gateway.vectors.count(query)
         texts = [item.content for item, match in found if match.similarity >= rag.least_similarity]
         call.body = {**call.body, "messages": rag.messages(call, texts)}
 

@@ -54,7 +54,7 @@ async def add(call: Call) -> Reply:
         raise call.gateway.refuse_parameter(call, "content", f"'content' is longer than {context} tokens.")
     description = given["description"] if given["description"] is not None else vectors.describe(content)
     made = vectors.added(call, found, content, description)
-    call.used["embeddings"] = tokens
+    call.used["embedding"] = tokens
     told = {"item": vectors.item(call, made), "usage": vectors.usage(call, tokens)}
     return json_answer(call, told, vectors.created_status)
 

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 from mockserver.behaviours import tokens
 from mockserver.services.answers import json_answer
-from mockserver.services.embeddings.vectors import embed
 from mockserver.services.members import read_members, required, text
 from mockserver.services.vector_store.collections import known, store_of
 from mockserver.services.vector_store.files import finish_due
@@ -29,7 +28,7 @@ def embedding_model(call: Call) -> Row:
 
 
 def embedded(call: Call, content: str) -> bytes:
-    return packed(embed(content, call.gateway.vectors.model(call).dimension or DIMENSION))
+    return packed(call.gateway.embeddings.embed(content, call.gateway.vectors.model(call).dimension or DIMENSION))
 
 
 def nearest(call: Call, store: Store, of: Collection, vector: bytes, most: int) -> list[tuple[Item, Match]]:
@@ -47,6 +46,6 @@ async def serve(call: Call) -> Reply:
     vectors, of = call.gateway.vectors, known(call)
     query = (await read_members(call, {"input": required(text(1, LONGEST_QUERY))}))["input"]
     found = await found_in(call, of, query, vectors.results)
-    tokens_used = call.used["embeddings"] = vectors.count(query)
+    tokens_used = call.used["embedding"] = vectors.count(query)
     told = [vectors.result(call, item, match) for item, match in found]
     return json_answer(call, {"results": told, "usage": vectors.usage(call, tokens_used)})
