@@ -58,7 +58,16 @@ def asked(x: Exchange) -> Mapping[str, Any]:
 
 def is_chat(x: Exchange) -> bool:
     """Whether this is a call of the chat operation, answered or not."""
-    return x.request.method == "POST" and x.request.url.split("?")[0].rstrip("/").endswith("/chat/completions")
+    return x.request.method == "POST" and _path(x).endswith(("/chat/completions", "/chat/completions/RAG"))
+
+
+def is_chat_over_texts(x: Exchange) -> bool:
+    """A call of the chat operation that reads in a collection first: its prompt is more than what was sent."""
+    return is_chat(x) and _path(x).endswith("/RAG")
+
+
+def _path(x: Exchange) -> str:
+    return x.request.url.split("?")[0].rstrip("/")
 
 
 def asks_stream(x: Exchange) -> bool:
