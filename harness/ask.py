@@ -78,17 +78,39 @@ class Ask:
             "stream": OMIT if stream is None else stream,
             **members,
         }
-        given = {name: value for name, value in body.items() if value is not OMIT}
         return self._exchange(
             "POST",
             f"{self.target.base_url}/chat/completions",
-            _encoded(given),
+            _encoded(_given(body)),
             self._headers(key, headers, json=True),
             self._intent(key),
             abort_after=abort_after,
             during=during,
             at_event=at_event,
         )
+
+    def complete(self, prompt: Any = PROMPT, *, key: Credential = "main", **members: Any) -> Exchange:
+        """POST completions. A member given as OMIT is left out."""
+        body = {"model": self.model_for("completion"), "prompt": prompt, "max_tokens": 16, **members}
+        return self.send("POST", "/completions", json=_given(body), key=key)
+
+    def embed(self, text: Any, *, key: Credential = "main", **members: Any) -> Exchange:
+        """POST embeddings of a text or of several."""
+        body = {"model": self.model_for("embedding"), "input": text, **members}
+        return self.send("POST", "/embeddings", json=_given(body), key=key)
+
+    def paint(
+        self, prompt: Any, *, key: Credential = "main", headers: Mapping[str, str] | None = None, **members: Any
+    ) -> Exchange:
+        """POST images/generations."""
+        model = self.model_for("image") if self.contract.trait("images.model_required") else OMIT
+        body = {"model": model, "prompt": prompt, **members}
+        return self.send("POST", "/images/generations", json=_given(body), key=key, headers=headers)
+
+    def model_for(self, kind: str) -> str:
+        """The model of a kind: the target's, the contract's example, or for text the default one."""
+        named = self.target.models.get(kind) or self.contract.trait(f"{kind}s.example", None)
+        return self.default_model if named is None and kind == "completion" else str(named)
 
     def models(self, *, key: Credential = "main") -> Exchange:
         return self.send("GET", "/models", key=key)
@@ -333,6 +355,10 @@ def wrong_key(contract: Contract) -> str:
     prefix = contract.trait("auth.key_prefix", None)
     never_issued = hashlib.sha256(b"a key that nobody issued").hexdigest()[:32]
     return f"{prefix or ''}sk_{never_issued}" if prefix else f"sk-{never_issued}"
+
+
+def _given(body: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in body.items() if value is not OMIT}
 
 
 def _encoded(value: Any) -> bytes:

@@ -149,10 +149,20 @@ def _cost(reservation: Reservation, exchange: Exchange) -> Decimal:
     for document in _documents(exchange) if exchange.complete else ():
         usage = document.get("usage") if isinstance(document, dict) else None
         if isinstance(usage, dict):
-            counted = [_count(usage.get(name)) for name in ("prompt_tokens", "completion_tokens")]
-            if counted[0] is not None and counted[1] is not None:
-                return min(reservation.usd, _usd(reservation.price, counted[0], counted[1]))
+            if (counted := _counted(usage)) is not None:
+                return min(reservation.usd, _usd(reservation.price, *counted))
     return reservation.usd
+
+
+def _counted(usage: dict[str, Any]) -> tuple[int, int] | None:
+    """Tokens in and out, under either of their names; an embedding tells only those that went in and all."""
+    prompt, completion, total = (
+        next((found for name in names if (found := _count(usage.get(name))) is not None), None)
+        for names in (("prompt_tokens", "input_tokens"), ("completion_tokens", "output_tokens"), ("total_tokens",))
+    )
+    if prompt is not None and completion is None and total is not None:
+        completion = max(0, total - prompt)
+    return None if prompt is None or completion is None else (prompt, completion)
 
 
 def _documents(exchange: Exchange) -> Iterable[Any]:

@@ -22,6 +22,7 @@ import specs
 from harness.redact import MIN_LENGTH
 
 _CREDENTIAL = re.compile(r"auth|cookie|key|token|secret|password", re.IGNORECASE)  # in the name of a header
+OTHER_KINDS = ("embedding", "image", "completion")  # of models, beside the one that chats
 KEY_VARIABLE = "ASSAY_API_KEY"  # the main key of a target that is given as a bare URL
 
 
@@ -119,6 +120,7 @@ class Target:
     ca_bundle: Path | None = None
     clock_ahead: timedelta = timedelta()  # how far the time to judge by is ahead of this machine's
     default_model: str | None = None
+    models: Mapping[str, str] = field(default_factory=dict)  # of other kinds: embedding, image, completion
     tokenizer: Path | None = None  # of that model
     timeouts: Timeouts = Timeouts()
     limits: Limits = Limits()
@@ -243,6 +245,7 @@ class _File:
             ca_bundle=self._beside(bundle, "ca_bundle") if bundle else None,
             clock_ahead=self._clock_ahead(),
             default_model=part("model", {}).get("default"),
+            models={kind: name for kind, name in part("model", {}).items() if kind in OTHER_KINDS},
             tokenizer=self._tokenizer(),
             timeouts=Timeouts(**part("timeouts", {})),
             limits=Limits(**part("limits", {})),

@@ -32,6 +32,7 @@ class Row:
     instances: int  # machines that run it
     kind: str = "chat"  # chat, completion, embedding, image, video or speech
     dimension: int | None = None  # of the vectors of an embedding model
+    default: bool = False  # the one that a target file names
 
     @property
     def writes_json(self) -> bool:
@@ -49,6 +50,12 @@ class Catalogue:
     def reset(self) -> None:
         self.rows = dict(self._initial)
         self._told: dict[str, Any] = {}
+
+    @property
+    def default(self) -> str:
+        """Id of the model that a target file names: the marked one, or the first that chats."""
+        rows = list(self.rows.values())
+        return next((row.id for row in rows if row.default), next(row.id for row in rows if row.kind == "chat"))
 
     def get(self, model: str) -> Row | None:
         return self.rows.get(model)
@@ -115,6 +122,7 @@ def _row(data: dict[str, Any]) -> Row:
         instances=data.get("instances", 1),
         kind=data.get("kind", "chat"),
         dimension=data.get("dimension"),
+        default=data.get("default", False),
     )
 
 

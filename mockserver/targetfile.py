@@ -14,9 +14,6 @@ if TYPE_CHECKING:
     from mockserver.serve import Options
     from mockserver.state import State
 
-DEFAULT_MODEL = "Qwen/Qwen3-32B-TEE"
-
-
 def write_target(
     path: Path, contract: Contract, state: State, origin: str, options: Options, tls: bytes | None = None
 ) -> None:
@@ -44,7 +41,7 @@ def write_target(
 def _sections(
     state: State, origin: str, options: Options, variables: dict[str, str], trust: str | None
 ) -> dict[str, dict[str, object]]:
-    sections: dict[str, dict[str, object]] = {"keys": {**variables}, "model": {"default": default_model(state)}}
+    sections: dict[str, dict[str, object]] = {"keys": {**variables}, "model": {"default": state.catalogue.default}}
     sections["spend"] = {"cap_usd": "100"}  # the mock's money is not real
     if options.control_token:
         sections["control"] = {"url": origin + "/control/v1", "token": "ASSAY_CONTROL_TOKEN"}
@@ -57,12 +54,6 @@ def _sections(
         url = origin + state.traits.base_path + "/attestation/report"
         sections["evidence"] = {"url": url, "format": "dstack", "trust": trust, "gpus": 8, "test_roots": True}
     return sections
-
-
-def default_model(state: State) -> str:
-    """A model that chats: the usual one, or the first that the contract has."""
-    chatting = [row.id for row in state.catalogue.rows.values() if row.kind == "chat"]
-    return DEFAULT_MODEL if DEFAULT_MODEL in chatting or not chatting else chatting[0]
 
 
 def _export_trust(path: Path, state: State, options: Options) -> str | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
@@ -133,7 +134,7 @@ def denied(ask: Ask) -> tuple[Exchange, ...]:
 @pytest.fixture(scope="session")
 def spares(ask: Ask) -> Callable[[int], str]:
     """Listed models other than the default one. Files may run at the same time, so each takes another number."""
-    found = [str(row["id"]) for row in reversed(ask.catalogue) if row["id"] != ask.default_model]
+    found = [str(row["id"]) for row in reversed(ask.catalogue) if row["id"] != ask.default_model and _writes(row)]
 
     def pick(number: int) -> str:
         if not found:
@@ -141,3 +142,9 @@ def spares(ask: Ask) -> Callable[[int], str]:
         return found[number % len(found)]
 
     return pick
+
+
+def _writes(row: dict[str, Any]) -> bool:
+    """Whether a model writes text, as far as its row tells."""
+    made = row.get("output_modalities")
+    return not isinstance(made, list) or "text" in made

@@ -115,7 +115,9 @@ def model_row(call: Call, row: Row) -> dict[str, Any]:
     shown: dict[str, Any] = {"id": row.id, "object": "model", "created": created_of(call, row), "owned_by": row.owner}
     if traits.confidential_flag:
         shown[traits.confidential_flag] = row.confidential
-    shown |= {"context_length": row.context, "max_output_length": row.output}
+    shown["context_length"] = row.context
+    if row.output:
+        shown["max_output_length"] = row.output
     if traits.tags:
         shown[traits.tags] = list(row.tags)
     if traits.priced:

@@ -10,38 +10,38 @@ from suites.purse import main_purse, open_account
 LOW = "0.000000001"  # USD: less than any request costs
 
 
-@pytest.mark.requirement("VT-091")
+@pytest.mark.requirement("VT-091", "VC-120", "VC-121")
 def test_an_answer_costs_what_is_listed(billed_plain):
     assert billed_plain.is_right, f"an answer was {billed_plain}"
 
 
-@pytest.mark.requirement("VT-091")
+@pytest.mark.requirement("VT-091", "VC-120", "VC-121")
 def test_a_stream_costs_what_is_listed(billed_stream):
     assert billed_stream.is_right, f"a stream was {billed_stream}"
 
 
-@pytest.mark.requirement("VT-091")
+@pytest.mark.requirement("VT-091", "VC-121")
 def test_a_tiny_call_is_not_rounded(billed_token):
     assert billed_token.is_right, f"a call of few tokens was {billed_token}"
 
 
-@pytest.mark.requirement("VT-091")
+@pytest.mark.requirement("VT-091", "VC-121")
 def test_every_choice_is_in_the_bill(billed_choices):
     assert billed_choices.is_right, f"an answer with several choices was {billed_choices}"
 
 
-@pytest.mark.requirement("VT-091")
+@pytest.mark.requirement("VT-091", "VC-121")
 def test_each_model_has_its_own_price(billed_dear):
     assert billed_dear.is_right, f"a call of the dearest model was {billed_dear}"
 
 
-@pytest.mark.requirement("VT-100")
+@pytest.mark.requirement("VT-100", "VC-122")
 def test_the_balance_falls_at_once(billed_plain, billed_stream):
     fallen = [bill.charged for bill in (billed_plain, billed_stream)]
     assert min(fallen) > 0, f"the balance fell by {[f'{usd:f}' for usd in fallen]} USD after a call and after a stream"
 
 
-@pytest.mark.requirement("VT-100")
+@pytest.mark.requirement("VT-100", "VC-122")
 @pytest.mark.cost(calls=10, prompt_tokens=20, completion_tokens=16)  # the balance is read until it rests
 def test_the_shown_balance_falls_by_the_cost(ask):
     bill = main_purse(ask).spend()

@@ -9,7 +9,7 @@ from harness.control import Key
 from harness.exchange import Exchange
 from harness.judge import catalogue as lists
 from harness.judge import errors
-from harness.judge.calls import code_of, error_code
+from harness.judge.calls import code_of, error_code, told
 from harness.model import NotObserved, Tolerated
 from harness.probe import probe
 from suites import denials
@@ -75,14 +75,14 @@ def test_the_gate_refuses_with_type_and_status(gate_refusal, holds):
     holds(errors.refusal_by_the_gate_is_a_bad_request, gate_refusal)
 
 
-@pytest.mark.requirement("VT-074")
+@pytest.mark.requirement("VT-074", "VC-094")
 def test_success_is_200(plain, counted_stream, catalogue, refusals, denied, holds):
     for answer in (plain, counted_stream, catalogue):
         assert answer.status == 200, f"{answer.request.method} {answer.request.url} was answered with {answer.status}"
     holds(errors.success_is_200_without_an_error, plain, counted_stream, catalogue, *refusals, *denied)
 
 
-@pytest.mark.requirement("VT-074")
+@pytest.mark.requirement("VT-074", "VC-094")
 @pytest.mark.cost(calls=2)
 def test_a_failed_request_is_no_success(ask, holds, spares):
     model = spares(5)  # another process of the run must not meet the fault in our place
@@ -95,9 +95,17 @@ def test_a_failed_request_is_no_success(ask, holds, spares):
         assert failed.status >= 500, f"a request that the provider failed was answered with {failed.status}"
 
 
-@pytest.mark.requirement("VT-075")
+@pytest.mark.requirement("VT-075", "VC-095")
 def test_invalid_parameters_are_400(refusals, holds):
     holds(errors.invalid_parameters_are_400, *refusals)
+
+
+@pytest.mark.requirement("VC-092")
+@pytest.mark.cost(calls=1)
+def test_a_wrong_key_has_its_own_type_and_code(ask, contract):
+    said = told(ask.chat(key="wrong"), contract)
+    seen = said.get("type"), said.get("code")
+    assert seen == ("authentication_error", "invalid_api_key"), f"a wrong key was refused as {seen}"
 
 
 @pytest.mark.requirement("VT-076")
@@ -112,7 +120,7 @@ def test_a_malformed_credential_is_401(ask, holds, sent):
     holds(errors.bad_credential_is_401, ask.chat(key=None, headers={"Authorization": sent}))
 
 
-@pytest.mark.requirement("VT-076")
+@pytest.mark.requirement("VT-076", "VC-014")
 @pytest.mark.cost(calls=2)
 def test_a_revoked_key_is_401(ask, target):
     key = _revoked_after_use(ask) if "control" in target.capabilities() else "revoked"
@@ -127,7 +135,7 @@ def _revoked_after_use(ask: Ask) -> Key:
     return key
 
 
-@pytest.mark.requirement("VT-077")
+@pytest.mark.requirement("VT-077", "VC-097")
 @pytest.mark.cost(calls=1)
 @pytest.mark.parametrize("stream", [False, True])
 def test_an_empty_account_is_402(ask, without_balance, contract, stream):
@@ -148,7 +156,7 @@ def test_every_path_needs_a_key(ask, method, path):
     assert answer.status == 401, f"{method} {path} without a key was answered with {answer.status}"
 
 
-@pytest.mark.requirement("VT-040", "VT-076")
+@pytest.mark.requirement("VT-040", "VT-076", "VC-011")
 @pytest.mark.cost(calls=1)
 def test_a_key_needs_the_bearer_scheme(ask):
     key = ask.control.issue_key(balance_usd="1")
@@ -156,14 +164,14 @@ def test_a_key_needs_the_bearer_scheme(ask):
     assert answer.status == 401, f"a key sent without the scheme Bearer was answered with {answer.status}"
 
 
-@pytest.mark.requirement("VT-041")
+@pytest.mark.requirement("VT-041", "VC-012")
 def test_issued_keys_have_the_prefix(ask, target, contract):
     prefix = contract.trait("auth.key_prefix")
     secret = ask.control.issue_key().value if "control" in target.capabilities() else target.keys["main"]
     assert secret.reveal().startswith(prefix), f"an issued key does not start with {prefix}"
 
 
-@pytest.mark.requirement("VT-041")
+@pytest.mark.requirement("VT-041", "VC-012")
 @pytest.mark.cost(calls=1)
 def test_a_key_without_the_prefix_is_401(ask):
     answer = ask.chat(key=None, headers={"Authorization": FOREIGN_PREFIX})

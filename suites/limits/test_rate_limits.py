@@ -37,7 +37,7 @@ def remaining(answer: Exchange, contract: Contract) -> int:
     return stated
 
 
-@pytest.mark.requirement("VT-111")
+@pytest.mark.requirement("VT-111", "VC-111")
 def test_limit_headers_are_on_every_answer(plain, counted_stream, catalogue, refusals, denied, holds):
     every = (plain, counted_stream, catalogue, *refusals, *denied)
     holds(limits.limit_headers_are_there_and_plausible, *every)
@@ -48,7 +48,7 @@ def test_a_refused_key_counts_nothing(denied, holds):
     holds(limits.refused_key_counts_nothing, *denied)
 
 
-@pytest.mark.requirement("VT-111")
+@pytest.mark.requirement("VT-111", "VC-114")
 @pytest.mark.cost(calls=1)
 def test_the_reset_is_at_most_a_minute_ahead(ask, contract):
     ahead = limits.seconds_to_reset(ask.models(), contract)
@@ -56,7 +56,7 @@ def test_the_reset_is_at_most_a_minute_ahead(ask, contract):
     assert -limits.SKEW_S <= ahead <= limits.WINDOW_S + limits.SKEW_S, f"the reset is {ahead:.0f} s ahead"
 
 
-@pytest.mark.requirement("VT-111")
+@pytest.mark.requirement("VT-111", "VC-113")
 @pytest.mark.cost(calls=3)
 def test_the_remainder_falls_with_each_request(ask, contract, counted_key):
     answers = [ask.models(key=counted_key) for _ in range(3)]
@@ -75,7 +75,7 @@ def test_keys_are_counted_apart(ask, contract):
     assert fresh > left, f"a key that was used once has {fresh} left, one that was used three times {left}"
 
 
-@pytest.mark.requirement("VT-078")
+@pytest.mark.requirement("VT-078", "VC-099")
 def test_a_used_up_key_is_refused(used_up, holds):
     statuses = [answer.status for answer in used_up]
     assert statuses == [200] * SMALL + [429], f"a key of {SMALL} requests a minute was answered with {statuses}"
@@ -83,7 +83,7 @@ def test_a_used_up_key_is_refused(used_up, holds):
     holds(errors.error_is_the_one_envelope, *used_up)
 
 
-@pytest.mark.requirement("VT-078")
+@pytest.mark.requirement("VT-078", "VC-099")
 @pytest.mark.profile("full")
 @pytest.mark.cost(calls=1010)
 def test_a_burst_is_refused(ask, contract, target):
@@ -98,7 +98,7 @@ def test_a_burst_is_refused(ask, contract, target):
     assert refused, f"{len(answers)} requests in a row were all answered, and {left} were left"
 
 
-@pytest.mark.requirement("VT-110")
+@pytest.mark.requirement("VT-110", "VC-110", "VC-112")
 @pytest.mark.cost(calls=1)
 def test_the_default_limit_is_stated(ask, contract, target, counted_key):
     due, stated = (
@@ -110,7 +110,7 @@ def test_the_default_limit_is_stated(ask, contract, target, counted_key):
     assert stated == due, f"a key without another agreement has a limit of {stated}"
 
 
-@pytest.mark.requirement("VT-110")
+@pytest.mark.requirement("VT-110", "VC-110")
 @pytest.mark.cost(calls=2)
 def test_a_minute_later_the_key_is_served_again(ask):
     key = ask.control.issue_key(requests_per_minute=1)
@@ -123,7 +123,7 @@ def test_a_minute_later_the_key_is_served_again(ask):
     assert answer.status == 200, f"a minute after its limit was reached, the key was answered with {answer.status}"
 
 
-@pytest.mark.requirement("VT-110")
+@pytest.mark.requirement("VT-110", "VC-110")
 @pytest.mark.profile("full")
 @pytest.mark.cost(calls=1001)
 def test_the_default_limit_is_enforced(ask, contract):
