@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from mockserver.serve import Options
     from mockserver.state import State
 
+
 def write_target(
     path: Path, contract: Contract, state: State, origin: str, options: Options, tls: bytes | None = None
 ) -> None:

@@ -6,6 +6,7 @@ from decimal import Decimal
 from typing import Any
 
 from harness.ask import Ask, Credential
+from harness.exchange import Exchange
 from harness.judge.chat import member
 from harness.model import NotObserved
 from suites.reading import accepted
@@ -34,3 +35,10 @@ def used(ask: Ask, key: Credential, kind: str, month: str = "current_month") -> 
     if told is None or isinstance(told, bool) or not isinstance(told, int | Decimal):
         raise NotObserved(f"the usage of a month tells no number named {kind}")
     return Decimal(told)
+
+
+def speak(ask: Ask, text: str, key: Credential) -> Exchange:
+    """A speech by the first model and the first voice that are listed."""
+    models, voices = ask.send("GET", "/audio/models").json["speech"], ask.send("GET", "/audio/voices").json["voices"]
+    model = models[0]["id"] if isinstance(models[0], dict) else models[0]
+    return ask.send("POST", "/audio/speech", json={"model": model, "voice": voices[0], "input": text}, key=key)

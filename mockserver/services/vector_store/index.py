@@ -42,10 +42,10 @@ class Index:
     def nearest(self, space: str, vector: bytes, most: int) -> list[Match]:
         """The nearest first; equally near ones in the order they were added."""
         found = self._db.execute(
-            "SELECT rowid, distance FROM vectors WHERE space = ? AND vector MATCH ? AND k = ? ORDER BY distance, rowid",
+            "SELECT rowid, distance FROM vectors WHERE space = ? AND vector MATCH ? AND k = ? ORDER BY distance",
             (space, vector, most),
         )
-        return [Match(n, 1 - distance) for n, distance in found]
+        return [Match(n, 1 - distance) for distance, n in sorted((distance, n) for n, distance in found)]
 
 
 def packed(vector: Sequence[float]) -> bytes:
