@@ -130,12 +130,18 @@ def is_finished(x: Exchange) -> bool:
 
 def stream_errors(x: Exchange) -> list[dict[str, Any]]:
     """The error frames of a stream: what a server sends when it fails after the first byte."""
-    return [document for document in objects(list(x.documents)) if document.get("error")]
+    return [document for document in objects(list(x.documents)) if is_error(document)]
 
 
 def chunks(x: Exchange) -> list[dict[str, Any]]:
     """The JSON objects of a stream in order, error frames left out."""
-    return [document for document in objects(list(x.documents)) if not document.get("error")]
+    return [document for document in objects(list(x.documents)) if not is_error(document)]
+
+
+def is_error(document: object) -> bool:
+    """Whether a frame of a stream is an error, in any envelope: error, or a message where chunks have choices."""
+    own_words = member(document, "choices") is None and is_filled(member(document, "message"))
+    return bool(member(document, "error")) or own_words
 
 
 def choices(document: object) -> list[dict[str, Any]]:

@@ -119,7 +119,8 @@ def test_voices_are_listed(ask):
     answer = ask.send("GET", "/audio/voices")
     assert answer.status == 200, f"the voices were answered with {answer.status}"
     voices = answer.json["voices"]
-    assert isinstance(voices, list) and voices, "no voice is listed"
+    assert isinstance(voices, list), "voices is not an array"
+    assert voices, "no voice is listed"
     names = [named(voice) for voice in voices]
     assert len(set(names)) == len(names), "a voice is listed more than once"
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from harness.ask import OMIT
+from harness.judge.chat import is_filled
 from suites.vector_store.shelf import GONE, MADE, fresh_name
 
 pytestmark = pytest.mark.cost(calls=6)
@@ -18,7 +19,7 @@ def test_a_collection_is_created_and_told(shelf):
     answer = shelf.create(name)
     assert answer.status in MADE, f"creating a collection was answered with {answer.status}"
     told = answer.json["collection"]
-    assert isinstance(told["id"], str) and told["id"], f"the collection is told with the id {told['id']!r}"
+    assert is_filled(told["id"]), f"the collection is told with the id {told['id']!r}"
     assert told["name"] == name, f"the collection is told with the name {told['name']!r}, not {name!r}"
 
 

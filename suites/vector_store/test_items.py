@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from harness.judge.chat import is_filled
 from suites.vector_store.shelf import GONE, MADE, embedded_tokens
 
 pytestmark = pytest.mark.cost(calls=6)
@@ -19,7 +20,7 @@ def test_an_item_is_added_and_told(shelf):
     answer = shelf.send("POST", f"/{shelf.collection()}/items", {"content": ORLA})
     assert answer.status in MADE, f"adding an item was answered with {answer.status}"
     told = answer.json["item"]
-    assert isinstance(told["id"], str) and told["id"], f"the item is told with the id {told['id']!r}"
+    assert is_filled(told["id"]), f"the item is told with the id {told['id']!r}"
     assert told["content"] == ORLA, f"the item is told with the content {told['content']!r}"
     counted = embedded_tokens(answer.json["usage"])
     assert 0 < counted <= len(ORLA), f"embedding {len(ORLA)} characters is said to take {counted} tokens"
@@ -62,7 +63,8 @@ def test_a_description_is_kept(shelf):
 def test_a_description_is_the_beginning_of_the_text(shelf, content):
     described = shelf.add(shelf.collection(), content).json["item"]["description"]
     beginning = described.strip().removesuffix("...").removesuffix("…").rstrip()
-    assert beginning and content.startswith(beginning), f"the description {described[:120]!r} is no part of the text"
+    assert beginning, "the description is empty"
+    assert content.startswith(beginning), f"the description {described[:120]!r} is no part of the text"
     if content == LONG:
         assert len(described) < len(content), f"the description has all {len(content)} characters of the text"
 
