@@ -46,7 +46,11 @@ async def query(call: Call) -> Reply:
     since, until = logs.window(until if until is not None else clock.now(), given["period"])
     found = book_of(call).between(logs.owner_of(call), since, until)
     told = [logs.shown(call, entry) for entry in found if logs.matches(call, entry, given["endpoint"])]
-    return json_answer(call, {"requests": told})
+    return json_answer(call, logs.document(told))
+
+
+def document(told: list[Any]) -> Any:
+    return {"requests": told}
 
 
 def matches(call: Call, entry: Entry, endpoint: str | None) -> bool:
@@ -134,6 +138,7 @@ class Decisions:
     window: Callable[[float, int], tuple[float, float]] = window  # (until, minutes) to since and until
     matches: Callable[[Call, Entry, str | None], bool] = matches  # whether a row is of the endpoint that was asked for
     shown: Callable[[Call, Entry], Any] = shown
+    document: Callable[[list[Any]], Any] = document
     is_logged: Callable[[Call], bool] = is_logged
     entry: Callable[[Call, Reply, bytes, float], Entry] = entry
     headers: Callable[[Call], str] = headers

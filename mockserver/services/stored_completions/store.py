@@ -27,11 +27,6 @@ class Completions:
         ).fetchone()
         return bytes(row[0]) if row else None
 
-    def find_any(self, completion_id: str) -> bytes | None:
-        """The document, whoever's it is."""
-        row = self._db.execute("SELECT document FROM completions WHERE id = ?", (completion_id,)).fetchone()
-        return bytes(row[0]) if row else None
-
     def vote(self, completion_id: str, vote: str) -> None:
         """The last vote is the one that counts."""
         self._db.execute("UPDATE completions SET vote = ? WHERE id = ?", (vote, completion_id))

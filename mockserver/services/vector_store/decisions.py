@@ -10,6 +10,7 @@ from mockserver.behaviours import auth
 from mockserver.services.members import Check
 from mockserver.services.vector_store import collections, documents, files, ids, items, search, shown
 from mockserver.services.vector_store.store import Collection, File, Item, Store
+from mockserver.services.vector_store.upload import Field, read_form
 
 if TYPE_CHECKING:
     from mockserver.call import Call, Reply
@@ -65,6 +66,7 @@ class Decisions:
 
     # -- files
     file_cap: int = 8 * MIB
+    read_form: Callable[[str, bytes], list[Field]] = read_form  # (content type, body) to fields; raises BadForm
     takes_name: Callable[[str], bool] = documents.is_plain_name
     filename_of: Callable[[str], str] = str  # as it is shown
     enqueued_s: float = 0.15  # how long a file waits, and then is processed, by the mock's clock
@@ -75,6 +77,7 @@ class Decisions:
     take_back: Callable[[Call, Collection, File], None] = files.take_back  # what goes with a file that is deleted
 
     # -- search
+    check_query: Check = search.check_query
     model: Callable[[Call], Row] = search.embedding_model  # what turns text into vectors
     embed: Callable[[Call, str], bytes] = search.embedded
     count: Callable[[str], int] = search.count  # tokens of a text that is embedded

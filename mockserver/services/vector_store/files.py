@@ -14,7 +14,7 @@ from mockserver.services.vector_store.collections import known, store_of
 from mockserver.services.vector_store.documents import Unreadable
 from mockserver.services.vector_store.ids import new_id
 from mockserver.services.vector_store.store import Collection, File, NewItem
-from mockserver.services.vector_store.upload import BadForm, Field, read_form
+from mockserver.services.vector_store.upload import BadForm, Field
 
 if TYPE_CHECKING:
     from mockserver.call import Call, Reply
@@ -56,7 +56,7 @@ async def add(call: Call) -> Reply:
 async def _form(call: Call) -> list[Field]:
     await read_body(call)
     try:
-        return read_form(call.headers.get("content-type", ""), call.raw)
+        return call.gateway.vectors.read_form(call.headers.get("content-type", ""), call.raw)
     except BadForm as error:
         raise call.gateway.refuse_parameter(call, "file", f"The body is not a form with a file: {error}.") from None
 

@@ -20,6 +20,7 @@ LONGEST_QUERY = 100_000  # characters
 DIMENSION = 384  # of an embedding model that does not say
 
 count = tokens.count
+check_query = text(1, LONGEST_QUERY)
 
 
 def embedding_model(call: Call) -> Row:
@@ -44,7 +45,7 @@ async def found_in(call: Call, of: Collection, query: str, most: int) -> list[tu
 
 async def serve(call: Call) -> Reply:
     vectors, of = call.gateway.vectors, known(call)
-    query = (await read_members(call, {"input": required(text(1, LONGEST_QUERY))}))["input"]
+    query = (await read_members(call, {"input": required(vectors.check_query)}))["input"]
     found = await found_in(call, of, query, vectors.results)
     tokens_used = call.used["embedding"] = vectors.count(query)
     told = [vectors.result(call, item, match) for item, match in found]
