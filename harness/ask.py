@@ -16,6 +16,7 @@ from urllib.parse import quote
 from harness.budget import Price
 from harness.control import Control, Key
 from harness.exchange import Exchange, TargetFault
+from harness.judge.catalogue import chats
 from harness.model import NotObserved
 from harness.pace import Pace
 from harness.sources import BalanceSource, CostSource, EvidenceSource, amount, pointed
@@ -110,7 +111,7 @@ class Ask:
     def model_for(self, kind: str) -> str:
         """The model of a kind: the target's, the contract's example, or for text the default one."""
         named = self.target.models.get(kind) or self.contract.trait(f"{kind}s.example", None)
-        return self.default_model if named is None and kind == "completion" else str(named)
+        return self.default_model if named is None else str(named)
 
     def models(self, *, key: Credential = "main") -> Exchange:
         return self.send("GET", "/models", key=key)
@@ -159,8 +160,14 @@ class Ask:
         """The model of the target file, or the cheapest row of the catalogue."""
         if self.target.default_model is not None:
             return self.target.default_model
-        priced = [(sum(price), row["id"]) for row in self.catalogue if (price := self._listed(row)) is not None]
-        return str(min(priced)[1]) if priced else str(self.catalogue[0]["id"])
+        rows = self.chatting
+        priced = [(sum(price), row["id"]) for row in rows if (price := self._listed(row)) is not None]
+        return str(min(priced)[1]) if priced else str(rows[0]["id"])
+
+    @property
+    def chatting(self) -> list[dict[str, Any]]:
+        """The rows of the catalogue that chat, as far as they tell; all of them where none seems to."""
+        return [row for row in self.catalogue if chats(row)] or self.catalogue
 
     @property
     def chosen_model(self) -> str | None:

@@ -148,9 +148,8 @@ def _cost(reservation: Reservation, exchange: Exchange) -> Decimal:
         return Decimal(0)
     for document in _documents(exchange) if exchange.complete else ():
         usage = document.get("usage") if isinstance(document, dict) else None
-        if isinstance(usage, dict):
-            if (counted := _counted(usage)) is not None:
-                return min(reservation.usd, _usd(reservation.price, *counted))
+        if isinstance(usage, dict) and (counted := _counted(usage)) is not None:
+            return min(reservation.usd, _usd(reservation.price, *counted))
     return reservation.usd
 
 

@@ -6,7 +6,7 @@ import contextlib
 import functools
 import json
 import random
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -18,16 +18,18 @@ from schemathesis import GenerationMode
 import specs
 from harness.probe import Cost
 
-PAID = frozenset({"createChatCompletion"})  # an accepted request of these operations costs money
-EXAMPLE_MODEL = "example-model"  # of our OpenAPI documents; no deployment serves it
+KIND = "x-paid"  # of an operation whose accepted requests cost money: what kind of model answers
+CHAT = "chat"
+FEW = 6  # valid requests of a paid operation that is not chat
 MAX_TOKENS = 8
 MAX_CHOICES = 2
+SMALL_IMAGE = "256x256"
 BYTES_PER_TOKEN = 4  # of JSON, in which a character that is a token or two is escaped by six bytes or twelve
 ADDED_BYTES = 128  # to a body by `tamed`: the model, the few tokens, the stream
 # Text that some server has tripped over: beyond the basic plane and joined, control characters, marks that combine,
 # turn the direction or are no character at all. Chance may miss them: what it draws depends on the code around it.
 ODD_TEXTS = ("\U0001f9ea\U0001f468\u200d\U0001f469", "\0\a\x1b[2J", "e\u0301\u202etxet\u202c\ufeff\uffff")
-SIGNED = {"Authorization": "Bearer a-key"}  # our client replaces it; given, so that generation spends nothing on it
+SIGNED = {"Authorization": "Bearer a-key", "X-VoltageGPU-Key": "a-key"}  # our client sends its own; saves generation
 
 
 @dataclass(frozen=True)
@@ -39,8 +41,9 @@ class Effort:
 
     calls: int = field(compare=False)  # what all contracts of ours come to, at most
     seconds: float = field(default=5.0, compare=False)  # bounds the asking; the cases do not depend on it
-    paid: int = 40
+    paid: int = 40  # of all paid operations together
     free: int = 500
+    small: int = 80  # free ones of an operation that is not chat
     random: int = 8
     paid_bytes: int = 27_000  # of all valid requests that cost money: random ones can be long, and prompts have a price
 
@@ -50,17 +53,17 @@ class Effort:
         answered = len(ODD_TEXTS) + self.paid + self.random
         return Cost(self.calls, self.paid_bytes // BYTES_PER_TOKEN, answered * MAX_TOKENS * MAX_CHOICES)
 
-    def pays(self, operation: str, mode: GenerationMode) -> bool:
-        return operation in PAID and mode is GenerationMode.POSITIVE
-
-    def cases(self, operation: str, mode: GenerationMode) -> int:
-        return self.paid if self.pays(operation, mode) else self.free
+    def share(self, kind: str, others: int) -> tuple[int, int]:
+        """Cases and bytes of one paid operation beside `others` that are not chat."""
+        if kind != CHAT:
+            return min(FEW, self.paid // 4), self.paid_bytes // 16
+        return self.paid - others * min(FEW, self.paid // 4), self.paid_bytes - others * (self.paid_bytes // 16)
 
 
 EFFORTS = {
-    "quick": Effort(calls=150, seconds=2.0, paid=8, free=60, random=0, paid_bytes=3_000),
-    "standard": Effort(calls=600),
-    "full": Effort(calls=1_300, seconds=180.0, paid=200, free=2000, random=200, paid_bytes=300_000),
+    "quick": Effort(calls=300, seconds=2.0, paid=8, free=60, small=12, random=0, paid_bytes=3_000),
+    "standard": Effort(calls=1_200),
+    "full": Effort(calls=5_000, seconds=180.0, paid=200, free=2000, small=500, random=200, paid_bytes=300_000),
 }
 
 
@@ -72,24 +75,47 @@ class Batch:
     mode: GenerationMode
     refused: bool  # whether the contract promises to refuse the whole operation
     cases: tuple[Any, ...]
+    kind: str | None = None  # of the model that answers, where an accepted request costs money
+
+    @property
+    def pays(self) -> bool:
+        return self.kind is not None and self.mode is GenerationMode.POSITIVE
 
 
 @functools.cache  # generation costs seconds of CPU and depends on nothing else
 def batches(contract: str, effort: Effort, seed_number: int) -> tuple[Batch, ...]:
     """All batches of a contract; the few that cost money come first."""
     operations = list(_operations(contract))
-    return tuple(
-        Batch(name, mode, refused, tuple(_affordable(name, operation, mode, effort, seed_number)))
+    others = sum(_kind_of(operation) not in {None, CHAT} for operation in operations)
+    made = [
+        Batch(
+            name, mode, refused, tuple(_affordable(operation, mode, effort, others, seed_number)), _kind_of(operation)
+        )
         for mode in (GenerationMode.POSITIVE, GenerationMode.NEGATIVE)
         for operation in operations
         for name, refused in [(_id_of(operation), "refused" in operation.tags)]
         if not (refused and mode is GenerationMode.NEGATIVE)  # it declares no input that could be wrong
-    )
+    ]
+    return tuple(sorted(made, key=lambda batch: not batch.pays))
 
 
-def _affordable(name: str, operation: Any, mode: GenerationMode, effort: Effort, seed_number: int) -> Iterable[Any]:
-    found = _cases(operation, mode, effort.cases(name, mode), effort.random, seed_number)
-    return _within(effort.paid_bytes, [*_odd(found), *found]) if effort.pays(name, mode) else found
+def paid_operations(contract: str) -> list[str]:
+    """The operations whose accepted requests cost money, by operationId."""
+    return [_id_of(operation) for operation in _operations(contract) if _kind_of(operation) is not None]
+
+
+def _kind_of(operation: Any) -> str | None:
+    kind = operation.definition.raw.get(KIND)
+    return None if kind is None else str(kind)
+
+
+def _affordable(operation: Any, mode: GenerationMode, effort: Effort, others: int, seed_number: int) -> Iterable[Any]:
+    kind = _kind_of(operation)
+    if kind is None or mode is not GenerationMode.POSITIVE:
+        return _cases(operation, mode, effort.free if kind == CHAT else effort.small, effort.random, seed_number)
+    most, most_bytes = effort.share(kind, others)
+    found = _cases(operation, mode, most, effort.random if kind == CHAT else 0, seed_number)
+    return _within(most_bytes, [*_odd(found), *found] if kind == CHAT else found)
 
 
 def _odd(cases: list[Any]) -> Iterator[Any]:
@@ -143,16 +169,20 @@ def _random(operation: Any, mode: GenerationMode, most: int, seed_number: int) -
     return made
 
 
-def tamed(body: Any, model: str, *, stream: bool) -> Any:
-    """A valid chat request that is cheap to answer: a real model, few tokens, few choices; still valid."""
+def tamed(body: Any, kind: str | None, model: str | None, *, stream: bool) -> Any:
+    """A valid request that is cheap to answer: a real model, few tokens, few results; still valid."""
     if not isinstance(body, Mapping):
         return body
-    asked = {**body, "model": model, "max_tokens": MAX_TOKENS, "stream": stream}
-    asked.pop("max_completion_tokens", None)
-    if not stream:
-        asked.pop("stream_options", None)
+    asked = dict(body) if model is None else {**body, "model": model}
+    if kind in {CHAT, "completion"}:
+        asked |= {"max_tokens": MAX_TOKENS, "stream": stream}
+        asked.pop("max_completion_tokens", None)
+        if not stream:
+            asked.pop("stream_options", None)
     if asked.get("n") is not None:
         asked["n"] = min(int(asked["n"]), MAX_CHOICES)
+    if "size" in asked:
+        asked["size"] = SMALL_IMAGE
     offered = {tool["function"]["name"] for tool in asked.get("tools") or ()}
     choice = asked.get("tool_choice")
     named = choice["function"]["name"] if isinstance(choice, Mapping) else None
@@ -161,11 +191,27 @@ def tamed(body: Any, model: str, *, stream: bool) -> Any:
     return asked
 
 
-def addressed(body: Any, model: str) -> Any:
-    """An invalid chat request to a real model, unless the model is what is wrong: an unknown one is refused unread."""
-    if isinstance(body, Mapping) and body.get("model") == EXAMPLE_MODEL:
+def addressed(body: Any, model: str | None, examples: Collection[str]) -> Any:
+    """An invalid request to a real model, unless the model is what is wrong: an unknown one is refused unread."""
+    if model is not None and isinstance(body, Mapping) and str(body.get("model")) in examples:
         return {**body, "model": model}
     return body
+
+
+@functools.cache
+def example_models(contract: str) -> frozenset[str]:
+    """The models that the examples of a contract's OpenAPI document name; a deployment need not serve them."""
+    found = set[str]()
+
+    def read(node: Any) -> None:
+        if isinstance(node, dict):
+            if isinstance(node.get("value"), dict) and isinstance(node["value"].get("model"), str):
+                found.add(node["value"]["model"])
+            for inner in node.values():
+                read(inner)
+
+    read(specs.load(contract).openapi["paths"])
+    return frozenset(found)
 
 
 def _operations(contract: str) -> Iterator[Any]:

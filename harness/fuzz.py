@@ -19,10 +19,11 @@ from schemathesis.core.failures import Failure, FailureGroup
 from schemathesis.core.transport import Response
 
 from harness.ask import Ask, Credential
-from harness.cases import PAID, Batch, Effort, addressed, batches, tamed
+from harness.cases import Batch, Effort, addressed, batches, example_models, tamed
 from harness.exchange import Exchange
 from harness.model import Finding
 
+ALLOWANCE_USD = "5"  # of the account that pays for generated requests, where one can be opened
 LEAST = 8  # cases of an operation in a mode that are asked though time is out: none at all would observe nothing
 SHAPE = (
     "status_code_conformance",
@@ -61,7 +62,9 @@ class Explorer:
         self.found = Exploration()
         self.deadline = 0.0
         # Hundreds of requests would use up the limit of the main key, which all other checks share.
-        self.key: Credential = ask.control.issue_key() if ask.target.control is not None else "main"
+        self.key: Credential = "main"
+        if ask.target.control is not None:
+            self.key = ask.control.issue_key(balance_usd=ALLOWANCE_USD)
 
     def explore(self) -> Exploration:
         """All operations in both modes. Raises NotObserved when the target has no model to ask."""
@@ -73,16 +76,17 @@ class Explorer:
         return self.found
 
     def _explore(self, batch: Batch) -> None:
-        model = self.ask.default_model
+        model = None if batch.kind is None else self.ask.model_for(batch.kind)
+        examples = example_models(self.ask.contract.name)
         for serial, made in enumerate(batch.cases):
             if serial >= LEAST and time.monotonic() > self.deadline:
                 self.found.out_of_time = True
                 return
             case = made.derive()
-            if batch.operation in PAID and batch.mode is GenerationMode.POSITIVE:
-                case.body = tamed(case.body, model, stream=serial % 2 == 1)
-            elif batch.operation in PAID:
-                case.body = addressed(case.body, model)
+            if batch.pays:
+                case.body = tamed(case.body, batch.kind, model, stream=serial % 2 == 1)
+            else:
+                case.body = addressed(case.body, model, examples)
             self._judge(case, batch, self._asked(case))
 
     def _asked(self, case: Any) -> Exchange:

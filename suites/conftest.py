@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from typing import Any
 
 import pytest
 
@@ -28,7 +27,7 @@ def tagged(ask: Ask, contract: Contract) -> Callable[..., str]:
         member = contract.trait("catalogue.tags", None)
         if member is None:
             return ask.default_model
-        rows = sorted(ask.catalogue, key=lambda row: row.get("id") != ask.default_model)
+        rows = sorted(ask.chatting, key=lambda row: row.get("id") != ask.default_model)
         for row in rows:
             if set(tags) & set(row.get(member) or ()):
                 return str(row["id"])
@@ -134,7 +133,7 @@ def denied(ask: Ask) -> tuple[Exchange, ...]:
 @pytest.fixture(scope="session")
 def spares(ask: Ask) -> Callable[[int], str]:
     """Listed models other than the default one. Files may run at the same time, so each takes another number."""
-    found = [str(row["id"]) for row in reversed(ask.catalogue) if row["id"] != ask.default_model and _writes(row)]
+    found = [str(row["id"]) for row in reversed(ask.chatting) if row["id"] != ask.default_model]
 
     def pick(number: int) -> str:
         if not found:
@@ -142,9 +141,3 @@ def spares(ask: Ask) -> Callable[[int], str]:
         return found[number % len(found)]
 
     return pick
-
-
-def _writes(row: dict[str, Any]) -> bool:
-    """Whether a model writes text, as far as its row tells."""
-    made = row.get("output_modalities")
-    return not isinstance(made, list) or "text" in made

@@ -31,6 +31,12 @@ def row_of(x: Exchange, model: str) -> dict[str, Any] | None:
     return next((row for row in rows(x) if row.get("id") == model), None)
 
 
+def chats(row: dict[str, Any]) -> bool:
+    """Whether a model writes text in a conversation, as far as its row tells."""
+    makes = row.get("output_modalities")
+    return row.get("type", "chat") == "chat" and (not isinstance(makes, list) or "text" in makes)
+
+
 def at(row: Any, pointer: str) -> Any:
     """The value at a JSON pointer of plain member names, or None."""
     for name in pointer.strip("/").split("/"):

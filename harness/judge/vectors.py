@@ -1,4 +1,4 @@
-"""Judges of embeddings: the list, its rows, their vectors. Vectors are compared by the checks that asked for several."""
+"""Judges of embeddings: the list, its rows, their vectors. Checks that asked for several compare them."""
 
 from __future__ import annotations
 

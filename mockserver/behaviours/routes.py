@@ -123,7 +123,12 @@ def model_row(call: Call, row: Row) -> dict[str, Any]:
     if traits.priced:
         price = call.gateway.listed_price(call, row)
         shown["pricing"] = {"prompt": price.prompt, "completion": price.completion}
-    return {**shown, "input_modalities": ["text"], "output_modalities": [MADE_BY.get(row.kind, "text")]}
+    return {
+        **shown,
+        "type": row.kind,
+        "input_modalities": ["text"],
+        "output_modalities": [MADE_BY.get(row.kind, "text")],
+    }
 
 
 def created_of(call: Call, row: Row) -> int | str:

@@ -60,7 +60,7 @@ def defect(
     return register
 
 
-def within(gateway: Gateway, service: str, **fields: object) -> Gateway:
+def within(gateway: Gateway, service: str, /, **fields: object) -> Gateway:
     """The gateway with other decisions of one of its services."""
     changed: Mapping[str, Any] = {service: replace(getattr(gateway, service), **fields)}
     return replace(gateway, **changed)

@@ -137,7 +137,7 @@ def retrieves_another_price(gateway: Gateway) -> Gateway:
 # --- What is charged ---------------------------------------------------------------------------------------------
 
 
-@defect(breaks="VT-091", also=CHARGED)
+@defect(breaks=("VT-091"), also=CHARGED)
 def charges_the_markup_again(gateway: Gateway) -> Gateway:
     """Multiplies the listed price by the markup when it charges."""
     price = lambda call, row: repriced(honest(call, row), lambda usd: usd * call.state.traits.markup)  # noqa: E731
@@ -145,7 +145,7 @@ def charges_the_markup_again(gateway: Gateway) -> Gateway:
 
 
 @defect(
-    breaks="VT-091",
+    breaks=("VT-091"),
     also=(
         "VT-042",
         "VT-092",
@@ -159,7 +159,7 @@ def charges_the_providers_price(gateway: Gateway) -> Gateway:
     return replace(gateway, price_of=lambda call, row: row.upstream)
 
 
-@defect(breaks="VT-091", also=("VT-092",), seen=("B64",))
+@defect(breaks=("VT-091", "VC-120", "VC-121"), also=("VT-092",), seen=("B64",))
 def charges_one_price_for_all_models(gateway: Gateway) -> Gateway:
     """Charges every model at the lowest price of the catalogue."""
 
@@ -170,7 +170,7 @@ def charges_one_price_for_all_models(gateway: Gateway) -> Gateway:
     return replace(gateway, price_of=price)
 
 
-@defect(breaks="VT-091", also=CHARGED)
+@defect(breaks=("VT-091", "VC-120", "VC-121"), also=CHARGED)
 def charges_prompts_as_completions(gateway: Gateway) -> Gateway:
     """Charges every token at the price of a completion."""
 
@@ -180,7 +180,7 @@ def charges_prompts_as_completions(gateway: Gateway) -> Gateway:
     return replace(gateway, cost=cost)
 
 
-@defect(breaks="VT-091")
+@defect(breaks=("VT-091", "VC-121"))
 def bills_one_choice_of_several(gateway: Gateway) -> Gateway:
     """Charges the completion tokens of one choice, however many were asked for."""
 
@@ -191,7 +191,7 @@ def bills_one_choice_of_several(gateway: Gateway) -> Gateway:
     return replace(gateway, charge=charge)
 
 
-@defect(breaks="VT-091", also=CHARGED, seen=("B73",))
+@defect(breaks=("VT-091", "VC-120", "VC-121"), also=CHARGED, seen=("B73",))
 def rounds_every_charge_up(gateway: Gateway) -> Gateway:
     """Rounds each charge up to a whole micro-dollar."""
     return replace(
@@ -200,7 +200,7 @@ def rounds_every_charge_up(gateway: Gateway) -> Gateway:
 
 
 @defect(
-    breaks="VT-091",
+    breaks=("VT-091", "VC-120", "VC-121"),
     also=(
         "VT-042",
         "VT-092",
@@ -218,7 +218,7 @@ def drops_fractions_of_a_cent(gateway: Gateway) -> Gateway:
 
 
 @defect(
-    breaks="VT-091",
+    breaks=("VT-091", "VC-120", "VC-121"),
     also=(
         "VT-042",
         "VT-097",
@@ -230,14 +230,14 @@ def charges_a_minimum(gateway: Gateway) -> Gateway:
     return replace(gateway, charge=lambda call, usage: max(10 * MICRO, billing.charge(call, usage)))
 
 
-@defect(breaks="VT-091", also=("VT-094", "VT-097", "VT-092"), seen=("B13", "B35"))
+@defect(breaks=("VT-091", "VC-120", "VC-121"), also=("VT-094", "VT-097", "VT-092"), seen=("B13", "B35"))
 def bills_streams_twice(gateway: Gateway) -> Gateway:
     """Charges a stream for its usage chunk and once more for its end."""
     return streamed(gateway, lambda call, usage: 2 * billing.charge(call, usage))
 
 
 @defect(
-    breaks="VT-091",
+    breaks=("VT-091", "VC-120", "VC-121"),
     also=(
         "VT-092",
         "VT-093",
@@ -251,7 +251,7 @@ def forgets_the_prompt_of_a_stream(gateway: Gateway) -> Gateway:
 
 
 @defect(
-    breaks=("VT-091", "VT-100"),
+    breaks=("VT-091", "VT-100", "VC-120", "VC-121", "VC-122"),
     also=(
         "VT-092",
         "VT-093",
@@ -266,7 +266,7 @@ def gives_streams_away(gateway: Gateway) -> Gateway:
 
 
 @defect(
-    breaks="VT-100",
+    breaks=("VT-100", "VC-122"),
     also=(
         "VT-042",
         "VT-091",
@@ -282,7 +282,7 @@ def debits_once_a_month(gateway: Gateway) -> Gateway:
     return replace(gateway, settle=free)
 
 
-@defect(breaks="VT-100")
+@defect(breaks=("VT-100", "VC-122"))
 def shows_an_old_balance(gateway: Gateway) -> Gateway:
     """Answers every question for a balance with the one that was asked for first."""
     first: dict[str, int] = {}
@@ -293,7 +293,7 @@ def shows_an_old_balance(gateway: Gateway) -> Gateway:
     return replace(gateway, balance_of=balance)
 
 
-@defect(breaks="VT-100", seen=("B01", "B08"))
+@defect(breaks=("VT-100"), seen=("B01", "B08"))
 def refunds_clients_that_leave(gateway: Gateway) -> Gateway:
     """Charges nothing for a stream whose client closes the connection."""
     return replace(gateway, settle_aborted=free)

@@ -86,7 +86,7 @@ def lists_models_for_everybody(gateway: Gateway) -> Gateway:
 @defect(breaks="OC-136", also=("VT-031", "VT-033", "OC-132"), seen=("C113",))
 def hides_a_model_that_it_serves(gateway: Gateway) -> Gateway:
     """Leaves the cheapest model out of the list and serves it all the same."""
-    return listing(gateway, lambda call, rows: [row for row in rows if row.id != "Qwen/Qwen3-32B-TEE"])
+    return listing(gateway, lambda call, rows: [row for row in rows if row.id != call.state.catalogue.default])
 
 
 # --- One model -------------------------------------------------------------------------------------------------

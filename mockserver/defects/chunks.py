@@ -380,7 +380,7 @@ def sends_empty_usage(gateway: Gateway) -> Gateway:
     return with_chunk(gateway, lambda chunk: {**chunk, "usage": {}})
 
 
-@defect("OC-094", contracts=("openai-core",))
+@defect("OC-094")
 def sends_usage_unasked(gateway: Gateway) -> Gateway:
     """Ends every stream with a usage chunk, asked for or not."""
     return replace(gateway, wants_usage=lambda call: True)

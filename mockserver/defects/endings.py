@@ -259,7 +259,7 @@ def charges_by_the_chunk(gateway: Gateway) -> Gateway:
 # --- Time, and answers that are lost ----------------------------------------------------------------------------
 
 
-@defect(breaks=("BL-018", "VT-091"), also=("VT-094", "VT-092", "BL-022", "VT-042"))
+@defect(breaks=("BL-018", "VT-091", "VC-120", "VC-121"), also=("VT-094", "VT-092", "BL-022", "VT-042"))
 def charges_for_the_time_a_stream_takes(gateway: Gateway) -> Gateway:
     """Adds a fee for every hundredth of a second that an answer was on its way."""
 
@@ -432,7 +432,11 @@ def books_charges_under_other_ids(gateway: Gateway) -> Gateway:
     return replace(gateway, reply=reply)
 
 
-@defect(breaks=("BL-031", "BL-040", "VT-091"), also=("VT-042", "VT-092", "VT-094", "VT-097", "BL-022"), seen=("B35",))
+@defect(
+    breaks=("BL-031", "BL-040", "VT-091", "VC-120", "VC-121"),
+    also=("VT-042", "VT-092", "VT-094", "VT-097", "BL-022"),
+    seen=("B35",),
+)
 def books_every_charge_twice(gateway: Gateway) -> Gateway:
     """Writes two entries for one answer, each of the whole amount."""
 

@@ -97,7 +97,7 @@ def refuses_families_for_post_only(gateway: Gateway) -> Gateway:
     return knows_only(gateway, lambda call: call.method == "POST")
 
 
-@defect(breaks="VT-040")
+@defect(breaks=("VT-040"))
 def refuses_families_before_it_asks_for_a_key(gateway: Gateway) -> Gateway:
     """Looks at the route before the key, and answers strangers about its families."""
     return replace(gateway, steps=(routes.route, auth.authenticate, limits.throttle))

@@ -13,9 +13,6 @@ from mockserver.gateway import Gateway
 
 Json = dict[str, Any]
 BOUND = ("OC-031", "OC-032")
-CONFIDENTIAL = ("voltagegpu-confidential",)
-
-
 # --- Bounds ----------------------------------------------------------------------------------------------------
 
 
@@ -76,7 +73,7 @@ def asking(name: str, value: Any) -> Callable[[Call], Json]:
     return body
 
 
-@defect(breaks="VT-053", contracts=CONFIDENTIAL)
+@defect(breaks=("VT-053", "VC-025"))
 def generates_without_a_default_bound(gateway: Gateway) -> Gateway:
     """Lets an answer without max_tokens run as long as the model likes."""
 
@@ -87,7 +84,7 @@ def generates_without_a_default_bound(gateway: Gateway) -> Gateway:
     return replace(gateway, max_tokens=bound)
 
 
-@defect(breaks="VT-053", contracts=CONFIDENTIAL)
+@defect(breaks=("VT-053", "VC-025"))
 def cuts_at_512_by_default(gateway: Gateway) -> Gateway:
     """Cuts an answer without max_tokens at half of the documented default."""
 
@@ -98,19 +95,19 @@ def cuts_at_512_by_default(gateway: Gateway) -> Gateway:
     return replace(gateway, max_tokens=bound)
 
 
-@defect(breaks="VT-054", contracts=CONFIDENTIAL)
+@defect(breaks=("VT-054", "VC-026"))
 def runs_at_temperature_1_by_default(gateway: Gateway) -> Gateway:
     """Asks the provider with a temperature of 1 when the client gave none."""
     return replace(gateway, upstream_body=asking("temperature", 1.0))
 
 
-@defect(breaks="VT-054", contracts=CONFIDENTIAL)
+@defect(breaks=("VT-054", "VC-026"))
 def leaves_the_temperature_to_the_provider(gateway: Gateway) -> Gateway:
     """Asks the provider with no temperature when the client gave none."""
     return replace(gateway, upstream_body=asking("temperature", None))
 
 
-@defect(breaks="VT-054", contracts=CONFIDENTIAL)
+@defect(breaks=("VT-054", "VC-026"))
 def refuses_a_temperature_above_1(gateway: Gateway) -> Gateway:
     """Takes 1 for the highest temperature."""
 
@@ -122,7 +119,7 @@ def refuses_a_temperature_above_1(gateway: Gateway) -> Gateway:
     return replace(gateway, check_temperature=check)
 
 
-@defect(breaks="VT-056", contracts=CONFIDENTIAL)
+@defect(breaks=("VT-056", "VC-028"))
 def narrows_top_p_by_default(gateway: Gateway) -> Gateway:
     """Asks the provider with a top_p of 0.9 when the client gave none."""
     return replace(gateway, upstream_body=asking("top_p", 0.9))

@@ -13,7 +13,7 @@ from mockserver.refusal import Refusal
 from mockserver.wire import encode
 
 
-@defect(breaks=("OC-112", "VT-040"), also=("VT-076", "OC-135", "VT-034", "VT-035"))
+@defect(breaks=("OC-112", "VT-040", "VC-011"), also=("VT-076", "OC-135", "VT-034", "VT-035"))
 def answers_403_without_a_key(gateway: Gateway) -> Gateway:
     """Refuses a request without a key with 403."""
     return replace(gateway, refuse_no_key=retold(gateway.refuse_no_key, status=403))
@@ -26,7 +26,7 @@ def serves_strangers(gateway: Gateway) -> Gateway:
     return replace(gateway, credential=lambda call: honest(call) or call.state.secrets["main"])
 
 
-@defect(breaks=("OC-113", "VT-076"), also=("VT-034", "VT-035", "VT-041"))
+@defect(breaks=("OC-113", "VT-076", "VC-014"), also=("VT-034", "VT-035", "VT-041"))
 def answers_403_to_a_wrong_key(gateway: Gateway) -> Gateway:
     """Refuses a key that it never issued with 403."""
     return replace(gateway, refuse_bad_key=retold(gateway.refuse_bad_key, status=403))
@@ -43,13 +43,13 @@ def serves_any_key(gateway: Gateway) -> Gateway:
     return replace(gateway, find_key=find_key)
 
 
-@defect(breaks=("VT-076", "VT-040"))
+@defect(breaks=("VT-076", "VT-040", "VC-011"))
 def takes_a_key_in_any_scheme(gateway: Gateway) -> Gateway:
     """Takes the last word of the Authorization header for the key, whatever the scheme is."""
     return replace(gateway, credential=lambda call: call.headers.get("authorization", "").rpartition(" ")[2] or None)
 
 
-@defect(breaks="VT-076")
+@defect(breaks=("VT-076", "VC-014"))
 def remembers_revoked_keys(gateway: Gateway) -> Gateway:
     """Goes on serving keys that were revoked, from a cache of those that it has seen."""
     seen: dict[str, Key] = {}
@@ -62,20 +62,20 @@ def remembers_revoked_keys(gateway: Gateway) -> Gateway:
     return replace(gateway, find_key=find_key)
 
 
-@defect(breaks="VT-041")
+@defect(breaks=("VT-041", "VC-012"))
 def issues_keys_without_the_prefix(gateway: Gateway) -> Gateway:
     """Issues keys that look like those of another vendor."""
     honest = gateway.new_secret
     return replace(gateway, new_secret=lambda traits, seed, name: "sk-" + honest(traits, seed, name)[-32:])
 
 
-@defect(breaks="VT-077", also=("VT-101",))
+@defect(breaks=("VT-077"), also=("VT-101",))
 def answers_403_to_an_empty_account(gateway: Gateway) -> Gateway:
     """Refuses an account without balance with 403, as the older page said."""
     return replace(gateway, refuse_insufficient=retold(gateway.refuse_insufficient, status=403))
 
 
-@defect(breaks="VT-077", also=("VT-101",), seen=("C106",))
+@defect(breaks=("VT-077", "VC-097"), also=("VT-101",), seen=("C106",))
 def calls_an_empty_account_rate_limited(gateway: Gateway) -> Gateway:
     """Refuses an account without balance with 429, so that its owner waits instead of paying."""
     return replace(gateway, refuse_insufficient=retold(gateway.refuse_insufficient, status=429))
@@ -111,13 +111,13 @@ def blames_the_provider_for_missing_members(gateway: Gateway) -> Gateway:
     return replace(gateway, refuse_missing=retold(gateway.refuse_missing, status=502))
 
 
-@defect(breaks="VT-075")
+@defect(breaks=("VT-075", "VC-095"))
 def answers_422_to_invalid_parameters(gateway: Gateway) -> Gateway:
     """Refuses invalid parameters with 422, as its web framework does."""
     return replace(gateway, refuse_parameter=retold(gateway.refuse_parameter, status=422))
 
 
-@defect(breaks=("OC-119", "VT-074"), seen=("C98",))
+@defect(breaks=("OC-119", "VT-074", "VC-094"), seen=("C98",))
 def refuses_streams_inside_a_200(gateway: Gateway) -> Gateway:
     """Opens the event stream first and tells in it that the request is refused."""
     honest = gateway.error_reply
@@ -131,13 +131,13 @@ def refuses_streams_inside_a_200(gateway: Gateway) -> Gateway:
     return replace(gateway, error_reply=error_reply)
 
 
-@defect(breaks="VT-074", seen=("C97",))
+@defect(breaks=("VT-074", "VC-094"), seen=("C97",))
 def answers_a_failed_provider_with_200(gateway: Gateway) -> Gateway:
     """Wraps a failure of the provider in a 200."""
     return replace(gateway, refuse_upstream=retold(gateway.refuse_upstream, status=200))
 
 
-@defect(breaks="VT-074")
+@defect(breaks=("VT-074", "VC-094"))
 def answers_completions_with_201(gateway: Gateway) -> Gateway:
     """Calls a completion a created resource."""
 

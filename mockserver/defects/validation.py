@@ -28,7 +28,7 @@ def picks_a_model_when_none_is_named(gateway: Gateway) -> Gateway:
     """Runs a request without model on a model of its own choice."""
 
     def change(call: Call, body: Json) -> Json:
-        return {"model": call.gateway.listed_models(call)[0].id, **body}
+        return {"model": call.state.catalogue.default, **body}
 
     return replace(gateway, decode_body=reading(change))
 

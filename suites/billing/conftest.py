@@ -26,7 +26,7 @@ def billed_plain(ask: Ask, purse: Purse) -> Bill:
 
 @probe(calls=2, prompt_tokens=20, completion_tokens=FEW)
 def billed_stream(ask: Ask, purse: Purse) -> Bill:
-    return purse.spend(stream=True, max_tokens=FEW)
+    return purse.spend(stream=True, stream_options={"include_usage": True}, max_tokens=FEW)
 
 
 @probe(calls=2, prompt_tokens=20, completion_tokens=1)
@@ -43,7 +43,7 @@ def billed_choices(ask: Ask, purse: Purse) -> Bill:
 @probe(calls=2, prompt_tokens=400, completion_tokens=160)  # 20 and 8, at prices far above the default model's
 def billed_dear(ask: Ask, purse: Purse) -> Bill:
     """A call of the dearest model that is listed."""
-    prices = {sum(price): row["id"] for row in ask.catalogue if (price := ask.price(row["id"])) is not None}
+    prices = {sum(price): row["id"] for row in ask.chatting if (price := ask.price(row["id"])) is not None}
     if len(prices) < 2:
         raise NotObserved("the catalogue lists one price only")
     return purse.spend(model=prices[max(prices)], max_tokens=8)

@@ -25,7 +25,7 @@ def test_chat_is_served_with_a_key(plain, ask: Ask):
 @pytest.mark.requirement("VT-051")
 @pytest.mark.cost(calls=3, completion_tokens=4)
 def test_model_takes_the_ids_of_the_catalogue(ask: Ask, contract: Contract):
-    listed = ask.chat(model=ask.catalogue[-1]["id"], max_tokens=4)
+    listed = ask.chat(model=ask.chatting[-1]["id"], max_tokens=4)
     accepted(listed, "a listed model")
     other = ask.chat(model=contract.trait("catalogue.non_confidential_example"), max_tokens=4)
     seen = (other.status, chat.member(chat.member(other.json, "error"), "code"))

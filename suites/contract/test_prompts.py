@@ -88,7 +88,7 @@ def test_a_prompt_beyond_the_context_is_refused(ask: Ask, contract: Contract):
 def smallest_context(ask: Ask, contract: Contract) -> tuple[int, str]:
     """The model with the smallest context of the catalogue, so that filling it costs least."""
     pointer = contract.trait("catalogue.context")
-    stated = [(pointed(row, pointer), row["id"]) for row in ask.catalogue]
+    stated = [(pointed(row, pointer), row["id"]) for row in ask.chatting]
     sizes = [(size, model) for size, model in stated if type(size) is int and 0 < size <= LARGEST]
     if not sizes:
         raise NotObserved(f"no model of the catalogue states a context of at most {LARGEST} tokens")

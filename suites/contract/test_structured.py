@@ -33,7 +33,7 @@ def test_json_schema_output_validates(json_schema, holds):
 @pytest.mark.cost(calls=3, prompt_tokens=120, completion_tokens=3 * 512)
 def test_json_works_with_each_tag(ask: Ask, contract: Contract, holds):
     member = contract.trait("catalogue.tags")
-    tagged = {frozenset(TAGS & set(row.get(member) or ())): row["id"] for row in reversed(ask.catalogue)}
+    tagged = {frozenset(TAGS & set(row.get(member) or ())): row["id"] for row in reversed(ask.chatting)}
     models = [model for tags, model in tagged.items() if tags]
     wanted: dict[str, Any] = {"response_format": JSON_OBJECT, "max_tokens": 512, "temperature": 0}
     answers = [accepted(ask.chat(CITY, model=model, **wanted), f"json_object on {model}") for model in models]
@@ -44,7 +44,7 @@ def test_json_works_with_each_tag(ask: Ask, contract: Contract, holds):
 @pytest.mark.cost(calls=1, prompt_tokens=40, completion_tokens=4)
 def test_response_format_is_refused_without_a_tag(ask: Ask, contract: Contract):
     member = contract.trait("catalogue.tags")
-    plain_models = [row["id"] for row in ask.catalogue if not TAGS & set(row.get(member) or ())]
+    plain_models = [row["id"] for row in ask.chatting if not TAGS & set(row.get(member) or ())]
     if not plain_models:
         raise NotObserved("every model of the catalogue is tagged json-mode or structured")
     refusal = ask.chat(CITY, model=plain_models[0], response_format=JSON_OBJECT, max_tokens=4)

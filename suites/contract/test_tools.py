@@ -152,7 +152,7 @@ def test_unknown_function_is_refused(ask, tagged, contract, holds):
 @pytest.mark.cost(calls=16, prompt_tokens=80, completion_tokens=256)
 def test_tools_work_on_every_tagged_model(ask: Ask, contract: Contract):
     tags = contract.trait("catalogue.tags")
-    models = [row["id"] for row in ask.catalogue if "tools" in (row.get(tags) or ())]
+    models = [row["id"] for row in ask.chatting if "tools" in (row.get(tags) or ())]
     if not models:
         raise NotObserved("no model of the catalogue is tagged tools")
     answers = {model: _forced_call(ask, model) for model in models}

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from harness.cases import EFFORTS, PAID
+from harness.cases import EFFORTS, paid_operations
 from harness.classify import needs_an_answer
 from harness.fuzz import Exploration, Explorer
 from harness.model import Nonconformity, NotObserved
@@ -28,8 +28,10 @@ def explored(ask, assay_session: Session) -> Exploration:
 
 
 @pytest.fixture(scope="session")
-def nothing_found(explored: Exploration):
+def nothing_found(ask, explored: Exploration):
     """Whether the exploration found nothing against a requirement."""
+
+    paid = paid_operations(ask.contract.name)
 
     def check(requirement: str) -> None:
         if findings := explored.findings.get(requirement):
@@ -37,10 +39,13 @@ def nothing_found(explored: Exploration):
         if explored.broken and requirement == "OC-172":
             needs_an_answer(explored.broken)  # dropping the connection is no way to answer what one cannot read
         asked = [
-            f"{operation} {mode}" for operation in PAID for mode in MODES.get(requirement, ("positive", "negative"))
+            f"{operation} {mode}" for operation in paid for mode in MODES.get(requirement, ("positive", "negative"))
         ]
         if missed := [case for case in asked if not explored.cases.get(case)]:
             needs_an_answer(explored.broken)
             raise NotObserved(f"the time box of the fuzz suite ended before {missed[0]} cases; see --fuzz-seconds")
+        refused = [name for name in paid if not any(s.startswith("2") for s in explored.statuses.get(name, ()))]
+        if refused and requirement == "OC-170":
+            raise NotObserved(f"no generated request of {refused[0]} was accepted: nothing was learned of its answers")
 
     return check

@@ -82,7 +82,7 @@ def unstreamed(ask: Ask) -> Exchange:
 @probe(calls=2, prompt_tokens=20, completion_tokens=32)
 def failed_streams(ask: Ask) -> tuple[Exchange, ...]:
     """Streams whose upstream fails in the middle: with an error, and by going away."""
-    model = ask.catalogue[-1]["id"]
+    model = ask.chatting[-1]["id"]
 
     def fail(kind: str) -> Exchange:
         mark, word = ask.provider.mark(), secrets.token_hex(6)

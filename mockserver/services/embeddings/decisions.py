@@ -16,6 +16,7 @@ from mockserver.services.members import Members
 class Decisions:
     serve: Callable[[Call], Awaitable[Reply]] = operation.serve
     members: Members = field(default_factory=lambda: operation.MEMBERS)
+    kinds: tuple[str, ...] = ("embedding",)  # of models that embed
     texts_of: Callable[[Any], list[str]] = operation.texts_of  # input to texts
     dimension_of: Callable[[Call, Mapping[str, Any]], int] = operation.dimension_of
     embed: Callable[[str, int], Sequence[float]] = embed  # (text, dimension) to a unit vector

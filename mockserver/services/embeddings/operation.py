@@ -30,7 +30,7 @@ async def serve(call: Call) -> Reply:
     decide = call.gateway.embeddings
     given = await read_members(call, decide.members)
     texts = decide.texts_of(given["input"])
-    await paid.admit(call, given["model"], {"embedding"}, sum(map(count, texts)))
+    await paid.admit(call, given["model"], decide.kinds, sum(map(count, texts)))
     dimension = decide.dimension_of(call, given)
     vectors = (decide.embed(each, dimension) for each in texts)
     data = [decide.row(n, decide.shown(vector, given["encoding_format"])) for n, vector in enumerate(vectors)]
