@@ -23,7 +23,8 @@ Override = Callable[["Gateway"], "Gateway"]
 @dataclass(frozen=True)
 class Defect:
     """`breaks`: the requirements it must be killed by; `also`: others that may fail with it; `seen`: ids of
-    sightings in the wild; `contracts`: where it can show at all (empty means everywhere)."""
+    sightings in the wild; `contracts` and `when`: where it can show at all: contracts by name (empty means
+    everywhere), and a trait that must hold, as for a requirement."""
 
     name: str
     summary: str
@@ -31,6 +32,7 @@ class Defect:
     also: tuple[str, ...]
     seen: tuple[str, ...]
     contracts: tuple[str, ...]
+    when: str | None
     tls: bool  # shows only where the mock speaks TLS
     apply: Override
 
@@ -44,6 +46,7 @@ def defect(
     also: tuple[str, ...] = (),
     seen: tuple[str, ...] = (),
     contracts: tuple[str, ...] = (),
+    when: str | None = None,
     tls: bool = False,
 ) -> Callable[[Override], Override]:
     """Register a function Gateway -> Gateway; name and summary come from the function itself."""
@@ -54,7 +57,7 @@ def defect(
             raise ValueError(f"two defects are called {name}")
         broken = (breaks,) if isinstance(breaks, str) else tuple(breaks)
         beside = tuple(requirement for requirement in also if requirement not in broken)
-        _REGISTER[name] = Defect(name, _summary(override), broken, beside, seen, contracts, tls, override)
+        _REGISTER[name] = Defect(name, _summary(override), broken, beside, seen, contracts, when, tls, override)
         return override
 
     return register

@@ -77,7 +77,7 @@ def ignores_a_description(gateway: Gateway) -> Gateway:
 
 
 @defect(breaks=("VU-092", "VU-097"))
-def embeds_for_nothing(gateway: Gateway) -> Gateway:
+def counts_no_token_that_it_embeds(gateway: Gateway) -> Gateway:
     """Tells a usage of no tokens."""
     return within(gateway, "vectors", usage=lambda call, tokens: {"prompt_tokens": 0, "total_tokens": 0})
 

@@ -99,7 +99,7 @@ def drops_the_default_of_top_k(gateway: Gateway) -> Gateway:
     return asking(gateway, body)
 
 
-@defect(breaks=("VU-018", "VU-037"), contracts=VULTR)
+@defect(breaks=("VU-018", "VU-037", "OC-171"), contracts=VULTR)
 def takes_any_top_k(gateway: Gateway) -> Gateway:
     """Looks at no parameter that is the contract's own."""
     return replace(gateway, check_extra=lambda call, body: None)

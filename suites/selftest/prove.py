@@ -59,7 +59,8 @@ def defects_of(contract: Contract) -> list[Defect]:
     """The defects that break a promise of this contract."""
     promised = provable(contract).keys()
     meant = (replace(d, breaks=contract.deciding(d.breaks)) for d in all_defects())
-    return [d for d in meant if promised & set(d.breaks) and (not d.contracts or contract.name in d.contracts)]
+    shown = (d for d in meant if contract.holds(d.when) and (not d.contracts or contract.name in d.contracts))
+    return [d for d in shown if promised & set(d.breaks)]
 
 
 def checks_of(contract: Contract) -> dict[str, list[str]]:

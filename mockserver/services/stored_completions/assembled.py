@@ -34,7 +34,8 @@ def _add(choice: Json, part: Json) -> None:
     delta = part.get("delta") or {}
     if delta.get("role"):
         choice["message"]["role"] = delta["role"]
-    choice["message"]["content"] += delta.get("content") or ""
+    if isinstance(text := delta.get("content"), str):
+        choice["message"]["content"] += text
     choice["finish_reason"] = part.get("finish_reason") or choice["finish_reason"]
 
 
