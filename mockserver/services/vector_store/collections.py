@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from mockserver.call import Call, Reply
 
 LONGEST_NAME = 255  # characters
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+_NAME = re.compile(r"[^\x00-\x20\x7f-\x9f][^\x00-\x1f\x7f-\x9f]*")
 
 
 def store_of(call: Call) -> Store:
@@ -23,10 +23,9 @@ def store_of(call: Call) -> Store:
 
 
 def check_name(call: Call, where: str, value: Any) -> None:
-    """Something to read: no control characters, and not white space alone."""
-    readable = isinstance(value, str) and value.strip() and not _CONTROL.search(value)
-    if not readable or len(value) > LONGEST_NAME:
-        refuse(call, where, f"a readable string of 1 to {LONGEST_NAME} characters without control characters")
+    """Something to read: no control characters, and no blank before it."""
+    if not isinstance(value, str) or not _NAME.fullmatch(value) or len(value) > LONGEST_NAME:
+        refuse(call, where, f"a name of 1 to {LONGEST_NAME} characters, none of them a control character")
 
 
 def find(call: Call, collection_id: str) -> Collection | None:
