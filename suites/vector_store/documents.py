@@ -5,6 +5,7 @@ from __future__ import annotations
 import zlib
 from collections.abc import Sequence
 
+FONT = b"<< /Font << /F1 5 0 R >> >>"
 EXPLODED = 200 * 1024 * 1024  # bytes that the bomb's one page inflates to
 
 
@@ -31,7 +32,7 @@ def _document(content: bytes, more: bytes = b"") -> bytes:
     objects = (
         b"<< /Type /Catalog /Pages 2 0 R >>",
         b"<< /Type /Pages /Kids [3 0 R] /Count 1 >>",
-        b"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 612 792] /Contents 4 0 R /Resources << /Font << /F1 5 0 R >> >> >>",
+        b"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 612 792] /Contents 4 0 R /Resources " + FONT + b" >>",
         b"<< /Length %d%s >>\nstream\n%s\nendstream" % (len(content), more, content),
         b"<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica >>",
     )
