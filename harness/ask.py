@@ -146,6 +146,8 @@ class Ask:
     @functools.cached_property
     def catalogue(self) -> list[dict[str, Any]]:
         """The rows of GET /models, asked for until it is answered once. Raises TargetFault, NotObserved."""
+        if not self.contract.trait("catalogue.listed", True):
+            return self._named_models()
         with self._lock, self.asking("catalogue"):
             if len(self._unlisted) == CATALOGUE_TRIES:
                 raise TargetFault(self._unlisted[-1])
@@ -154,6 +156,12 @@ class Ask:
             except TargetFault as fault:
                 self._unlisted.append(f"no model list: {fault} (a target file can name a model by [model] default)")
                 raise TargetFault(self._unlisted[-1], fault.exchange) from fault
+
+    def _named_models(self) -> list[dict[str, Any]]:
+        """Where no operation lists models: the one that the target file names."""
+        if self.target.default_model is None:
+            raise TargetFault(f"{self.contract.name} lists no models: name one in the target file, as [model] default")
+        return [{"id": self.target.default_model}]
 
     @functools.cached_property
     def default_model(self) -> str:

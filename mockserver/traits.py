@@ -26,6 +26,7 @@ class Traits:
     contract: str
     base_path: str
     services: Sequence[str]
+    lists_models: bool
     key_scheme: str
     key_header: str
     key_prefix: str
@@ -41,6 +42,7 @@ class Traits:
     random_seed: int | None
     created: str
     roles: Sequence[str] | None
+    text_parts: bool
     images: Mapping[str, Any]
     default_max_tokens: int | None
     default_temperature: Decimal | None
@@ -69,6 +71,7 @@ def read_traits(contract: Contract) -> Traits:
         contract=contract.name,
         base_path=get("base_path", "/v1"),
         services=get("services", ()),
+        lists_models=get("catalogue.listed", True),
         key_scheme=get("auth.scheme", "bearer"),
         key_header=get("auth.header", "Authorization").lower(),
         key_prefix=get("auth.key_prefix", ""),
@@ -84,6 +87,7 @@ def read_traits(contract: Contract) -> Traits:
         random_seed=get("chat.random_seed"),
         created=get("catalogue.created", "integer"),
         roles=get("chat.roles"),
+        text_parts=get("chat.text_parts", True),
         images=get("images", {}),
         default_max_tokens=get("chat.default_max_tokens"),
         default_temperature=_decimal(get("chat.default_temperature")),

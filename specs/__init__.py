@@ -71,14 +71,10 @@ class Contract:
 
     def applies(self, requirement: Requirement) -> bool:
         """Whether the trait named in `when` holds for this contract."""
-        return self.holds(requirement.when)
-
-    def holds(self, when: str | None) -> bool:
-        """Whether a condition holds: a trait by its dotted path, or "not" and a trait; none always does."""
-        if when is None:
+        if requirement.when is None:
             return True
-        negated = when.startswith("not ")
-        path = when.removeprefix("not ").strip()
+        negated = requirement.when.startswith("not ")
+        path = requirement.when.removeprefix("not ").strip()
         return bool(self.trait(path, default=None)) is not negated
 
     def deciding(self, ids: Iterable[str]) -> tuple[str, ...]:

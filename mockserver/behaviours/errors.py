@@ -109,7 +109,11 @@ def context_exceeded(call: Call, context: int) -> Refusal:
 def insufficient_balance(call: Call) -> Refusal:
     traits = call.state.traits
     message = "Insufficient balance for this request. Top up your account to continue."
-    return Refusal(traits.insufficient_status, traits.insufficient_code, message, "insufficient_quota")
+    facts: dict[str, Any] = {"plan": "prepaid"}
+    if "usage" in traits.envelope.members:  # it is looked up where it is told
+        used = call.state.ledger.tokens_of(call.gateway.account_of(call))
+        facts["usage"] = {"tokens_used": used, "tokens_limit": used}
+    return Refusal(traits.insufficient_status, traits.insufficient_code, message, "insufficient_quota", facts=facts)
 
 
 def upstream_failed(call: Call) -> Refusal:

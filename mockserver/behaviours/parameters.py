@@ -93,6 +93,8 @@ def content(call: Call, at: str, entry: dict[str, Any]) -> None:
         return
     if value is None and entry.get("role") == "assistant" and (entry.get("tool_calls") or entry.get("refusal")):
         return
+    if not call.state.traits.text_parts:
+        _refuse(call, at, "a string")
     if not isinstance(value, list) or not value:
         _refuse(call, at, "a string or a non-empty array of text parts")
     for n, part in enumerate(value):

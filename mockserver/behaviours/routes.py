@@ -42,9 +42,9 @@ def methods_of(call: Call, path: str) -> dict[str, Handler]:
     gateway = call.gateway
     if path == "/chat/completions":
         return {"POST": gateway.serve_chat}
-    if path == "/models":
+    if path == "/models" and call.state.traits.lists_models:
         return {"GET": gateway.list_models}
-    if path.startswith("/models/") and len(path) > len("/models/"):
+    if path.startswith("/models/") and len(path) > len("/models/") and call.state.traits.lists_models:
         return {"GET": gateway.retrieve_model}
     if path == "/attestation/report" and call.state.platform is not None:
         return {"GET": gateway.serve_evidence}

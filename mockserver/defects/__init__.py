@@ -23,8 +23,8 @@ Override = Callable[["Gateway"], "Gateway"]
 @dataclass(frozen=True)
 class Defect:
     """`breaks`: the requirements it must be killed by; `also`: others that may fail with it; `seen`: ids of
-    sightings in the wild; `contracts` and `when`: where it can show at all: contracts by name (empty means
-    everywhere), and a trait that must hold, as for a requirement."""
+    sightings in the wild; `contracts`: where it can show at all (empty means everywhere); `hidden_in`: where it
+    cannot."""
 
     name: str
     summary: str
@@ -32,7 +32,7 @@ class Defect:
     also: tuple[str, ...]
     seen: tuple[str, ...]
     contracts: tuple[str, ...]
-    when: str | None
+    hidden_in: tuple[str, ...]
     tls: bool  # shows only where the mock speaks TLS
     apply: Override
 
@@ -46,7 +46,7 @@ def defect(
     also: tuple[str, ...] = (),
     seen: tuple[str, ...] = (),
     contracts: tuple[str, ...] = (),
-    when: str | None = None,
+    hidden_in: tuple[str, ...] = (),
     tls: bool = False,
 ) -> Callable[[Override], Override]:
     """Register a function Gateway -> Gateway; name and summary come from the function itself."""
@@ -57,7 +57,7 @@ def defect(
             raise ValueError(f"two defects are called {name}")
         broken = (breaks,) if isinstance(breaks, str) else tuple(breaks)
         beside = tuple(requirement for requirement in also if requirement not in broken)
-        _REGISTER[name] = Defect(name, _summary(override), broken, beside, seen, contracts, when, tls, override)
+        _REGISTER[name] = Defect(name, _summary(override), broken, beside, seen, contracts, hidden_in, tls, override)
         return override
 
     return register

@@ -19,7 +19,7 @@ def numbers_its_fingerprints(gateway: Gateway) -> Gateway:
     return replace(gateway, completed=lambda call, document: {**document, "system_fingerprint": 44709})
 
 
-@defect(breaks="OC-170")
+@defect(breaks="OC-170", hidden_in=("voltagegpu-openapi",))
 def answers_a_seeded_request_with_203(gateway: Gateway) -> Gateway:
     """Answers with a status that is not documented when a seed was sent."""
 
@@ -29,7 +29,7 @@ def answers_a_seeded_request_with_203(gateway: Gateway) -> Gateway:
     return replace(gateway, reply=reply)
 
 
-@defect(breaks="OC-171", when="chat.logprobs")
+@defect(breaks="OC-171", hidden_in=("vultr-inference",))
 def takes_any_presence_penalty(gateway: Gateway) -> Gateway:
     """Accepts penalties outside -2 to 2, and of any type."""
     return replace(
@@ -42,13 +42,13 @@ def takes_any_presence_penalty(gateway: Gateway) -> Gateway:
     )
 
 
-@defect(breaks="OC-171", also=("OC-047",), when="chat.json_schema")
+@defect(breaks="OC-171", also=("OC-047",), hidden_in=("voltagegpu-openapi", "vultr-inference"))
 def reads_no_further_than_the_type(gateway: Gateway) -> Gateway:
     """Accepts any response_format and any tool, whatever is inside."""
     return replace(gateway, check_response_format=lambda call, value: None, check_tools=lambda call, value: None)
 
 
-@defect(breaks="OC-172", also=("OC-170",), seen=("C103",), when="chat.logprobs")
+@defect(breaks="OC-172", also=("OC-170",), seen=("C103",), hidden_in=("voltagegpu-openapi", "vultr-inference"))
 def trips_over_logit_bias(gateway: Gateway) -> Gateway:
     """Ends in an internal error when logit_bias was sent."""
 

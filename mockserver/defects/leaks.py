@@ -88,9 +88,9 @@ def quotes_a_refused_key(gateway: Gateway) -> Gateway:
 
 @defect(breaks="OC-123")
 def returns_the_request_headers(gateway: Gateway) -> Gateway:
-    """Sends the Authorization header of the request back in a header for debugging."""
+    """Sends the header with the key of the request back in a header for debugging."""
 
     def headers(call: Call, sent: list[tuple[str, str]]) -> list[tuple[str, str]]:
-        return [*sent, ("X-Debug-Authorization", call.headers.get("authorization", ""))]
+        return [*sent, ("X-Debug-Authorization", call.headers.get(call.state.traits.key_header, ""))]
 
     return replace(gateway, response_headers=headers)

@@ -101,13 +101,13 @@ def runs_at_temperature_1_by_default(gateway: Gateway) -> Gateway:
     return replace(gateway, upstream_body=asking("temperature", 1.0))
 
 
-@defect(breaks=("VT-054", "VC-026"))
+@defect(breaks=("VT-054", "VC-026", "VO-053"))
 def leaves_the_temperature_to_the_provider(gateway: Gateway) -> Gateway:
     """Asks the provider with no temperature when the client gave none."""
     return replace(gateway, upstream_body=asking("temperature", None))
 
 
-@defect(breaks=("VT-054", "VC-026"))
+@defect(breaks=("VT-054", "VC-026", "VO-053"))
 def refuses_a_temperature_above_1(gateway: Gateway) -> Gateway:
     """Takes 1 for the highest temperature."""
 
@@ -119,7 +119,7 @@ def refuses_a_temperature_above_1(gateway: Gateway) -> Gateway:
     return replace(gateway, check_temperature=check)
 
 
-@defect(breaks=("VT-056", "VC-028"))
+@defect(breaks=("VT-056", "VC-028", "VO-054"))
 def narrows_top_p_by_default(gateway: Gateway) -> Gateway:
     """Asks the provider with a top_p of 0.9 when the client gave none."""
     return replace(gateway, upstream_body=asking("top_p", 0.9))

@@ -81,6 +81,11 @@ class Ledger:
         row = self._db.execute(query, (name,)).fetchone()
         return Account(*row) if row else None
 
+    def tokens_of(self, name: str) -> int:
+        """Tokens that the account was charged for."""
+        query = "SELECT total(prompt_tokens + completion_tokens) FROM holds WHERE account = ? AND state = 'settled'"
+        return int(self._db.execute(query, (name,)).fetchone()[0])
+
     def open_account(self, name: str, balance: int) -> None:
         """Create the account with a balance; one that already exists keeps what it has."""
         with self._transaction:

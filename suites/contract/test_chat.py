@@ -52,12 +52,12 @@ def test_output_is_bounded_by_default(unbounded, contract: Contract):
     assert (count, reason) == (due, "length"), f"an unbounded answer has {count} tokens and ends with {reason!r}"
 
 
-@pytest.mark.requirement("VT-054", "VC-026")
+@pytest.mark.requirement("VT-054", "VC-026", "VO-053")
 def test_temperature_has_its_default(bare, contract: Contract):
     assert_default(bare, contract, "temperature")
 
 
-@pytest.mark.requirement("VT-054", "VC-026")
+@pytest.mark.requirement("VT-054", "VC-026", "VO-053")
 @pytest.mark.cost(calls=2, completion_tokens=8)
 @pytest.mark.parametrize("temperature", [0, 2])
 def test_the_bounds_of_temperature_are_accepted(ask: Ask, temperature: int):
@@ -65,7 +65,7 @@ def test_the_bounds_of_temperature_are_accepted(ask: Ask, temperature: int):
     accepted(answer, f"a temperature of {temperature}")
 
 
-@pytest.mark.requirement("VT-056", "VC-028")
+@pytest.mark.requirement("VT-056", "VC-028", "VO-054")
 def test_top_p_has_its_default(bare, contract: Contract):
     assert_default(bare, contract, "top_p")
 

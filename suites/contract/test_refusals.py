@@ -95,7 +95,7 @@ def test_a_failed_request_is_no_success(ask, holds, spares):
         assert failed.status >= 500, f"a request that the provider failed was answered with {failed.status}"
 
 
-@pytest.mark.requirement("VT-075", "VC-095")
+@pytest.mark.requirement("VT-075", "VC-095", "VO-080")
 def test_invalid_parameters_are_400(refusals, holds):
     holds(errors.invalid_parameters_are_400, *refusals)
 
@@ -135,14 +135,15 @@ def _revoked_after_use(ask: Ask) -> Key:
     return key
 
 
-@pytest.mark.requirement("VT-077", "VC-097")
+@pytest.mark.requirement("VT-077", "VC-097", "VO-082")
 @pytest.mark.cost(calls=1)
 @pytest.mark.parametrize("stream", [False, True])
 def test_an_empty_account_is_402(ask, without_balance, contract, stream):
     answer = ask.chat(key=without_balance, stream=stream)
     due = contract.trait("billing.insufficient_status")
     assert answer.status == due, f"a request of an account without balance was answered with {answer.status}"
-    if (code := code_of(answer, contract)) != contract.trait("billing.insufficient_code"):
+    code = code_of(answer, contract)
+    if "code" in contract.envelope.members and code != contract.trait("billing.insufficient_code"):
         raise Tolerated(f"{due} came with the code {code}, which the document does not name")
 
 

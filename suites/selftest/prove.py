@@ -59,8 +59,11 @@ def defects_of(contract: Contract) -> list[Defect]:
     """The defects that break a promise of this contract."""
     promised = provable(contract).keys()
     meant = (replace(d, breaks=contract.deciding(d.breaks)) for d in all_defects())
-    shown = (d for d in meant if contract.holds(d.when) and (not d.contracts or contract.name in d.contracts))
-    return [d for d in shown if promised & set(d.breaks)]
+    return [d for d in meant if promised & set(d.breaks) and _shows_in(d, contract.name)]
+
+
+def _shows_in(defect: Defect, contract: str) -> bool:
+    return contract not in defect.hidden_in and (not defect.contracts or contract in defect.contracts)
 
 
 def checks_of(contract: Contract) -> dict[str, list[str]]:

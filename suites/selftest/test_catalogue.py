@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import jsonschema
 import pytest
@@ -52,6 +54,27 @@ def test_the_mock_lists_its_defects() -> None:
 @pytest.mark.parametrize("name", specs.names())
 def test_openapi_documents_are_31_and_load(name: str) -> None:
     assert specs.load(name).openapi["openapi"].startswith("3.1")
+
+
+@pytest.mark.parametrize("name", specs.names())
+def test_every_reference_of_an_openapi_document_leads_somewhere(name: str) -> None:
+    document = specs.load(name).openapi
+    assert not [pointer for pointer in references(document) if not leads_somewhere(document, pointer)]
+
+
+def references(node: Any) -> Iterator[str]:
+    """Every $ref below a node."""
+    if isinstance(node, dict):
+        yield from (value for key, value in node.items() if key == "$ref" and isinstance(value, str))
+    for inner in node.values() if isinstance(node, dict) else node if isinstance(node, list) else ():
+        yield from references(inner)
+
+
+def leads_somewhere(document: Any, pointer: str) -> bool:
+    node = document
+    for step in pointer.removeprefix("#/").split("/"):
+        node = node.get(step.replace("~1", "/").replace("~0", "~")) if isinstance(node, dict) else None
+    return node is not None
 
 
 @pytest.mark.parametrize("path", sorted((specs.HERE / "schema").glob("*.json")), ids=lambda path: path.name)
