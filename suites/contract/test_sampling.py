@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
@@ -15,7 +16,7 @@ pytestmark = pytest.mark.cost(calls=4, completion_tokens=96)
 TALE = "Tell me something that nobody has ever thought of."
 
 
-def assert_refused(ask: Ask, contract: Contract, **members: object) -> None:
+def assert_refused(ask: Ask, contract: Contract, **members: Any) -> None:
     answer, due = ask.chat(max_tokens=4, **members), contract.trait("errors.invalid_status")
     assert answer.status in due, f"a request with {members} was answered with {answer.status}"
 
@@ -23,10 +24,10 @@ def assert_refused(ask: Ask, contract: Contract, **members: object) -> None:
 @pytest.mark.requirement("VU-018")
 def test_top_k_has_its_bounds(ask, contract):
     known = contract.trait("chat.extra.top_k")
-    for value in (known["minimum"], known["maximum"]):
-        accepted(ask.chat(max_tokens=4, top_k=value), f"a top_k of {value}")
-    for value in (known["minimum"] - 1, known["maximum"] + 1, "many", [40]):
-        assert_refused(ask, contract, top_k=value)
+    for bound in (known["minimum"], known["maximum"]):
+        accepted(ask.chat(max_tokens=4, top_k=bound), f"a top_k of {bound}")
+    for wrong in (known["minimum"] - 1, known["maximum"] + 1, "many", [40]):
+        assert_refused(ask, contract, top_k=wrong)
 
 
 @pytest.mark.requirement("VU-018")
@@ -53,18 +54,18 @@ def test_top_p_defaults_to_what_is_documented(bare, contract):
 
 @pytest.mark.requirement("VU-016")
 def test_temperature_has_its_bounds(ask, contract):
-    for value in (0, 2):
-        accepted(ask.chat(max_tokens=4, temperature=value), f"a temperature of {value}")
-    for value in (-0.1, 2.1, "hot"):
-        assert_refused(ask, contract, temperature=value)
+    for bound in (0, 2):
+        accepted(ask.chat(max_tokens=4, temperature=bound), f"a temperature of {bound}")
+    for wrong in (-0.1, 2.1, "hot"):
+        assert_refused(ask, contract, temperature=wrong)
 
 
 @pytest.mark.requirement("VU-019")
 def test_top_p_has_its_bounds(ask, contract):
-    for value in (0, 1):
-        accepted(ask.chat(max_tokens=4, top_p=value), f"a top_p of {value}")
-    for value in (-0.1, 1.1, "much"):
-        assert_refused(ask, contract, top_p=value)
+    for bound in (0, 1):
+        accepted(ask.chat(max_tokens=4, top_p=bound), f"a top_p of {bound}")
+    for wrong in (-0.1, 1.1, "much"):
+        assert_refused(ask, contract, top_p=wrong)
 
 
 @pytest.mark.requirement("VU-015")

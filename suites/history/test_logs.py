@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from harness.ask import OMIT, Ask
+from harness.control import Key
 from harness.exchange import Exchange
 from harness.judge.calls import credential
 from harness.judge.chat import member, objects
@@ -143,10 +144,10 @@ def test_nobody_reads_a_strangers_log(ask, marked):
 @pytest.mark.requirement("VU-168")
 def test_no_key_stands_in_a_log(ask):
     key, word = own_account(ask), secrets.token_hex(8)
-    value = ask.target.keys["main"] if key == "main" else key.value
-    spoken = f"My key is {value.reveal()}, and {word}."
-    shown = credential(ask.chat(spoken, key=key, max_tokens=4))  # what stands for the key wherever it was
-    rows = logged(ask, word, key=key)
-    assert rows, "the request is not logged at all"
-    assert shown not in str(rows), "the caller's key stands in the log"
-    assert "bearer" not in str(rows).lower(), "the log holds the header that carries the key"
+    value = key.value if isinstance(key, Key) else ask.target.keys["main"]
+    shown = credential(ask.chat(f"My key is {value.reveal()}, and {word}.", key=key, max_tokens=4))
+    rows = str(logged(ask, word, key=key))
+    assert word in rows, "the request is not logged at all"
+    assert shown is not None
+    assert shown not in rows, "the caller's key stands in the log"  # as it stands in what is recorded of any answer
+    assert "bearer" not in rows.lower(), "the log holds the header that carries the key"

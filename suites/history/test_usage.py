@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from decimal import Decimal
 
 import pytest
 
@@ -75,7 +76,7 @@ def test_a_month_becomes_the_one_before(ask):
     finally:
         ask.control.set_clock(None)
     assert during > 0, "a request has added nothing to the usage of its month"
-    assert (now, last) == (0, during), (
+    assert (now, last) == (Decimal(0), during), (
         f"a month of {during} is told as {last} of the month before, and {now} of the next"
     )
     assert later == 0, f"two months later the month before is told with {later}"

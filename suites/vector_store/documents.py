@@ -6,7 +6,7 @@ import zlib
 from collections.abc import Sequence
 
 FONT = b"<< /Font << /F1 5 0 R >> >>"
-EXPLODED = 200 * 1024 * 1024  # bytes that the bomb's one page inflates to
+EXPLODED = 100 * 1024 * 1024  # bytes that the bomb's one page inflates to
 
 
 def pdf(lines: Sequence[str]) -> bytes:
@@ -16,7 +16,7 @@ def pdf(lines: Sequence[str]) -> bytes:
 
 
 def bomb() -> bytes:
-    """A PDF of some hundred kilobytes whose page inflates to 200 MB of blanks."""
+    """A PDF of some hundred kilobytes whose page inflates to 100 MB of blanks."""
     packer = zlib.compressobj(9)
     blank = b" " * (1024 * 1024)
     packed = b"".join([*(packer.compress(blank) for _ in range(EXPLODED // len(blank))), packer.flush()])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from harness.ask import OMIT
@@ -10,7 +12,12 @@ from suites.vector_store.shelf import GONE, MADE, fresh_name
 
 pytestmark = pytest.mark.cost(calls=6)
 NOWHERE = "assay-no-such-collection-7f3a"
-NO_NAMES = {"no name": {}, "an empty name": {"name": ""}, "a number": {"name": 7}, "an array": {"name": ["a"]}}
+NO_NAMES: dict[str, dict[str, Any]] = {
+    "no name": {},
+    "an empty name": {"name": ""},
+    "a number": {"name": 7},
+    "an array": {"name": ["a"]},
+}
 
 
 @pytest.mark.requirement("VU-081", "VU-083")
