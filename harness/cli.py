@@ -12,7 +12,6 @@ import sys
 import traceback
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
-from decimal import Decimal
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -21,25 +20,19 @@ from rich.console import Console
 
 import reports
 import specs
-from harness import __version__, explain, mock, recognition, results
+from harness import __version__, explain, mock, recognition, results, several
 from harness import run as running
-from harness.ask import Ask
 from harness.attest_cli import attest
-from harness.budget import Budget
 from harness.contracts import difference, difference_page
 from harness.exchange import TargetFault
-from harness.journal import Journal
 from harness.model import Exit
 from harness.reconcile.cli import reconcile_command
-from harness.redact import Redactor
 from harness.session import PROFILES, new_run_id
 from harness.target import TargetError
 from harness.target import load as load_target
-from harness.wire import Client
 from reports import overview, terminal
 
 OUT = Console(highlight=False)
-PROBE_CAP = Decimal("0.01")  # USD, should a deployment serve a model that does not exist
 ERR = Console(stderr=True, highlight=False)
 EXPECTED = (
     specs.SpecError,
@@ -116,18 +109,10 @@ def probe_command(target: str, as_json: bool) -> None:
     T is a URL or a target file, as for a run; without a key only what can be seen without one is compared. Exit codes:
     0 one contract is the likeliest, 1 none is, 4 the deployment gave no answer.
     """
-    contracts = [specs.load(name) for name in specs.names()]
-    described = load_target(target)
-    redactor = Redactor(described.secrets())
-    client = Client(described, redactor, Budget(PROBE_CAP), Journal(redactor=redactor))
     try:
-        answers = recognition.asked(Ask(specs.load("openai-core"), described, client), contracts)
+        found = recognition.recognise(load_target(target))
     except TargetFault as fault:
         raise SystemExit(_told("no answer", str(fault), Exit.INCOMPLETE)) from fault
-    finally:
-        client.close()
-    ranking = recognition.ranked(answers, contracts)
-    found = recognition.document(described.name, ranking, client.budget.calls)
     if as_json:
         click.echo(json.dumps(found, indent=1))
     else:
@@ -298,21 +283,49 @@ def run_command(contracts: tuple[str, ...], out: Path | None, as_json: bool, **a
     wanted = wanted or [_contract_of(asked["target"])]
     for name in wanted:
         specs.load(name)
-    done: list[tuple[Path, Mapping[str, Any]]] = []
-    for name in wanted:
-        folder = _folder(out, name, alone=len(wanted) == 1)
-        done.append((folder, _run_one(name, folder, **asked)))
+    folders = {name: _folder(out, name, alone=len(wanted) == 1) for name in wanted}
+    if asked["target"] == "mock" and len(wanted) > 1:  # each has a mock of its own
+        several.run(folders, "mock", asked)
+        done = [(folder, results.read(folder)) for folder in folders.values()]
+    else:
+        done = [(folder, _run_one(name, folder, **asked)) for name, folder in folders.items()]
     _show(done, as_json=as_json)
+    _tell_if_another_fits(asked["target"], done)
     raise SystemExit(_exit_code([document["exit_code"] for _, document in done]))
+
+
+def _tell_if_another_fits(target: str, done: list[tuple[Path, Mapping[str, Any]]]) -> None:
+    """Where a deployment breaks its contract, say so if it seems to speak another one. A few calls that are free."""
+    broken = [document["contract"]["name"] for _, document in done if document["exit_code"] == Exit.DOES_NOT_CONFORM]
+    if broken and target != "mock" and (named := _likely(target)) not in {None, *broken}:
+        shown = f"{target} most likely speaks {named}, and was judged by {', '.join(broken)}"
+        ERR.print(f"note: {shown}: `assay probe {target}` shows the reasons", markup=False, soft_wrap=True)
+
+
+def _likely(target: str) -> str | None:
+    with contextlib.suppress(TargetFault, TargetError):
+        found: str | None = recognition.recognise(load_target(target))["likely"]
+        return found
+    return None
 
 
 def _run_one(name: str, folder: Path, **asked: Any) -> Mapping[str, Any]:
     with _requested(name, **asked) as request:
-        planned = running.plan(request, ERR)
+        planned = _planned(request)
         ERR.print(explain.plan_line(planned), soft_wrap=True)
         document = running.run(request, folder, planned, ERR)
     _render_all(folder, document)
     return document
+
+
+def _planned(request: running.Request) -> dict[str, Any]:
+    """The plan. A refusal because no model is known says which contract would fit, if one does."""
+    try:
+        return running.plan(request, ERR)
+    except running.BadRequest as refusal:
+        if (named := _likely(request.target)) in {None, request.contract}:
+            raise
+        raise running.BadRequest(f"{refusal}; it most likely speaks {named}, not {request.contract}") from refusal
 
 
 def _folder(out: Path | None, contract: str, *, alone: bool) -> Path:

@@ -5,9 +5,11 @@ Each sign compares one answer with what a contract's traits promise; a contract 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import functools
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from decimal import Decimal
+from typing import Any, NamedTuple
 
 from rich.console import Group, RenderableType
 from rich.table import Table
@@ -15,15 +17,25 @@ from rich.text import Text
 
 import specs
 from harness.ask import Ask
+from harness.budget import Budget
 from harness.exchange import Exchange
+from harness.journal import Journal
 from harness.judge.calls import code_of
 from harness.judge.catalogue import at, rows
 from harness.judge.errors import wrapped
+from harness.redact import Redactor
+from harness.target import Target
+from harness.wire import Client
 from specs import Contract
 
+CAP_USD = Decimal("0.01")  # should a deployment serve a model that does not exist
 NO_PATH, NO_MODEL = "/assay-asks-for-no-such-path", "assay/no-such-model"
 CHEAP = {"max_tokens": 1}  # of a request that should be refused: what it may cost is reserved all the same
 MESSAGES = [{"role": "user", "content": "Hi"}]
+SERVED, REFUSED, ABSENT = "is served", "is refused with 503", "is not there"
+MISSING = {404, 405, 501, 503}  # statuses of what is not served
+MOST_PLACES = 5
+LEFT_OUT = ("/chat/completions", "/models")  # asked for anyway
 
 
 @dataclass(frozen=True)
@@ -52,33 +64,113 @@ class Likeness:
         return len(self.signs) - self.agreeing
 
 
+class Place(NamedTuple):
+    """An operation that some contracts have and others do not."""
+
+    method: str
+    path: str  # from the host's root
+
+
 @dataclass(frozen=True)
 class Answers:
-    """What the calls were answered with. `key` is whether one was sent."""
+    """What the calls were answered with. `key` is the one that was sent, if any."""
 
     listed: Exchange
     unlisted: Exchange  # the list without a key
     no_path: Exchange
-    invalid: Exchange
+    invalid: Mapping[str, Exchange]  # by the header that carried the key
     no_model: Exchange
-    families: Mapping[str, Exchange]
+    places: Mapping[Place, Exchange]
+    header: str  # the one that was used for all other calls
     key: str | None
 
 
-def asked(ask: Ask, contracts: list[Contract]) -> Answers:
-    """All calls. Raises TargetFault when the deployment gives no answer at all."""
-    key = "main" if "main" in ask.target.keys else None
-    families = {family["path"] for contract in contracts for family in contract.trait("refused_families", None) or ()}
-    secret = ask.target.keys.get("main")
+def asked(asks: Mapping[str, Ask], contracts: list[Contract]) -> Answers:
+    """All calls, by asks that send the key in one header each. Raises TargetFault when nobody answers at all."""
+    first = next(iter(asks.values()))
+    secret = first.target.keys.get("main")
+    key = "main" if secret is not None else None
+    invalid = {
+        header: ask.send("POST", "/chat/completions", json=CHEAP, key=key).answered() for header, ask in asks.items()
+    }
+    header = next((header for header, x in invalid.items() if _is_let_in(x)), next(iter(asks)))
+    ask = asks[header]
     return Answers(
-        listed=ask.models(key=key).answered(),
+        listed=ask.models(key=key),
         unlisted=ask.models(key=None),
         no_path=ask.send("GET", NO_PATH, key=key),
-        invalid=ask.send("POST", "/chat/completions", json=CHEAP, key=key),
+        invalid=invalid,
         no_model=ask.chat(model=NO_MODEL, messages=MESSAGES, max_tokens=1, key=key),
-        families={path: ask.send("POST", path, json=CHEAP, key=key, from_host=True) for path in sorted(families)[:1]},
+        places={place: _visit(ask, place, key) for place in telling(contracts)},
+        header=header,
         key=secret.reveal() if secret is not None else None,
     )
+
+
+def headers(contracts: list[Contract]) -> dict[str, Contract]:
+    """The headers that a key may be in, each with a contract that has it there."""
+    return {str(contract.trait("auth.header")): contract for contract in reversed(contracts)}
+
+
+def telling(contracts: list[Contract]) -> list[Place]:
+    """A few operations that tell most contracts apart: each the one that parts most pairs that are still together."""
+    found = {place for contract in contracts for place in _places(contract)}
+    together = {(a.name, b.name) for a in contracts for b in contracts if a.name < b.name}
+    known = {place: {contract.name: kept(contract, place) for contract in contracts} for place in found}
+    chosen: list[Place] = []
+    while together and len(chosen) < MOST_PLACES:
+        parted = {place: {(a, b) for a, b in together if says[a] != says[b]} for place, says in known.items()}
+        best = max(sorted(parted), key=lambda place: len(parted[place]))
+        if not parted[best]:
+            break
+        chosen.append(best)
+        together -= parted[best]
+    return chosen
+
+
+def kept(contract: Contract, place: Place) -> str:
+    """What a contract promises of a path."""
+    if any(place.path in (family["path"], *family.get("subpaths", ())) for family in _families(contract)):
+        return REFUSED
+    return SERVED if place in _places(contract) else ABSENT
+
+
+@functools.cache
+def _places_of(name: str) -> frozenset[Place]:
+    contract = specs.load(name)
+    return frozenset(
+        Place(method.upper(), contract.trait("base_path") + path)
+        for path, methods in contract.openapi["paths"].items()
+        for method in methods
+        if "{" not in path and method in {"get", "post"} and path not in LEFT_OUT and "servers" not in methods
+    )
+
+
+def _places(contract: Contract) -> frozenset[Place]:
+    return _places_of(contract.name)
+
+
+def _families(contract: Contract) -> Sequence[Mapping[str, Any]]:
+    return contract.trait("refused_families", None) or ()
+
+
+def _visit(ask: Ask, place: Place, key: str | None) -> Exchange:
+    if place.method == "GET":
+        return ask.send("GET", place.path, key=key, from_host=True)
+    return ask.send("POST", place.path, json=CHEAP, key=key, from_host=True)
+
+
+def recognise(target: Target) -> dict[str, Any]:
+    """What `assay probe` tells of a deployment. Raises TargetFault when it gives no answer."""
+    contracts = [specs.load(name) for name in specs.names()]
+    redactor = Redactor(target.secrets())
+    client = Client(target, redactor, Budget(CAP_USD), Journal(redactor=redactor))
+    try:
+        asks = {header: Ask(one, target, client) for header, one in headers(contracts).items()}
+        ranking = ranked(asked(asks, contracts), contracts)
+    finally:
+        client.close()
+    return document(target.name, ranking, client.budget.calls)
 
 
 def ranked(answers: Answers, contracts: list[Contract]) -> list[Likeness]:
@@ -98,12 +190,16 @@ def likely(ranking: list[Likeness]) -> str | None:
 
 
 def _signs(answers: Answers, contract: Contract) -> Iterator[Sign]:
-    for read in (_key, _list, _limits, _envelope, _statuses, _families):
+    for read in (_key, _list, _limits, _envelope, _statuses, _operations):
         yield from read(answers, contract)
 
 
 def _key(answers: Answers, contract: Contract) -> Iterator[Sign]:
-    wants = contract.trait("auth.required_on_models", None)
+    let_in = [header for header, x in answers.invalid.items() if _is_let_in(x)]
+    if answers.key is not None and let_in:
+        due = contract.trait("auth.header")
+        yield Sign("the key", f"is taken in {due}", f"in {', '.join(let_in)}", due in let_in)
+    wants = contract.trait("auth.required_on_models", None) if contract.trait("catalogue.listed") else None
     if wants is not None and (status := answers.unlisted.head_status) is not None:
         promised = "is refused with 401" if wants else "is answered"
         yield Sign("the model list without a key", promised, str(status), (status == 401) is bool(wants))
@@ -133,7 +229,8 @@ def _limits(answers: Answers, contract: Contract) -> Iterator[Sign]:
 
 
 def _envelope(answers: Answers, contract: Contract) -> Iterator[Sign]:
-    for what, x in (("an unknown path", answers.no_path), ("an invalid request", answers.invalid)):
+    invalid = answers.invalid[answers.header]
+    for what, x in (("an unknown path", answers.no_path), ("an invalid request", invalid)):
         if x.head_status is not None and x.head_status >= 400:
             promised, seen = str(contract.trait("errors.envelope")), envelope_of(x)
             yield Sign(f"the error for {what}", f"is in the form {promised}", seen, seen == promised)
@@ -150,7 +247,7 @@ def envelope_of(x: Exchange) -> str:
 
 def _statuses(answers: Answers, contract: Contract) -> Iterator[Sign]:
     for what, x, trait in (
-        ("a chat request without a prompt", answers.invalid, "errors.invalid_status"),
+        ("a chat request without a prompt", answers.invalid[answers.header], "errors.invalid_status"),
         ("a chat request for an unknown model", answers.no_model, "errors.unknown_model_status"),
     ):
         promised = contract.trait(trait, None)
@@ -168,11 +265,14 @@ def _is_let_in(x: Exchange) -> bool:
     return x.head_status is not None and x.head_status not in (401, 403)
 
 
-def _families(answers: Answers, contract: Contract) -> Iterator[Sign]:
-    stated = {family["path"] for family in contract.trait("refused_families", None) or ()}
-    for path, x in answers.families.items():
-        if path in stated and _is_let_in(x):
-            yield Sign(path, "is refused with 503", str(x.head_status), x.head_status == 503)
+def _operations(answers: Answers, contract: Contract) -> Iterator[Sign]:
+    for place, x in answers.places.items():
+        if _is_let_in(x):
+            promised = kept(contract, place)
+            agrees = {SERVED: x.head_status not in MISSING, REFUSED: x.head_status == 503}.get(
+                promised, x.head_status in MISSING
+            )
+            yield Sign(f"{place.method} {place.path}", promised, str(x.head_status), agrees)
 
 
 # --- For reading -------------------------------------------------------------------------------------------------

@@ -1,0 +1,58 @@
+"""Several contracts against the embedded mock: each in a process of its own, as many at a time as there are cores."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from harness.model import Exit
+
+MANY = {"only": "--only", "suites": "--suite", "defects": "--defect"}
+ONE = {"base_url": "--base-url", "profile": "--profile", "seed": "--seed", "workers": "--workers"}
+PERHAPS = {"cap_usd": "--cap", "fuzz_seconds": "--fuzz-seconds"}
+GLANCE_S = 0.05
+
+
+def run(folders: Mapping[str, Path], target: str, asked: Mapping[str, Any]) -> None:
+    """Run each contract into its folder; results.json tells how it ended. Raises SystemExit where there is none.
+
+    A run that is broken off keeps what it has: its process hears of Ctrl-C by itself, and is waited for.
+    """
+    waiting, flying = list(folders.items()), dict[str, subprocess.Popen[bytes]]()
+    most = max(1, os.cpu_count() or 1)
+    try:
+        while waiting or flying:
+            while waiting and len(flying) < most:
+                name, folder = waiting.pop(0)
+                flying[name] = _start(name, folder, target, asked)
+            ended = [name for name, process in flying.items() if process.poll() is not None]
+            for name in ended:
+                _look_at(flying.pop(name), folders[name])
+            if not ended:
+                time.sleep(GLANCE_S)
+    finally:
+        for process in flying.values():
+            process.wait()
+
+
+def _start(contract: str, folder: Path, target: str, asked: Mapping[str, Any]) -> subprocess.Popen[bytes]:
+    words = ["run", contract, "--target", target, "--out", str(folder), "--json", *_options(asked)]
+    return subprocess.Popen([sys.executable, "-m", "harness.cli", *words], stdout=subprocess.DEVNULL)  # noqa: S603
+
+
+def _options(asked: Mapping[str, Any]) -> Sequence[str]:
+    """The options of the command line as they were given."""
+    many = [word for name, flag in MANY.items() for value in asked.get(name, ()) for word in (flag, str(value))]
+    given = {**ONE, **PERHAPS}
+    one = [(flag, asked.get(name)) for name, flag in given.items()]
+    return [*many, *(word for flag, value in one if value is not None for word in (flag, str(value)))]
+
+
+def _look_at(process: subprocess.Popen[bytes], folder: Path) -> None:
+    if not (folder / "results.json").is_file():
+        raise SystemExit(process.returncode or Exit.HARNESS_FAULT)
