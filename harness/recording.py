@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import gzip
 import re
 import zlib
@@ -66,8 +67,10 @@ def depth(document: bytes, enough: int) -> int:
 
 def _is_text(document: bytes) -> bool:
     """Sound and pictures hold brackets as well; what is not UTF-8 is no JSON, however deep."""
+    decoder = codecs.getincrementaldecoder("utf-8")()  # piece by piece: a copy of a large body costs its memory again
     try:
-        document.decode()
+        for at in range(0, len(document), KEPT):
+            decoder.decode(document[at : at + KEPT])
     except UnicodeDecodeError:
         return False
     return True
