@@ -11,21 +11,23 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
 from typing import Any, Final
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 from harness.budget import Price
 from harness.control import Control, Key
 from harness.exchange import Exchange, TargetFault
 from harness.judge.catalogue import chats
 from harness.model import NotObserved
+from harness.operations import Operations
 from harness.pace import Pace
 from harness.sources import BalanceSource, CostSource, EvidenceSource, amount, pointed
-from harness.target import KEY_VARIABLE, Target
+from harness.target import KEY_VARIABLE, Secret, Target
 from harness.tokenizer import Tokenizer
-from harness.wire import Client, tls
+from harness.wire import Client, Finder, tls
 from specs import Contract
 
 CATALOGUE_TRIES = 3  # a target that cannot list its models is not asked again for every check
+FORM = "application/x-www-form-urlencoded"
 PROMPT = "Say hello in one short sentence."
 
 
@@ -50,6 +52,7 @@ class Ask:
         self.seen: list[Exchange] = []
         self._lock = threading.RLock()
         self._priceless = False  # the catalogue was asked for prices in vain: requests are priced by the assumption
+        self._operations = Operations(contract)
         self._pace = Pace(contract)  # of the main key; checks use up others on purpose
         self._unlisted: list[str] = []  # why the catalogue could not be read, a line a try
         client.budget.price_of, client.budget.context_of = self.price, self.context
@@ -111,6 +114,8 @@ class Ask:
     def model_for(self, kind: str) -> str:
         """The model of a kind: the target's, the contract's example, or for text the default one."""
         named = self.target.models.get(kind) or self.contract.trait(f"{kind}s.example", None)
+        if named is None and kind not in ("chat", "completion"):
+            raise NotObserved(f"neither the contract nor the target file names a model for {kind}s")
         return self.default_model if named is None else str(named)
 
     def models(self, *, key: Credential = "main") -> Exchange:
@@ -126,16 +131,39 @@ class Ask:
         path: str,
         *,
         json: Any = OMIT,
+        form: Mapping[str, str] | None = None,
         content: bytes | None = None,
         headers: Mapping[str, str] | None = None,
         key: Credential = "main",
         from_host: bool = False,
+        secrets: Sequence[str] | Finder = (),
     ) -> Exchange:
-        """Any request: `path` below the base URL, or below the host. `content` goes out as it is."""
+        """Any request: `path` below the base URL, or below the host. `content` goes out as it is.
+
+        `secrets` are JSON pointers to what the answer gives away; `issued` finds it, and nothing else ever shows it.
+        Where no pointer leads to it, a function that is given the answer as it came finds it.
+        """
         url = (self.target.host_url if from_host else self.target.base_url) + path
         body = _encoded(json) if json is not OMIT else content or b""
         is_json = json is not OMIT or content is not None
-        return self._exchange(method, url, body, self._headers(key, headers, json=is_json), self._intent(key))
+        extra = headers
+        if form is not None:
+            body, extra = urlencode(form).encode(), {"Content-Type": FORM, **(headers or {})}
+        sent = self._headers(key, extra, json=is_json)
+        return self._exchange(method, url, body, sent, self._intent(key), secrets=secrets)
+
+    def issued(self, answer: Exchange, pointer: str) -> Secret:
+        """A secret that an answer gave away and that was named when it was asked for. Raises NotObserved."""
+        found = self.client.issued.get(str(pointed(answer.json, pointer)))
+        if found is None:
+            raise NotObserved(f"the answer with status {answer.status} gives no secret at {pointer}")
+        return found
+
+    def named(self, name: str) -> str:
+        """What the target file names. Raises NotObserved when it does not."""
+        if name not in self.target.names:
+            raise NotObserved(f"the target file has no {name} under [names]")
+        return self.target.names[name]
 
     def parallel(self, calls: Sequence[Callable[[], Exchange]]) -> list[Exchange]:
         """All calls, as many at a time as the target allows; answers in the order of the calls."""
@@ -291,7 +319,9 @@ class Ask:
         paced = "key" not in intent
         if paced:
             self._pace.wait()
-        made = self.client.exchange(self.probe, method, url, pairs, body, intent, **reading)
+        called = self._operations.of(method, url)
+        free = called is not None and not called.paid
+        made = self.client.exchange(self.probe, method, url, pairs, body, intent, free=free, **reading)
         if paced:
             self._pace.note(made)
         with self._lock:
@@ -369,7 +399,9 @@ def wrong_key(contract: Contract) -> str:
     """A credential in the contract's own form that was never issued; the same in every run."""
     prefix = contract.trait("auth.key_prefix", None)
     never_issued = hashlib.sha256(b"a key that nobody issued").hexdigest()[:32]
-    return f"{prefix or ''}sk_{never_issued}" if prefix else f"sk-{never_issued}"
+    if not prefix:
+        return f"sk-{never_issued}"
+    return prefix + never_issued if "sk_" in prefix else f"{prefix}sk_{never_issued}"
 
 
 def _given(body: Mapping[str, Any]) -> dict[str, Any]:

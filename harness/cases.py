@@ -29,6 +29,7 @@ ADDED_BYTES = 128  # to a body by `tamed`: the model, the few tokens, the stream
 # Text that some server has tripped over: beyond the basic plane and joined, control characters, marks that combine,
 # turn the direction or are no character at all. Chance may miss them: what it draws depends on the code around it.
 ODD_TEXTS = ("\U0001f9ea\U0001f468\u200d\U0001f469", "\0\a\x1b[2J", "e\u0301\u202etxet\u202c\ufeff\uffff")
+UNKNOWN = "x-schemathesis-unknown-property"  # in a query; HTTP leaves it to the server whether it minds, and few do
 SIGNED = {"Authorization": "Bearer a-key", "X-VoltageGPU-Key": "a-key"}  # our client sends its own; saves generation
 
 
@@ -76,6 +77,7 @@ class Batch:
     refused: bool  # whether the contract promises to refuse the whole operation
     cases: tuple[Any, ...]
     kind: str | None = None  # of the model that answers, where an accepted request costs money
+    rooted: bool = False  # whether its path is below the host and not below the base URL
 
     @property
     def pays(self) -> bool:
@@ -89,7 +91,12 @@ def batches(contract: str, effort: Effort, seed_number: int) -> tuple[Batch, ...
     others = sum(_kind_of(operation) not in {None, CHAT} for operation in operations)
     made = [
         Batch(
-            name, mode, refused, tuple(_affordable(operation, mode, effort, others, seed_number)), _kind_of(operation)
+            name,
+            mode,
+            refused,
+            tuple(_affordable(operation, mode, effort, others, seed_number)),
+            _kind_of(operation),
+            is_rooted(operation),
         )
         for mode in (GenerationMode.POSITIVE, GenerationMode.NEGATIVE)
         for operation in operations
@@ -133,7 +140,8 @@ def _cases(operation: Any, mode: GenerationMode, most: int, more: int, seed_numb
     schema = operation.schema
     settled = schema.config.generation_for(operation=operation)
     found = schema.iter_coverage_cases(operation, generation_modes=[mode], generation_config=settled)
-    systematic = [case for case in found if case.method == operation.method.upper()]
+    asked = (case for case in found if case.method == operation.method.upper())
+    systematic = [case for case in asked if UNKNOWN not in (case.query or {})]
     random.Random(seed_number).shuffle(systematic)  # noqa: S311 - a reproducible order
     return systematic[:most] + _random(operation, mode, more, seed_number)
 
@@ -220,6 +228,12 @@ def _operations(contract: str) -> Iterator[Any]:
     schema = schemathesis.openapi.from_dict(specs.load(contract).openapi, config=config)
     for found in schema.get_all_operations():
         yield found.ok()  # type: ignore[union-attr] # our own documents hold no invalid operation
+
+
+def is_rooted(operation: Any) -> bool:
+    """Whether a server of its own puts the path at the root."""
+    servers = operation.schema.raw_schema["paths"][operation.path].get("servers", ())
+    return any(server.get("url") == "/" for server in servers)
 
 
 def _id_of(operation: Any) -> str:

@@ -87,9 +87,9 @@ class Explorer:
                 case.body = tamed(case.body, batch.kind, model, stream=serial % 2 == 1)
             else:
                 case.body = addressed(case.body, model, examples)
-            self._judge(case, batch, self._asked(case))
+            self._judge(case, batch, self._asked(case, rooted=batch.rooted))
 
-    def _asked(self, case: Any) -> Exchange:
+    def _asked(self, case: Any, *, rooted: bool) -> Exchange:
         sent = case.as_transport_kwargs(base_url=self.ask.target.base_url)
         prepared = requests.Request(
             case.method, sent["url"], params=sent.get("params"), data=sent.get("data"), json=sent.get("json")
@@ -103,6 +103,7 @@ class Explorer:
                 content=body.encode() if isinstance(body, str) else body or None,
                 key=None if self._is_about_the_key(case) else self.key,
                 headers=self._own_headers(dict(sent["headers"])),
+                from_host=rooted,
             )
 
     def _own_headers(self, headers: Mapping[str, str]) -> dict[str, str]:
@@ -122,7 +123,8 @@ class Explorer:
         statuses = self.found.statuses.setdefault(batch.operation, {})
         statuses[str(asked.status)] = statuses.get(str(asked.status), 0) + 1
         # schemathesis has a check of server errors as well, but it sends requests of its own past our budget.
-        if asked.status >= 500 and not batch.refused:
+        busy = asked.status == 503 and asked.header("retry-after") is not None
+        if asked.status >= 500 and not batch.refused and not busy:
             self._add("OC-172", f"{batch.operation}: answered {asked.status} to {_said(case)}", asked)
         for requirement, checks in _BY_CHECK[batch.mode].items():
             for failure in _failures(case, asked, checks):

@@ -119,6 +119,7 @@ class Target:
     headers: Mapping[str, str] = field(default_factory=dict)
     ca_bundle: Path | None = None
     clock_ahead: timedelta = timedelta()  # how far the time to judge by is ahead of this machine's
+    names: Mapping[str, str] = field(default_factory=dict)  # what contracts ask for and no operation tells
     default_model: str | None = None
     models: Mapping[str, str] = field(default_factory=dict)  # of other kinds: embedding, image, completion
     tokenizer: Path | None = None  # of that model
@@ -244,6 +245,7 @@ class _File:
             headers=part("headers", {}),
             ca_bundle=self._beside(bundle, "ca_bundle") if bundle else None,
             clock_ahead=self._clock_ahead(),
+            names=part("names", {}),
             default_model=part("model", {}).get("default"),
             models={kind: name for kind, name in part("model", {}).items() if kind in OTHER_KINDS},
             tokenizer=self._tokenizer(),

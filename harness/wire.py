@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import ssl
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote, urlsplit
@@ -20,10 +20,12 @@ from harness.deadline import TimedBackend, Watch, watching
 from harness.exchange import Chunk, Exchange, Fault, Headers, Request, TargetFault
 from harness.journal import Journal
 from harness.recording import examined
-from harness.redact import Redactor
+from harness.redact import MIN_LENGTH, Redactor
+from harness.sources import pointed
 from harness.sse import Event, Parser
-from harness.target import Target, TargetError
+from harness.target import Secret, Target, TargetError
 
+Finder = Callable[[Exchange], Iterable[object]]  # sees an answer as it came, before it is redacted and kept
 KEEPALIVE_S = 4.0  # servers drop idle connections after 5 s or more; a stale one would look like a fault of the target
 DOWN_AFTER = {"connect": 3, "answer": 6}  # as many failures in a row: connections, or answers at all
 _AS_GIVEN = "".join(map(chr, range(0x21, 0x7F)))  # checks send odd paths on purpose
@@ -73,6 +75,7 @@ class Client:
             keepalive_expiry=KEEPALIVE_S,
             network_backend=TimedBackend(),
         )
+        self.issued: dict[str, Secret] = {}  # by what stands for them in an exchange
         self._failed: list[Fault] = []  # exchanges in a row that had no answer or found no end in time
         self.closing = contextlib.ExitStack()  # what else is to be closed with this client
         self.closing.callback(self._pool.close)
@@ -88,8 +91,15 @@ class Client:
         abort_after: int | None = None,
         during: Callable[[], None] | None = None,
         at_event: int = 1,
+        secrets: Sequence[str] | Finder = (),
+        free: bool = False,
     ) -> Exchange:
         """One request and whatever came back, redacted and recorded; a failure of the target is its `fault`.
+
+        `secrets` are JSON pointers to what the answer gives away once, or a function that finds it; it is known before
+        anything is kept.
+
+        `free` says that no answer to it costs money, so that nothing is set aside.
 
         Raises BudgetExceeded, or TargetFault when the target is down, before anything is sent; ValueError for a
         request that HTTP/1.1 cannot carry; and what `during` raised, after the exchange was recorded.
@@ -97,7 +107,7 @@ class Client:
         self.refuse_when_down()
         meant = {**(intent or {}), **({} if abort_after is None else {"abort_after": abort_after})}
         request = Request(method, url, _with_defaults(url, headers, content), content)
-        reservation = self.budget.reserve(content if method == "POST" else b"")
+        reservation = self.budget.reserve(content if method == "POST" and not free else b"")
         started = self.target.now().isoformat(timespec="milliseconds").replace("+00:00", "Z")
         with watching(self.target.timeouts) as watch:
             try:
@@ -120,12 +130,25 @@ class Client:
             intent=meant,
             certificate=answer.certificate,
         )
-        kept = self.journal.append(examined(found, self.target.limits))
+        seen = examined(found, self.target.limits)
+        self._learn(seen, secrets)
+        kept = self.journal.append(seen)
         self.budget.settle(reservation, kept)
         self._note(kept)
         if answer.raised is not None:
             raise answer.raised
         return kept
+
+    def _learn(self, found: Exchange, secrets: Sequence[str] | Finder) -> None:
+        """From here on these values are redacted; `issued` gives them to who has the placeholder."""
+        if not secrets or not found.complete or found.head_status is None:
+            return
+        values = secrets(found) if callable(secrets) else [pointed(found.json, pointer) for pointer in secrets]
+        for value in values:
+            if isinstance(value, str) and len(value) >= MIN_LENGTH and value.isascii() and value.isprintable():
+                secret = Secret(f"ISSUED_SECRET_{len(self.issued) + 1}", value)
+                self.redactor.add(secret.name, value)
+                self.issued[f"${{{secret.name}}}"] = secret
 
     def refuse_when_down(self) -> None:
         """Raises TargetFault after several failures in a row: the rest of a run need not wait for more of them."""

@@ -76,6 +76,8 @@ class App:
         try:
             for step in self._gateway.steps:
                 await step(call)
+            for admit in call.state.admitters:
+                admit(call)
             assert call.handler is not None
             return await call.handler(call)
         except Refusal as refusal:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -57,6 +58,7 @@ class Call:
     handler: Callable[[Call], Awaitable[Reply]] | None = None
     model: str = ""
     row: Row | None = None
+    tier: str | None = None  # whose price is due, where a model has several
     price: Price | None = None
     prompt_tokens: int = 0
     max_tokens: int = 0
@@ -69,6 +71,8 @@ class Call:
     origin: str = ""  # scheme and host, as the client called them
     transport: asyncio.Transport | None = None  # of the connection that it came by
     params: Mapping[str, str] = field(default_factory=dict)  # of the path, decoded
+    place: Any = None  # where it is served, for contracts that promise one
+    began: float = field(default_factory=time.perf_counter)  # seconds
     facts: dict[str, Any] = field(default_factory=dict)  # what a refusal may tell beside its own words
     usage: dict[str, int] | None = None  # of a generation, once it is settled
     used: dict[str, int] = field(default_factory=dict)  # what the call is counted by: tokens or characters, by kind

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -32,6 +32,8 @@ class Row:
     instances: int  # machines that run it
     kind: str = "chat"  # chat, completion, embedding, image, video or speech
     dimension: int | None = None  # of the vectors of an embedding model
+    tiers: Mapping[str, Price] = field(default_factory=dict)  # prices of a model that is served in several ways
+    shown: Mapping[str, Any] = field(default_factory=dict)  # members of its row that only this contract has
     default: bool = False  # the one that a target file names
 
     @property
@@ -122,6 +124,8 @@ def _row(data: dict[str, Any]) -> Row:
         instances=data.get("instances", 1),
         kind=data.get("kind", "chat"),
         dimension=data.get("dimension"),
+        tiers={name: Price(*map(Decimal, prices)) for name, prices in data.get("tiers", {}).items()},
+        shown=data.get("shown", {}),
         default=data.get("default", False),
     )
 

@@ -41,15 +41,22 @@ from mockserver.ledger import Charge, Key
 from mockserver.refusal import Refusal
 from mockserver.services import (
     completions,
+    description,
     embeddings,
+    fine_tuning,
+    forge,
     health,
     images,
     model_lists,
     monthly_usage,
+    orgs,
     rag,
     request_logs,
+    sign_in,
+    spark,
     speech,
     stored_completions,
+    vault,
     vector_store,
 )
 from mockserver.state import secret_of
@@ -77,6 +84,7 @@ class Gateway:
         admission.parse,
         admission.validate,
         admission.gate,
+        admission.place,
         admission.check_abilities,
         admission.afford,
     )
@@ -299,6 +307,13 @@ class Gateway:
     monthly_usage: monthly_usage.Decisions = field(default_factory=monthly_usage.Decisions)
     request_logs: request_logs.Decisions = field(default_factory=request_logs.Decisions)
     health: health.Decisions = field(default_factory=health.Decisions)
+    spark: spark.Decisions = field(default_factory=spark.Decisions)
+    fine_tuning: fine_tuning.Decisions = field(default_factory=fine_tuning.Decisions)
+    orgs: orgs.Decisions = field(default_factory=orgs.Decisions)
+    sign_in: sign_in.Decisions = field(default_factory=sign_in.Decisions)
+    description: description.Decisions = field(default_factory=description.Decisions)
+    forge: forge.Decisions = field(default_factory=forge.Decisions)
+    vault: vault.Decisions = field(default_factory=vault.Decisions)
 
     # -- evidence
     new_platform: Callable[[bytes, Callable[[], datetime]], Platform] = evidence_of.new_platform  # (seed, now)

@@ -62,6 +62,7 @@ class Server:
         self.port: int = self._socket.getsockname()[1]
         self.certificate = make_certificate(self.state.clock.instant()) if self.options.tls else None
         self.origin = f"{'https' if self.certificate else 'http'}://{_url_host(self.options.host)}:{self.port}"
+        self.state.origin = self.origin
         self.base_url = self.origin + self.state.traits.base_path
         self.target_path = self.options.target
         self._keys: tempfile.TemporaryDirectory[str] | None = None  # of TLS

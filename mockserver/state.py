@@ -15,7 +15,7 @@ from mockserver.behaviours.signatures import Answers
 from mockserver.catalogue import Catalogue
 from mockserver.clock import Clock
 from mockserver.ledger import NANO, Ledger
-from mockserver.services import Router, Storage, load_service
+from mockserver.services import Router, Service, Storage, load_service
 from mockserver.traits import Contract, Traits, read_traits
 from mockserver.upstream import LocalUpstream, Pace, Upstream
 
@@ -50,8 +50,12 @@ class State:
     watchers: set[asyncio.Task[Any]] = field(default_factory=set)
     router: Router = field(default_factory=lambda: Router("", ()))
     parts: dict[str, Any] = field(default_factory=dict)  # what services remember, by service
+    services: list[Service] = field(default_factory=list)
     observers: list[Callable[[Call, Reply], Reply]] = field(default_factory=list)
+    admitters: list[Callable[[Call], None]] = field(default_factory=list)
+    placers: list[Callable[[Call], None]] = field(default_factory=list)
     storage: Storage = field(default_factory=lambda: Storage(None))
+    origin: str = ""  # scheme and authority that the server is reached by, once it listens
 
     def watch(self, call: Call) -> None:
         """From here on a client that leaves aborts the generation of its call."""
@@ -69,10 +73,18 @@ class State:
 
     def open_services(self) -> None:
         """Everything that the contract serves beyond chat and models."""
-        services = [load_service(name) for name in self.traits.services]
+        self.services = services = [load_service(name) for name in self.traits.services]
         self.router = Router(self.traits.base_path, [route for service in services for route in service.routes])
         self.parts = {service.name: service.open(self.storage, self) for service in services if service.open}
         self.observers = [service.observe for service in services if service.observe]
+        self.admitters = [service.admit for service in services if service.admit]
+        self.placers = [service.place for service in services if service.place]
+
+    def names(self) -> dict[str, str]:
+        """What services want the target file to name."""
+        return {
+            name: value for service in self.services if service.names for name, value in service.names(self).items()
+        }
 
     def close(self) -> None:
         self.storage.close()
@@ -102,7 +114,9 @@ async def _watch(call: Call) -> None:
 def secret_of(traits: Traits, seed: int, name: str) -> str:
     """A key that looks like the contract's; the same for the same seed and name, and worth nothing."""
     digest = hashlib.sha256(f"assay mock key {seed} {name}".encode()).hexdigest()[:32]
-    return f"{traits.key_prefix}sk_{digest}" if traits.key_prefix else f"sk-{digest}"
+    if not traits.key_prefix:
+        return f"sk-{digest}"
+    return traits.key_prefix + digest if "sk_" in traits.key_prefix else f"{traits.key_prefix}sk_{digest}"
 
 
 def build_state(

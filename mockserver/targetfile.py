@@ -30,7 +30,7 @@ def write_target(
     _replace(env, "".join(f"{name}={value}\n" for name, value in secrets.items()), 0o600)
     tokenizer = path.with_suffix(".tokenizer.json")
     _replace(tokenizer, tokenizer_json(), 0o644)
-    sections = _sections(state, origin, options, variables, trust)
+    sections = _sections(contract, state, origin, options, variables, trust)
     sections["model"]["tokenizer"] = tokenizer.name
     top = {"name": "mock", "base_url": origin + state.traits.base_path, "contract": contract.name, "env_file": env.name}
     if tls is not None:
@@ -40,12 +40,17 @@ def write_target(
 
 
 def _sections(
-    state: State, origin: str, options: Options, variables: dict[str, str], trust: str | None
+    contract: Contract, state: State, origin: str, options: Options, variables: dict[str, str], trust: str | None
 ) -> dict[str, dict[str, object]]:
     sections: dict[str, dict[str, object]] = {"keys": {**variables}, "model": {"default": state.catalogue.default}}
+    if contract.trait("embeddings", None) and contract.trait("embeddings.example", None) is None:
+        rows = state.catalogue.rows.values()
+        sections["model"]["embedding"] = next(row.id for row in rows if row.kind == "embedding")
     sections["spend"] = {"cap_usd": "100"}  # the mock's money is not real
     if options.control_token:
         sections["control"] = {"url": origin + "/control/v1", "token": "ASSAY_CONTROL_TOKEN"}
+    if names := state.names():
+        sections["names"] = dict(names)
     if state.traits.billed:
         url = origin + "/api/volt/balance"
         sections["balance"] = {"url": url, "pointer": "/balance", "unit": "usd", "account": "acct_main", "drain_s": 0.2}

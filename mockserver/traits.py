@@ -50,6 +50,7 @@ class Traits:
     usage_always: bool
     confidential_flag: str | None
     priced: bool
+    price_at: Mapping[str, str]  # JSON pointers of both prices in a row
     tags: str | None
     limit: int | None
     limit_headers: Mapping[str, str]
@@ -95,6 +96,7 @@ def read_traits(contract: Contract) -> Traits:
         usage_always=get("stream.usage_always", False),
         confidential_flag=get("catalogue.confidential_flag"),
         priced=get("catalogue.price") is not None,
+        price_at=get("catalogue.price", {}),
         tags=get("catalogue.tags"),
         limit=get("limits.requests_per_minute"),
         limit_headers=get("limits.headers", {}),

@@ -20,6 +20,14 @@ def number(amount: Decimal, places: int) -> msgspec.Raw:
     return msgspec.Raw(f"{amount:.{places}f}".encode())
 
 
+def put(document: dict[str, Any], pointer: str, value: Any) -> None:
+    """Set what a JSON pointer of plain member names leads to; objects on the way are made."""
+    *above, last = pointer.strip("/").split("/")
+    for step in above:
+        document = document.setdefault(step, {})
+    document[last] = value
+
+
 def decode(raw: bytes) -> Any:
     """Raises ValueError for anything that is not JSON, RecursionError when nested beyond the interpreter."""
     return _DECODER.decode(raw)

@@ -90,6 +90,12 @@ async def gate(call: Call) -> None:
     call.row = row
 
 
+async def place(call: Call) -> None:
+    """Where the request is served, for contracts whose services promise a place."""
+    for choose in call.state.placers:
+        choose(call)
+
+
 def find_model(call: Call, model: str) -> Row | None:
     return call.state.catalogue.get(model)
 

@@ -17,8 +17,8 @@ NANO_PER_MICRO = 1000  # USD per million tokens is micro-USD per token; a micro-
 
 def listed_price(call: Call, row: Row) -> Price:
     """USD per million tokens as the catalogue shows it: the provider's price times the markup."""
-    markup = call.gateway.markup_of(call)
-    return Price(row.upstream.prompt * markup, row.upstream.completion * markup)
+    markup, price = call.gateway.markup_of(call), row.tiers.get(call.tier or "", row.upstream)
+    return Price(price.prompt * markup, price.completion * markup)
 
 
 def markup_of(call: Call) -> Decimal:

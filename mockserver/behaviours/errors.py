@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from mockserver.call import Reply
 from mockserver.refusal import Refusal
-from mockserver.wire import encode
+from mockserver.wire import encode, put
 
 if TYPE_CHECKING:
     from mockserver.call import Call
@@ -87,7 +87,9 @@ def not_confidential(call: Call, model: str) -> Refusal:
 
 def model_not_found(call: Call, model: str) -> Refusal:
     """Retrieving a model that is not in the live catalogue."""
-    return Refusal(404, "model_not_found", f"The model '{model[:200]}' does not exist.", param="model")
+    traits = call.state.traits
+    code = "model_not_found" if traits.confidential_flag else traits.unknown_model_code
+    return Refusal(404, code, f"The model '{model[:200]}' does not exist.", param="model")
 
 
 def not_capable(call: Call, param: str, model: str) -> Refusal:
@@ -162,11 +164,7 @@ def error_body(call: Call, refusal: Refusal) -> dict[str, Any]:
     body: dict[str, Any] = {}
     for name, pointer in envelope.members.items():
         if facts.get(name) is not None or name in envelope.nullable:
-            *above, last = pointer.strip("/").split("/")
-            inside = body
-            for step in above:
-                inside = inside.setdefault(step, {})
-            inside[last] = facts.get(name)
+            put(body, pointer, facts.get(name))
     return body
 
 

@@ -10,7 +10,7 @@ from urllib.parse import parse_qs
 
 from mockserver.call import Reply
 from mockserver.ledger import NANO
-from mockserver.wire import encode, number
+from mockserver.wire import encode, number, put
 
 if TYPE_CHECKING:
     from mockserver.call import Call
@@ -26,10 +26,11 @@ async def route(call: Call) -> None:
     gateway, base = call.gateway, call.state.traits.base_path
     if gateway.is_refused_family(call):
         raise gateway.refuse_family(call)
-    methods = gateway.methods_of(call, call.path.removeprefix(base) if call.path.startswith(base + "/") else "")
-    if not methods and (found := call.state.router.match(call.path)):
+    if found := call.state.router.match(call.path):  # a service may answer a path that is otherwise the gateway's own
         methods = {method: attrgetter(route.decision)(gateway) for method, route in found.routes.items()}
         call.params = found.params
+    else:
+        methods = gateway.methods_of(call, call.path.removeprefix(base) if call.path.startswith(base + "/") else "")
     if not methods:
         raise gateway.refuse_path(call)
     if call.method not in methods:
@@ -122,13 +123,18 @@ def model_row(call: Call, row: Row) -> dict[str, Any]:
         shown[traits.tags] = list(row.tags)
     if traits.priced:
         price = call.gateway.listed_price(call, row)
-        shown["pricing"] = {"prompt": price.prompt, "completion": price.completion}
-    return {
-        **shown,
-        "type": row.kind,
-        "input_modalities": ["text"],
-        "output_modalities": [MADE_BY.get(row.kind, "text")],
-    }
+        for pointer, amount in (
+            (traits.price_at["prompt"], price.prompt),
+            (traits.price_at["completion"], price.completion),
+        ):
+            put(shown, pointer, amount)
+    made = {"type": row.kind, "input_modalities": ["text"], "output_modalities": [MADE_BY.get(row.kind, "text")]}
+    return {**shown, **made, **row.shown}
+
+
+def created_of(call: Call, row: Row) -> int | str:
+    """Unix seconds, as the number or the text that the contract has."""
+    return str(row.created) if call.state.traits.created == "string" else row.created
 
 
 def created_of(call: Call, row: Row) -> int | str:

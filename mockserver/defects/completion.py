@@ -103,7 +103,7 @@ def names_the_build_of_the_model(gateway: Gateway) -> Gateway:
     return replace(gateway, model_echo=lambda call: f"{call.model}-fp4")
 
 
-@defect(breaks="OC-006", also=("VT-003",), hidden_in=("voltagegpu-openapi",))
+@defect(breaks="OC-006", also=("VT-003",), hidden_in=("voltagegpu-openapi", "volt-control-plane"))
 def drops_the_vendor_of_the_model(gateway: Gateway) -> Gateway:
     """Names the model without the part of its id before the slash."""
 

@@ -66,7 +66,7 @@ def sends_empty_messages(gateway: Gateway) -> Gateway:
     return rewritten(gateway, message="")
 
 
-@defect(breaks="OC-110", also=("VT-070", "VT-071"))
+@defect(breaks="OC-110", also=("VT-070", "VT-071"), hidden_in=("volt-control-plane",))
 def leaves_out_the_type(gateway: Gateway) -> Gateway:
     """Sends errors whose type is null."""
     return rewritten(gateway, type=None)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import TYPE_CHECKING
 
-from mockserver.behaviours.admission import gate
+from mockserver.behaviours.admission import gate, place
 
 if TYPE_CHECKING:
     from mockserver.call import Call
@@ -24,6 +24,7 @@ async def admit(call: Call, model: str, kinds: Collection[str], prompt_tokens: i
     call.prompt_tokens, call.max_tokens = prompt_tokens, most
     if prompt_tokens > call.gateway.context_of(call, call.row):
         raise call.gateway.refuse_context(call, call.row.context)
+    await place(call)
     await call.gateway.afford(call)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
@@ -40,6 +40,9 @@ class Service:
     name: str
     routes: tuple[Route, ...]
     open: Callable[[Storage, State], Part] | None = None
+    admit: Callable[[Call], None] | None = None  # sees every call once it has a key and a handler; may refuse it
+    place: Callable[[Call], None] | None = None  # sees every valid request for a model before it is priced; likewise
+    names: Callable[[State], Mapping[str, str]] | None = None  # what the target file has to name for the checks
     observe: Callable[[Call, Reply], Reply] | None = None  # sees every reply of the mock before it leaves
 
 

@@ -1,0 +1,1 @@
+"""GPUs that are leased, and access to them."""

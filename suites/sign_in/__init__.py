@@ -1,0 +1,1 @@
+"""Checks of sign-in: the device flow and OpenID Connect."""

@@ -1,0 +1,1 @@
+"""Checks of Spark: where a request is served, and what its answer says of that."""

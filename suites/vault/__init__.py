@@ -1,0 +1,1 @@
+"""Racks of bare metal, access to their machines, and what is known of their boot."""
