@@ -137,11 +137,6 @@ def created_of(call: Call, row: Row) -> int | str:
     return str(row.created) if call.state.traits.created == "string" else row.created
 
 
-def created_of(call: Call, row: Row) -> int | str:
-    """Unix seconds, as the number or the text that the contract has."""
-    return str(row.created) if call.state.traits.created == "string" else row.created
-
-
 async def serve_balance(call: Call) -> Reply:
     """GET /api/volt/balance: what the account can still spend."""
     balance = Decimal(call.gateway.balance_of(call)) / NANO
