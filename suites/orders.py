@@ -85,10 +85,6 @@ def refused(ask: Ask, answer: Exchange) -> bool:
     return answer.status in {*ask.contract.trait("errors.invalid_status"), 422}
 
 
-def without(order: Mapping[str, Any], name: str) -> dict[str, Any]:
-    return {**order, name: OMIT}
-
-
 def body(members: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in members.items() if value is not OMIT}
 

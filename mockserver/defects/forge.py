@@ -15,7 +15,7 @@ from mockserver.defects import defect, within
 from mockserver.gateway import Gateway
 from mockserver.services.forge import leases, operations
 from mockserver.services.forge.leases import Lease
-from mockserver.services.forge.stock import KINDS, Kind
+from mockserver.services.forge.stock import KINDS, METROS, Kind
 from mockserver.services.members import Member, Members, integer, one_of, optional, text
 
 Json = dict[str, Any]
@@ -380,6 +380,12 @@ def says_that_a_lease_is_anothers(gateway: Gateway) -> Gateway:
         return replace(honest(call), status=403, code="forbidden") if there else honest(call)
 
     return within(gateway, "forge", refuse_unknown=refuse)
+
+
+@defect(breaks="VL-187")
+def leases_in_any_metro(gateway: Gateway) -> Gateway:
+    """Leases in metros that the tenant keeps out of."""
+    return within(gateway, "forge", metros_of=lambda call: METROS)
 
 
 @defect(breaks="VL-165")

@@ -10,7 +10,6 @@ from suites.orders import refused
 WRONG = {
     "no GPU": {"count": 0},
     "less than none": {"count": -8},
-    "more than there may be": {"count": 1025},
     "very many": {"count": 10**18},
     "a fraction": {"count": 1.5},
     "a number as text": {"count": "8"},
@@ -49,6 +48,14 @@ NO_LABELS = {
 def test_an_order_that_cannot_be_is_refused(ask, leasing, wrong):
     answer = leasing.order(**wrong)
     assert refused(ask, answer), f"an order with {wrong} was answered with {answer.status}"
+
+
+@pytest.mark.requirement("VL-152")
+@pytest.mark.cost(calls=1)
+def test_more_than_a_lease_may_have_is_refused(ask, leasing, contract):
+    count = contract.trait("forge.most") + 1
+    answer = leasing.order(count=count)
+    assert refused(ask, answer), f"an order of {count} GPUs was answered with {answer.status}"
 
 
 @pytest.mark.requirement("VL-157")

@@ -29,22 +29,22 @@ def test_reserved_terms_save_what_was_promised(availability, contract):
 
 @pytest.mark.requirement("VL-154")
 @pytest.mark.cost(calls=20)
-def test_stock_is_taken_and_given_back(leasing):
-    mine = {"gpu_type": "l40s"}  # another file of checks leases what is usual at the same time
-    before = leasing.free(**mine)
-    lease = leasing.lease(count=3, **mine)
-    during = leasing.free(**mine)
+def test_stock_is_taken_and_given_back(ask, leasing, contract):
+    mine = {"gpu_type": contract.trait("forge.gpu_types")[-2]}  # others lease what is usual at the same time
+    for _ in range(1 if ask.alone else 5):  # other processes of the run may come in between
+        before, lease = leasing.free(**mine), leasing.lease(count=3, **mine)
+        during, _, _ = leasing.free(**mine), leasing.end(lease), leasing.ended(lease)
+        after = leasing.free(**mine)
+        if (during, after) == (before - 3, before):
+            return
     assert during == before - 3, f"a lease of 3 GPUs changed {before} that were free into {during}"
-    leasing.end(lease)
-    leasing.ended(lease)
-    after = leasing.free(**mine)
     assert after == before, f"of {before} GPUs {after} were free once the lease had ended"
 
 
 @pytest.mark.requirement("VL-155")
 @pytest.mark.cost(calls=9)
 def test_no_gpu_is_sold_twice(ask, leasing, contract):
-    mine, most = {"gpu_type": "gaudi3"}, contract.trait("forge.most")
+    mine, most = {"gpu_type": contract.trait("forge.gpu_types")[-1]}, contract.trait("forge.most")
     while (left := leasing.free(**mine)) > most:  # what is left then is less than two such orders
         leasing.lease(count=most, **mine)
     count = min(most, left // 2 + 1)

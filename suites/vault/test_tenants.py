@@ -40,6 +40,16 @@ def test_ids_cannot_be_guessed(racking):
     assert not wrong, "; ".join(wrong)
 
 
+@pytest.mark.requirement("VL-187")
+@pytest.mark.cost(calls=2)
+def test_a_tenants_metros_hold_for_racks(ask, racking):
+    barred, key = ask.named("barred_metro"), others_key(ask)
+    answer = racking.request(key=key, metro=barred)
+    assert answer.status == 403, f"a rack in {barred} was answered with {answer.status}"
+    there = {row["metro"] for row in racking.rows(key=key)}
+    assert barred not in there, f"a tenant that keeps out of {barred} has a rack there"
+
+
 @pytest.mark.requirement("VL-141")
 @pytest.mark.cost(calls=4)
 @pytest.mark.parametrize("name", ELSEWHERE.values(), ids=ELSEWHERE)

@@ -88,11 +88,12 @@ def test_stock_is_taken_and_given_back(forge: Lab) -> None:
 
 
 def test_more_than_there_is_is_refused(forge: Lab) -> None:
-    lease(forge, count=1024)
-    lease(forge, count=1000)
-    refused = forge.api.post("/forge/leases", json={**ORDER, "count": 25})
+    scarce = {"gpu_type": "gaudi3"}
+    lease(forge, count=1024, **scarce)
+    lease(forge, count=1000, **scarce)
+    refused = forge.api.post("/forge/leases", json={**ORDER, **scarce, "count": 25})
     assert (refused.status_code, refused.json()["error"]["code"]) == (503, "no_capacity")
-    asked = {"metro": "fra", "gpu_type": "b200", "count": "25"}
+    asked = {"metro": "fra", **scarce, "count": "25"}
     assert forge.api.get("/forge/availability", params=asked).json()["next_available_at"] is not None
 
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from mockserver.services.forge.authority import Authority, open_authority
 from mockserver.services.forge.decisions import Decisions
 from mockserver.services.forge.leases import SCHEMA, Leases
+from mockserver.services.forge.stock import METROS
 from mockserver.services.service import Route, Service
+from mockserver.services.spark.fleet import METROS_OF
 
 if TYPE_CHECKING:
     from mockserver.services.storage import Storage
@@ -29,6 +32,12 @@ def open_part(storage: Storage, state: State) -> ForgePart:
     return ForgePart(Leases(db), open_authority(db, state.clock.instant()))
 
 
+def names(_: State) -> Mapping[str, str]:
+    """Where the second tenant may not have machines."""
+    kept = METROS_OF["acct_second"]
+    return {"barred_metro": next(metro for metro in METROS if metro not in kept)}
+
+
 SERVICE = Service(
     "forge",
     (
@@ -40,5 +49,6 @@ SERVICE = Service(
         Route("POST", "/forge/leases/{lease_id}/kubeconfig", "forge.mint"),
     ),
     open_part,
+    names=names,
 )
 __all__ = ["SERVICE", "Decisions", "ForgePart"]

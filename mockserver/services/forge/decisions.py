@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -43,6 +43,7 @@ class Decisions:
 
     # -- whose a lease is
     tenant_of: Callable[[Call], str] = operations.tenant_of  # last part of the tenant's SPIFFE id
+    metros_of: Callable[[Call], Sequence[str]] = operations.metros_of  # where the tenant may have machines
     new_id: Callable[[Call], str] = operations.new_id
     find: Callable[[Call, str], Lease | None] = operations.find  # a lease that the caller may know of
     listed: Callable[[Call], list[Lease]] = operations.listed
@@ -77,5 +78,6 @@ class Decisions:
 
     # -- refusals
     refuse_unknown: Callable[[Call], Refusal] = operations.unknown  # 404, of another tenant's lease as well
+    refuse_metro: Callable[[Call], Refusal] = operations.other_metro  # 403
     refuse_no_capacity: Callable[[Call], Refusal] = operations.no_capacity  # 503
     refuse_not_active: Callable[[Call], Refusal] = access.not_active  # 409

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 import secrets
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
@@ -80,6 +80,8 @@ async def create(call: Call) -> Reply:
     """POST forge/leases: a lease, or a refusal when there are not that many GPUs left."""
     forge = _forge(call)
     asked = await read_members(call, forge.lease_members)
+    if asked["metro"] not in forge.metros_of(call):
+        raise forge.refuse_metro(call)
     made = forge.lease(call, asked)
     if not kept(call).add(made, lambda: forge.has_room(call, made)):
         raise forge.refuse_no_capacity(call)
@@ -114,6 +116,11 @@ def known(call: Call) -> Lease:
 
 def tenant_of(call: Call) -> str:
     return tenant_name(call.gateway.account_of(call))
+
+
+def metros_of(call: Call) -> Sequence[str]:
+    """Where the tenant may have machines: where it may be served."""
+    return call.gateway.spark.metros_of(call)
 
 
 def new_id(call: Call) -> str:
@@ -203,6 +210,10 @@ def ended(call: Call, lease: Lease) -> Reply:
 
 def unknown(call: Call) -> Refusal:
     return Refusal(404, "not_found", "There is no such lease.")
+
+
+def other_metro(call: Call) -> Refusal:
+    return Refusal(403, "sovereignty_violation", "This tenant keeps out of that metro.", "permission_error")
 
 
 def no_capacity(call: Call) -> Refusal:

@@ -9,6 +9,7 @@ from types import MappingProxyType
 METROS = ("fra", "iad", "sjc")
 TERMS = ("on_demand", "12_month", "36_month")
 MOST = 1024  # GPUs in one lease
+PLENTY = 262_144  # no run of checks leases so many
 MONTHS = MappingProxyType({"on_demand": None, "12_month": 12, "36_month": 36})
 
 
@@ -23,10 +24,10 @@ class Kind:
 
 KINDS = MappingProxyType(
     {
-        "b200": Kind(Decimal("5.50"), 2048, attested=True),
-        "b300": Kind(Decimal("6.80"), 2048, attested=True),
-        "mi355x": Kind(Decimal("4.40"), 2048, attested=False),
-        "l40s": Kind(Decimal("1.10"), 2048, attested=False),
+        "b200": Kind(Decimal("5.50"), PLENTY, attested=True),
+        "b300": Kind(Decimal("6.80"), PLENTY, attested=True),
+        "mi355x": Kind(Decimal("4.40"), PLENTY, attested=False),
+        "l40s": Kind(Decimal("1.10"), PLENTY, attested=False),
         "gaudi3": Kind(Decimal("2.20"), 2048, attested=False),
     }
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -32,6 +32,7 @@ class Decisions:
 
     # -- racks
     rack_members: Members = field(default_factory=lambda: operations.RACK)
+    metros_of: Callable[[Call], Sequence[str]] = operations.metros_of  # where the tenant may have machines
     new_id: Callable[[Call], str] = operations.new_id
     find: Callable[[Call, str], Rack | None] = operations.find  # a rack that the caller may know of
     listed: Callable[[Call], list[Rack]] = operations.listed

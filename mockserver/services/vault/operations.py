@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import secrets
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from mockserver.refusal import Refusal
@@ -42,7 +42,10 @@ RACK: Members = {
 async def request(call: Call) -> Reply:
     """POST vault/racks: taken down, and built later."""
     vault = _vault(call)
-    made = vault.rack(call, await read_members(call, vault.rack_members))
+    asked = await read_members(call, vault.rack_members)
+    if asked["metro"] not in vault.metros_of(call):
+        raise call.gateway.forge.refuse_metro(call)
+    made = vault.rack(call, asked)
     kept(call).add(made)
     where = ("Location", f"{call.state.traits.base_path}/vault/racks/{made.id}")
     return reply(call, vault.requested_status, vault.row(call, made), where)
@@ -72,6 +75,11 @@ def ready(call: Call) -> Rack:
     if not _vault(call).is_ready(call, rack):
         raise _vault(call).refuse_not_ready(call)
     return rack
+
+
+def metros_of(call: Call) -> Sequence[str]:
+    """Where the tenant may have machines."""
+    return call.gateway.forge.metros_of(call)
 
 
 def new_id(call: Call) -> str:
