@@ -15,6 +15,7 @@ import jsonschema
 
 import specs
 from harness import __version__, excerpt, journal
+from harness.coverage import Coverage
 from harness.model import (
     CheckReport,
     CheckRow,
@@ -111,6 +112,8 @@ def _faults(run: Session) -> list[str]:
 def document(run: Session, finished: datetime) -> dict[str, Any]:
     """results.json as specs/schema/results.schema.json describes it."""
     all_rows, said = judged(run)
+    coverage = Coverage(run.contract)
+    excerpts = _excerpts(run, all_rows, coverage)
     return {
         "schema_version": SCHEMA_VERSION,
         "run": _run(run, finished),
@@ -121,7 +124,8 @@ def document(run: Session, finished: datetime) -> dict[str, Any]:
         "counts": dict(sorted(Counter(row.outcome.value for row in all_rows).items())),
         "spend": run.budget.summary(),
         "requirements": [_requirement(run.contract.requirements[row.id], row) for row in all_rows],
-        "exchanges": _excerpts(run, all_rows),
+        "exchanges": excerpts,
+        "coverage": coverage.document(),
         "harness_faults": _faults(run),
         **run.figures,
     }
@@ -187,11 +191,17 @@ def _requirement(requirement: Requirement, row: RequirementRow) -> dict[str, Any
     }
 
 
-def _excerpts(run: Session, all_rows: Iterable[RequirementRow]) -> dict[str, Any]:
+def _excerpts(run: Session, all_rows: Iterable[RequirementRow], coverage: Coverage) -> dict[str, Any]:
+    """The exchanges that findings name; every exchange is noted on the way."""
     wanted = [i for row in all_rows for finding in row.findings for i in finding.exchanges]
     chosen = set(dict.fromkeys(wanted[: MAX_EXCERPTS * 2]))
     saved = journal.read(run.options.out / "exchanges.jsonl") if run.options.out else iter(run.journal.exchanges)
-    return {x.id: excerpt.of(x) for x in saved if x.id in chosen}
+    shown = {}
+    for x in saved:
+        coverage.note(x)
+        if x.id in chosen:
+            shown[x.id] = excerpt.of(x)
+    return shown
 
 
 def write(run: Session) -> Path:

@@ -40,6 +40,7 @@ def _column(run: Mapping[str, Any]) -> dict[str, Any]:
         "model": run["target"].get("model"),
         "spent": phrases.usd(run["spend"]["usd"]),
         "calls": run["spend"]["calls"],
+        "reached": phrases.reached(run),
         "passes": counts.get("pass", 0),
         "fails": counts.get("fail", 0),
         "observed": observed,

@@ -146,6 +146,15 @@ def _estimated(spend: Mapping[str, Any]) -> str | None:
     return ", ".join(filter(None, (cost, calls))) or None
 
 
+def reached(results: Mapping[str, Any]) -> str | None:
+    """Operations and documented status codes that were seen, in words; None in a file of an older version."""
+    found = results.get("coverage")
+    if not found:
+        return None
+    statuses = f"{found['statuses_seen']} of {found['statuses_documented']} documented status codes"
+    return f"{found['reached']} of {found['of']} operations, {statuses}"
+
+
 def facts(results: Mapping[str, Any]) -> list[tuple[str, str]]:
     """What was run, as label and value, in the order every report shows them."""
     run, contract, target, spend = (results[key] for key in ("run", "contract", "target", "spend"))
@@ -161,6 +170,7 @@ def facts(results: Mapping[str, Any]) -> list[tuple[str, str]]:
         ("Suites", ", ".join(run.get("suites") or [])),
         ("Only", ", ".join(run.get("only") or [])),
         ("Capabilities", ", ".join(target.get("capabilities") or []) or "none"),
+        ("Reached", reached(results)),
         ("Spent", _spent(spend)),
         ("Estimated", _estimated(spend)),
         ("Started", run["started"]),

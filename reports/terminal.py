@@ -81,6 +81,7 @@ def _facts(results: Mapping[str, Any]) -> Table:
         **{name.lower(): known.get(name) for name in ("Target", "Model", "Contract", "Suites", "Only")},
         "run": f"{known['Run']} · {known['Profile']} · {seed} · {known['Duration']}",
         "offers": known["Capabilities"],
+        "reached": known.get("Reached"),
         "spent": f"{spent} (planned: {known['Estimated']})" if "Estimated" in known else spent,
     }
     grid = Table.grid(padding=(0, 2))

@@ -163,3 +163,27 @@ def limits_to_60_requests(gateway: Gateway) -> Gateway:
 def counts_by_the_hour(gateway: Gateway) -> Gateway:
     """Opens a new window once an hour instead of once a minute."""
     return replace(gateway, window_s=3600)
+
+
+@defect("OC-166", also=("VT-078",), hidden_in=("voltagegpu-openapi",))
+def counts_no_reading(gateway: Gateway) -> Gateway:
+    """Requests that only read are not limited."""
+    take = gateway.take
+    return replace(gateway, take=lambda call: None if call.method == "GET" else take(call))
+
+
+@defect("OC-166", also=("VT-078", "VC-099"))
+def counts_no_chat(gateway: Gateway) -> Gateway:
+    """Chat is not limited."""
+    take = gateway.take
+    return replace(gateway, take=lambda call: None if call.path.endswith("/chat/completions") else take(call))
+
+
+@defect("OC-165", hidden_in=("voltagegpu-openapi",))
+def describes_models_to_strangers(gateway: Gateway) -> Gateway:
+    """One model can be read without a key, the list cannot."""
+
+    def needs_key(call: Call) -> bool:
+        return not call.path.startswith(call.state.traits.base_path + "/models/") and gateway.needs_key(call)
+
+    return replace(gateway, needs_key=needs_key)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import multiprocessing
 import os
@@ -252,6 +253,7 @@ def prove(
             raise SystemExit(f"the clean mock could not be judged: {ending}")
         else:
             clean[job.tls] = ending
+    gc.unfreeze()  # what the warm-up froze is taken down like everything else
     rows = [row(job, ending, clean[job.tls], provable(contract)) for job, ending in endings.values()]
     return document(contract, clean[False], rows, started, whole=len(chosen) == len(defects_of(contract)))
 
