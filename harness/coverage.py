@@ -32,8 +32,9 @@ class Coverage:
     """Counts answers by operation. Exchanges of other paths (a control API, an unknown path) are not counted."""
 
     def __init__(self, contract: Contract) -> None:
-        # Paths without parameters first: /models/latest is not the model of that name.
-        self.operations = sorted(_operations(contract), key=lambda one: one.path.count("{"))
+        # Paths without parameters first: /models/latest is not the model of that name. Of others the longer one: the
+        # last parameter of a path takes what follows it for its own.
+        self.operations = sorted(_operations(contract), key=lambda one: (one.path.count("{"), -len(one.path)))
 
     def note(self, x: Exchange) -> None:
         if x.head_status is None:
