@@ -18,6 +18,7 @@ from harness.control import Control, Key
 from harness.exchange import Exchange, TargetFault
 from harness.judge.catalogue import chats
 from harness.model import NotObserved
+from harness.operations import Operations
 from harness.pace import Pace
 from harness.sources import BalanceSource, CostSource, EvidenceSource, amount, pointed
 from harness.target import KEY_VARIABLE, Secret, Target
@@ -51,6 +52,7 @@ class Ask:
         self.seen: list[Exchange] = []
         self._lock = threading.RLock()
         self._priceless = False  # the catalogue was asked for prices in vain: requests are priced by the assumption
+        self._operations = Operations(contract)
         self._pace = Pace(contract)  # of the main key; checks use up others on purpose
         self._unlisted: list[str] = []  # why the catalogue could not be read, a line a try
         client.budget.price_of, client.budget.context_of = self.price, self.context
@@ -317,7 +319,9 @@ class Ask:
         paced = "key" not in intent
         if paced:
             self._pace.wait()
-        made = self.client.exchange(self.probe, method, url, pairs, body, intent, **reading)
+        called = self._operations.of(method, url)
+        free = called is not None and not called.paid
+        made = self.client.exchange(self.probe, method, url, pairs, body, intent, free=free, **reading)
         if paced:
             self._pace.note(made)
         with self._lock:

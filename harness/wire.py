@@ -92,11 +92,14 @@ class Client:
         during: Callable[[], None] | None = None,
         at_event: int = 1,
         secrets: Sequence[str] | Finder = (),
+        free: bool = False,
     ) -> Exchange:
         """One request and whatever came back, redacted and recorded; a failure of the target is its `fault`.
 
         `secrets` are JSON pointers to what the answer gives away once, or a function that finds it; it is known before
         anything is kept.
+
+        `free` says that no answer to it costs money, so that nothing is set aside.
 
         Raises BudgetExceeded, or TargetFault when the target is down, before anything is sent; ValueError for a
         request that HTTP/1.1 cannot carry; and what `during` raised, after the exchange was recorded.
@@ -104,7 +107,7 @@ class Client:
         self.refuse_when_down()
         meant = {**(intent or {}), **({} if abort_after is None else {"abort_after": abort_after})}
         request = Request(method, url, _with_defaults(url, headers, content), content)
-        reservation = self.budget.reserve(content if method == "POST" else b"")
+        reservation = self.budget.reserve(content if method == "POST" and not free else b"")
         started = self.target.now().isoformat(timespec="milliseconds").replace("+00:00", "Z")
         with watching(self.target.timeouts) as watch:
             try:
