@@ -387,6 +387,7 @@ def prove_command(arguments: tuple[str, ...]) -> None:
     --only ID         only the defects of this requirement (repeatable)
     --defect NAME     only this defect (repeatable)
     --wide            run every check on every defect, and report what else turned red
+    --again           prove what another contract of the command has proven in the same words once more
     -n WORKERS        worker processes (default: one a core)
     --out DIR         where proof.json and the table go (default out/proof-CONTRACT)
     --json            print proof.json
