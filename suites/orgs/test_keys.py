@@ -12,6 +12,7 @@ from harness.ask import wrong_key
 from harness.control import Key
 from harness.model import NotObserved
 from suites.orgs.conftest import SECRET
+from suites.orgs.operations import LISTED
 
 REVOKED_IN_S, STEP_S = 30, 0.5
 DAY_S = 86_400
@@ -106,6 +107,21 @@ def test_a_key_can_do_what_its_scopes_say(ask, issuer):
     }
     for what, answer in forbidden.items():
         assert answer.status == 403, f"{what} was answered with {answer.status}"
+
+
+@pytest.mark.requirement("VL-112")
+@pytest.mark.cost(calls=len(LISTED) + 3)
+def test_every_operation_looks_at_scopes(ask, issuer):
+    _, accountant = issuer.issue("billing.read")
+    served = []
+    for method, path in (*LISTED, ("POST", "/v1/orgs/{}/api-keys"), ("DELETE", "/v1/orgs/{}/api-keys/assay")):
+        if path.endswith("/usage"):
+            continue
+        below = path.removeprefix("/v1").format(ask.named("org") if "orgs" in path else "assay")
+        answer = ask.send(method, below, key=accountant, **({"json": {}} if method == "POST" else {}))
+        if answer.status != 403:
+            served.append(f"{method} {path}: {answer.status}")
+    assert not served, f"a key with billing.read alone was not refused with 403: {served}"
 
 
 @pytest.mark.requirement("VL-113")
