@@ -78,6 +78,7 @@ class Store:
 
     def __init__(self, storage: Storage, dimension: int) -> None:
         self._db = storage.connect(_SCHEMA)
+        self.dimension = dimension  # of the vectors
         self._index = Index(dimension)
         self._version = -1
 
