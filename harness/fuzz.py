@@ -5,6 +5,7 @@ schemathesis makes the cases and judges shape; the recorded exchanges are judged
 
 from __future__ import annotations
 
+import contextlib
 import re
 import time
 from collections.abc import Mapping
@@ -19,9 +20,10 @@ from schemathesis.core.failures import Failure, FailureGroup
 from schemathesis.core.transport import Response
 
 from harness.ask import Ask, Credential
+from harness.budget import BudgetExceeded
 from harness.cases import Batch, Effort, addressed, batches, example_models, tamed
 from harness.exchange import Exchange
-from harness.model import Finding
+from harness.model import Finding, NotObserved
 
 ALLOWANCE_USD = "5"  # of the account that pays for generated requests, where one can be opened
 LEAST = 8  # cases of an operation in a mode that are asked though time is out: none at all would observe nothing
@@ -48,10 +50,16 @@ class Exploration:
     findings: dict[str, list[Finding]] = field(default_factory=dict)
     broken: list[Exchange] = field(default_factory=list)  # without a whole answer: nothing can be said of them
     out_of_time: bool = False
+    unaffordable: int = 0  # cases that were not asked: an answer could cost more than the cap leaves
 
     def figures(self) -> dict[str, Any]:
         """What the report shows of it."""
-        return {"cases": self.cases, "statuses": self.statuses, "out_of_time": self.out_of_time}
+        return {
+            "cases": self.cases,
+            "statuses": self.statuses,
+            "out_of_time": self.out_of_time,
+            "unaffordable": self.unaffordable,
+        }
 
 
 class Explorer:
@@ -76,7 +84,10 @@ class Explorer:
         return self.found
 
     def _explore(self, batch: Batch) -> None:
-        model = None if batch.kind is None else self.ask.model_for(batch.kind)
+        model = None
+        if batch.kind is not None:
+            with contextlib.suppress(NotObserved):  # an operation that names no model
+                model = self.ask.model_for(batch.kind)
         examples = example_models(self.ask.contract.name)
         for serial, made in enumerate(batch.cases):
             if serial >= LEAST and time.monotonic() > self.deadline:
@@ -87,7 +98,12 @@ class Explorer:
                 case.body = tamed(case.body, batch.kind, model, stream=serial % 2 == 1)
             else:
                 case.body = addressed(case.body, model, examples)
-            self._judge(case, batch, self._asked(case, rooted=batch.rooted))
+            try:
+                answer = self._asked(case, rooted=batch.rooted)
+            except BudgetExceeded:
+                self.found.unaffordable += 1  # should a server answer what it must refuse
+                continue
+            self._judge(case, batch, answer)
 
     def _asked(self, case: Any, *, rooted: bool) -> Exchange:
         sent = case.as_transport_kwargs(base_url=self.ask.target.base_url)
