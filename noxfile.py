@@ -66,6 +66,14 @@ def foreign(session: nox.Session) -> None:
 
 
 @nox.session
+def clients(session: nox.Session) -> None:
+    """Official clients of other languages against the mock of every contract."""
+    session.install("--editable", ".[dev]")
+    session.run("npm", "install", "--prefix", "tests/clients", "--no-audit", "--no-fund", external=True)
+    session.run("pytest", "tests/clients", "tests/sdk", *session.posargs)
+
+
+@nox.session
 def docs(session: nox.Session) -> None:
     """Write the generated pages of docs/ again."""
     session.install(".")
