@@ -25,11 +25,13 @@ from harness import run as running
 from harness.attest_cli import attest
 from harness.contracts import difference, difference_page
 from harness.exchange import TargetFault
+from harness.export import export_command
 from harness.model import Exit
 from harness.reconcile.cli import reconcile_command
 from harness.session import PROFILES, new_run_id
 from harness.target import TargetError
 from harness.target import load as load_target
+from harness.watch.command import watch_command
 from reports import overview, terminal
 
 OUT = Console(highlight=False)
@@ -86,6 +88,8 @@ def main() -> None:
 
 main.add_command(attest)
 main.add_command(reconcile_command)
+main.add_command(export_command)
+main.add_command(watch_command)
 
 
 @main.command()
