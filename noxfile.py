@@ -75,6 +75,8 @@ def clients(session: nox.Session) -> None:
 
 @nox.session
 def docs(session: nox.Session) -> None:
-    """Write the generated pages of docs/ again."""
-    session.install(".")
+    """Write the generated pages of docs/ again, and build the site into out/docs."""
+    session.install(".[docs]")
     session.run("python", "-m", "suites.selftest.table", "docs/requirements.md")
+    session.run("python", "-m", "suites.selftest.pages", "docs/reference")
+    session.run("mkdocs", "build", "--strict", "--site-dir", "out/docs")
