@@ -40,7 +40,7 @@ PAGES = [page for page in sorted(DOCS.rglob("*.md")) if commands(page)]
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     target = tmp_path_factory.mktemp("mock") / "target.toml"
-    options = Options(control_token="a token of the test", target=target, itl=0.0002)
+    options = Options(control_token="a token of the test", target=target)
     with Server("voltagegpu-confidential", options=options) as running:
         yield running
 
@@ -48,7 +48,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 @pytest.fixture(scope="module")
 def gateway() -> Iterator[Server]:
     """What the reader's deployment is taken for."""
-    with Server("openai-core", options=Options(itl=0.0002)) as running:
+    with Server("openai-core") as running:
         yield running
 
 
