@@ -41,7 +41,7 @@ class Effort:
     """
 
     calls: int = field(compare=False)  # what all contracts of ours come to, at most
-    seconds: float = field(default=5.0, compare=False)  # bounds the asking; the cases do not depend on it
+    seconds: float = field(default=2.0, compare=False)  # bounds the asking; the cases do not depend on it
     paid: int = 40  # of all paid operations together
     free: int = 500
     small: int = 80  # free ones of an operation that is not chat
@@ -54,6 +54,11 @@ class Effort:
         answered = len(ODD_TEXTS) + self.paid + self.random
         return Cost(self.calls, self.paid_bytes // BYTES_PER_TOKEN, answered * MAX_TOKENS * MAX_CHOICES)
 
+    @staticmethod
+    def seed_of(seed_number: int, round_number: int) -> int:
+        """Of a later round: another one than any earlier round of the same run had."""
+        return seed_number + 1_000_003 * round_number
+
     def share(self, kind: str, others: int) -> tuple[int, int]:
         """Cases and bytes of one paid operation beside `others` that are not chat."""
         if kind != CHAT:
@@ -62,7 +67,7 @@ class Effort:
 
 
 EFFORTS = {
-    "quick": Effort(calls=300, seconds=2.0, paid=8, free=60, small=12, random=0, paid_bytes=3_000),
+    "quick": Effort(calls=300, seconds=1.0, paid=8, free=60, small=12, random=0, paid_bytes=3_000),
     "standard": Effort(calls=1_200),
     "full": Effort(calls=5_000, seconds=180.0, paid=200, free=2000, small=500, random=200, paid_bytes=300_000),
 }
@@ -104,6 +109,23 @@ def batches(contract: str, effort: Effort, seed_number: int) -> tuple[Batch, ...
         if not (refused and mode is GenerationMode.NEGATIVE)  # it declares no input that could be wrong
     ]
     return tuple(sorted(made, key=lambda batch: not batch.pays))
+
+
+def at_random(contract: str, seed_number: int, each: int = 10) -> tuple[Batch, ...]:
+    """Other cases of every operation with a body or a parameter, for a run that has time left."""
+    return tuple(
+        Batch(
+            _id_of(operation),
+            mode,
+            "refused" in operation.tags,
+            tuple(_random(operation, mode, each, seed_number, always=True)),
+            _kind_of(operation),
+            is_rooted(operation),
+        )
+        for operation in _operations(contract)
+        for mode in (GenerationMode.POSITIVE, GenerationMode.NEGATIVE)
+        if not ("refused" in operation.tags and mode is GenerationMode.NEGATIVE)
+    )
 
 
 def paid_operations(contract: str) -> list[str]:
@@ -155,9 +177,9 @@ def _within(most: int, cases: Iterable[Any]) -> Iterator[Any]:
             yield case
 
 
-def _random(operation: Any, mode: GenerationMode, most: int, seed_number: int) -> list[Any]:
+def _random(operation: Any, mode: GenerationMode, most: int, seed_number: int, *, always: bool = False) -> list[Any]:
     made: list[Any] = []
-    if most == 0 or not operation.body:
+    if most == 0 or not (operation.body or always):
         return made  # where there is no body, the systematic cases are all there are
 
     @settings(
