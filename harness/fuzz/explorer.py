@@ -5,7 +5,9 @@ schemathesis makes the cases and judges shape, our rules judge the rest; new kin
 
 from __future__ import annotations
 
+import contextlib
 import time
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -25,7 +27,7 @@ from harness.fuzz.judging import SHAPE, Judges, Wrong, one_line, shape
 from harness.fuzz.reach import Reach
 from harness.fuzz.schedule import Lane, Schedule
 from harness.fuzz.secrets import given_away
-from harness.model import Finding
+from harness.model import Finding, NotObserved
 from harness.operations import Operations
 
 ALLOWANCE_USD = "5"  # of the account that pays for generated requests, where one can be opened
@@ -82,6 +84,7 @@ class Explorer:
         self.found = Exploration(seed=seed_number)
         self.judges = Judges(ask.contract)
         self.deadline = 0.0
+        self._ways: Counter[tuple[str, bool]] = Counter()  # members of paid requests, streamed or not
         # Hundreds of requests would use up the limit of the main key, which all other checks share.
         self.key: Credential = "main"
         if ask.target.control is not None:
@@ -140,7 +143,7 @@ class Explorer:
         return self.ask.target.control is not None
 
     def _one(self, schedule: Schedule, lane: Lane, made: Any) -> None:
-        case, batch = self.prepared(made, lane.batch, lane.asked - 1), lane.batch
+        case, batch = self.prepared(made, lane.batch), lane.batch
         try:
             asked = self.send(case, batch)
         except BudgetExceeded:
@@ -151,19 +154,33 @@ class Explorer:
             return
         wrong = list(self.wrong(case, batch, asked))
         self._count(batch, asked)
+        lane.paid += batch.pays and asked.status < 300
         for each in wrong:
             self._add(each, case, batch, asked)
         schedule.learned(lane, new=self.found.reach.note(batch, case, asked, (each.cause for each in wrong)))
 
-    def prepared(self, made: Any, batch: Batch, serial: int) -> Any:
+    def prepared(self, made: Any, batch: Batch) -> Any:
         """The case as it is asked: to a real model and, when it is paid for, cheap to answer."""
-        model = None if batch.kind is None else self.ask.model_for(batch.kind)
+        model = None if batch.kind is None else self._model(batch.kind)
         case = made.derive()
         if batch.pays:
-            case.body = cases.tamed(case.body, batch.kind, model, stream=serial % 2 == 1)
+            case.body = cases.tamed(case.body, batch.kind, model, stream=self._streamed(case.body))
         else:
             case.body = cases.addressed(case.body, model, cases.example_models(self.ask.contract.name))
         return case
+
+    def _model(self, kind: str) -> str | None:
+        with contextlib.suppress(NotObserved):
+            return self.ask.model_for(kind)
+        return None
+
+    def _streamed(self, body: Any) -> bool:
+        """Whether to ask for a stream: so that each member is asked about both ways as evenly as it can be."""
+        members = [*body] if isinstance(body, dict) else []
+        need = {way: sum(1 / (1 + self._ways[name, way]) for name in members) for way in (False, True)}
+        way = need[True] > need[False]
+        self._ways.update((name, way) for name in members)
+        return way
 
     def send(self, case: Any, batch: Batch) -> Exchange:
         """Ask it, once. Raises BudgetExceeded."""

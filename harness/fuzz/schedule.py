@@ -21,6 +21,7 @@ class Lane:
     asked: int = 0
     gain: float = 1.0
     closed: bool = False
+    paid: int = 0  # answers that cost money
 
     @property
     def name(self) -> str:
@@ -28,7 +29,8 @@ class Lane:
 
     @property
     def left(self) -> bool:
-        return not self.closed and self.asked < len(self.batch.cases)
+        enough = self.batch.most is not None and self.paid >= self.batch.most
+        return not self.closed and not enough and self.asked < len(self.batch.cases)
 
     def worth(self, total: int) -> float:
         """Upper confidence bound of what its next answer tells."""
