@@ -156,6 +156,12 @@ class Protocol(HttpToolsProtocol):
         self.scope.setdefault("spelled", []).append(name)  # type: ignore[typeddict-item]
         self.scope["transport"] = self.transport  # type: ignore[typeddict-unknown-key]
 
+    def on_headers_complete(self) -> None:
+        """RFC 9112 section 3.2: a request of HTTP/1.1 names its host, and names it once."""
+        if self.parser.get_http_version() == "1.1" and sum(name == b"host" for name, _ in self.headers) != 1:
+            raise ValueError("expected one Host header")  # the parser ends the connection with a 400
+        super().on_headers_complete()
+
 
 _UVICORN: dict[str, Any] = {
     "loop": "uvloop",

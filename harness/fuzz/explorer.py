@@ -17,20 +17,20 @@ from urllib.parse import urlsplit
 import requests
 from schemathesis import GenerationMode
 
-from harness.ask import Ask, Credential
+from harness.ask import Ask
 from harness.budget import BudgetExceeded
 from harness.exchange import Exchange
 from harness.fuzz import cases
 from harness.fuzz.cases import Batch, Effort
 from harness.fuzz.causes import Causes
 from harness.fuzz.judging import SHAPE, Judges, Wrong, one_line, shape
+from harness.fuzz.payer import key_for_fuzzing
 from harness.fuzz.reach import Reach
 from harness.fuzz.schedule import Lane, Schedule
 from harness.fuzz.secrets import given_away
 from harness.model import Finding, NotObserved
 from harness.operations import Operations
 
-ALLOWANCE_USD = "5"  # of the account that pays for generated requests, where one can be opened
 _BY_CHECK: Mapping[GenerationMode, Mapping[str, tuple[str, ...]]] = {
     GenerationMode.POSITIVE: {"OC-170": SHAPE},
     GenerationMode.NEGATIVE: {"OC-171": ("negative_data_rejection",)},
@@ -85,10 +85,7 @@ class Explorer:
         self.judges = Judges(ask.contract)
         self.deadline = 0.0
         self._ways: Counter[tuple[str, bool]] = Counter()  # members of paid requests, streamed or not
-        # Hundreds of requests would use up the limit of the main key, which all other checks share.
-        self.key: Credential = "main"
-        if ask.target.control is not None:
-            self.key = ask.control.issue_key(balance_usd=ALLOWANCE_USD)
+        self.key = key_for_fuzzing(ask)
 
     def explore(self, state: Mapping[str, Any] | None = None) -> Exploration:
         """All operations in both modes, on from an earlier run's `state`.

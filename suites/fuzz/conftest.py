@@ -9,16 +9,22 @@ import pytest
 
 from harness.classify import needs_an_answer
 from harness.fuzz import counterexamples
+from harness.fuzz.alike import Alike, Rewriter
 from harness.fuzz.cases import EFFORTS, paid_operations
 from harness.fuzz.explorer import Exploration, Explorer, documented
+from harness.fuzz.payer import key_for_fuzzing
 from harness.fuzz.shrink import shorten
+from harness.fuzz.siege import Besieger, Siege
 from harness.model import Nonconformity, NotObserved
-from harness.probe import probe
+from harness.probe import Cost, probe
 from harness.session import Session
 
 MODES = {"OC-170": ("positive",), "OC-171": ("negative",)}  # the cases a requirement is about; others are about both
 STATE = "fuzz.json"  # in the folder of a run: where the next one goes on
 SHORTENING_S = 3.0
+PROFILES = ("quick", "standard", "full")
+REWRITTEN = dict.fromkeys(PROFILES, Cost(120, 26 * 90, 26 * 8))  # those that are answered are short
+BESIEGED = dict.fromkeys(PROFILES, Cost(240, 30 * 90, 30 * 8))
 
 
 @probe(calls=EFFORTS["standard"].calls, costs={profile: effort.cost for profile, effort in EFFORTS.items()})
@@ -73,5 +79,52 @@ def nothing_found(ask, explored: Exploration):
         refused = [name for name in paid if not any(s.startswith("2") for s in explored.statuses.get(name, ()))]
         if refused and requirement in {"OC-170", "FZ-001"}:
             raise NotObserved(f"no generated request of {refused[0]} was accepted: nothing was learned of its answers")
+
+    return check
+
+
+@probe(calls=120, costs=REWRITTEN)
+def alike(ask, assay_session: Session) -> Alike:
+    found = Rewriter(ask, key_for_fuzzing(ask), assay_session.options.seed).explore()
+    told(assay_session, "rewritten", found.asked, found.causes)
+    return found
+
+
+@probe(calls=240, costs=BESIEGED)
+def besieged(ask, assay_session: Session) -> Siege:
+    found = Besieger(ask, key_for_fuzzing(ask)).explore()
+    told(assay_session, "hostile", found.asked, found.causes)
+    return found
+
+
+def told(session: Session, kind: str, asked, causes) -> None:
+    """What was asked into results.json, what was found into the folder of counter-examples."""
+    session.figures.setdefault("fuzz", {})[kind] = {"asked": dict(sorted(asked.items())), "causes": len(causes.all)}
+    if session.options.out is not None:
+        counterexamples.write(session.options.out, session.ask, causes.all)
+
+
+@pytest.fixture(scope="session")
+def alike_in(alike: Alike):
+    """Whether all rewritings of a kind were answered alike."""
+
+    def check(requirement: str) -> None:
+        if findings := alike.causes.of(requirement):
+            raise Nonconformity(findings)
+        if not alike.asked[requirement]:
+            raise NotObserved(f"no such rewriting was answered; unsteady: {', '.join(alike.unsteady) or 'nothing'}")
+
+    return check
+
+
+@pytest.fixture(scope="session")
+def withstood(besieged: Siege):
+    """Whether the target withstood all attacks of a kind."""
+
+    def check(requirement: str) -> None:
+        if findings := besieged.causes.of(requirement):
+            raise Nonconformity(findings)
+        if not besieged.asked[requirement]:
+            raise NotObserved("the spend cap was reached before it could be asked; see --cap")
 
     return check
