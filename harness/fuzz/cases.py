@@ -48,7 +48,7 @@ class Effort:
     paid: int = 40  # of all paid operations together
     free: int = 500
     small: int = 80  # free ones of an operation that is not chat
-    random: int = 8
+    random: int = 0  # each costs a hundred times the processor time of a systematic one to make
     paid_bytes: int = 27_000  # of all valid requests that cost money: random ones can be long, and prompts have a price
 
     @property

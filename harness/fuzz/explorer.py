@@ -9,7 +9,7 @@ import contextlib
 import time
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Any
 from urllib.parse import urlsplit
@@ -19,7 +19,7 @@ from schemathesis import GenerationMode
 
 from harness.ask import Ask
 from harness.budget import BudgetExceeded
-from harness.exchange import Exchange
+from harness.exchange import Chunk, Exchange
 from harness.fuzz import cases
 from harness.fuzz.cases import Batch, Effort
 from harness.fuzz.causes import Causes
@@ -205,8 +205,17 @@ class Explorer:
         if asked.status >= 500 and not batch.refused and not busy:
             yield Wrong("OC-172", f"{batch.operation}: answered {asked.status}", None, f"to {_said(case)}")
         for requirement, checks in _BY_CHECK[batch.mode].items():
-            yield from shape(case, asked, checks, requirement)
+            yield from shape(case, self._revealed(asked), checks, requirement)
         yield from self.judges.wrong(asked)
+
+    def _revealed(self, asked: Exchange) -> Exchange:
+        """The answer with what it gave away, for its shape to be judged; findings are redacted again."""
+        if not self.ask.client.issued or b"${ISSUED_SECRET" not in asked.body:
+            return asked
+        body = asked.body
+        for placeholder, secret in self.ask.client.issued.items():
+            body = body.replace(placeholder.encode(), secret.reveal().encode())
+        return replace(asked, chunks=(Chunk(asked.end_ns, body),))
 
     def _own_headers(self, headers: Mapping[str, str]) -> dict[str, str]:
         ours = {*OURS, self.ask.contract.trait("auth.header").lower()}
