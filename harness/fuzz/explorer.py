@@ -84,7 +84,7 @@ class Explorer:
         self.found = Exploration(seed=seed_number)
         self.judges = Judges(ask.contract)
         self.deadline = 0.0
-        self._ways: Counter[tuple[str, bool]] = Counter()  # members of paid requests, streamed or not
+        self._ways: Counter[tuple[str, bool]] = Counter()  # values in paid requests, streamed or not
         self.key = key_for_fuzzing(ask)
 
     def explore(self, state: Mapping[str, Any] | None = None) -> Exploration:
@@ -172,8 +172,8 @@ class Explorer:
         return None
 
     def _streamed(self, body: Any) -> bool:
-        """Whether to ask for a stream: so that each member is asked about both ways as evenly as it can be."""
-        members = [*body] if isinstance(body, dict) else []
+        """Whether to ask for a stream: so that each value is asked about both ways as evenly as it can be."""
+        members = [f"{name} {value!r:.40}" for name, value in body.items()] if isinstance(body, dict) else []
         need = {way: sum(1 / (1 + self._ways[name, way]) for name in members) for way in (False, True)}
         way = need[True] > need[False]
         self._ways.update((name, way) for name in members)

@@ -11,7 +11,7 @@ from typing import Any
 
 from harness.exchange import Exchange
 from harness.fuzz.reach import code_of
-from harness.fuzz.socket import Pause, spelled
+from harness.fuzz.socket import Pause, Piece, spelled
 
 UNRESERVED = re.compile(r"[A-Za-z]")
 TELLING = frozenset({"object", "model", "prompt_tokens", "owned_by", "type", "code", "param", "role"})
@@ -38,7 +38,7 @@ class Subject:
         return replace(self, body=body, headers=headers)
 
 
-Pieces = list[bytes | Pause]
+Pieces = list[Piece]
 Rewriting = Callable[[Subject, random.Random], Pieces | None]
 REWRITINGS: dict[str, tuple[str, Rewriting]] = {}
 

@@ -13,7 +13,7 @@ from harness.budget import BudgetExceeded
 from harness.exchange import Exchange, TargetFault
 from harness.fuzz.causes import Causes
 from harness.fuzz.hostile import PAUSE_S, REFUSED, REFUSED_OR_CLOSED, SANE, UNANSWERED, Arsenal, Attack
-from harness.fuzz.socket import Pause, Speaker, Spoken, spelled
+from harness.fuzz.socket import Mark, Pause, Speaker, Spoken, spelled
 
 LEFT = 12  # connections that are left, in each of three ways
 SLOW, LEAVING, HALVES = "FZ-049", "FZ-051", "FZ-050"
@@ -37,7 +37,8 @@ class Besieger:
         self.ask, self.speaker = ask, Speaker(ask, key)
         self.arsenal = Arsenal(self.speaker, ask.default_model)
         self.found = Siege()
-        self._ordinary: int | None = None
+        self._ordinary: int | None = None  # status of a path that is not there, before all attacks
+        self._refusal: int | None = None  # and of a chat request that is refused
 
     def explore(self) -> Siege:
         """Raises TargetFault when the target does not answer an ordinary request to begin with."""
@@ -45,6 +46,7 @@ class Besieger:
             self._ordinary = self._plain().status
             if self._ordinary is None:
                 raise TargetFault("an ordinary request is not answered over a plain socket")
+            self._refusal = self._refused_at_once().status
             for attack in self.arsenal.all():
                 self._attack(attack)
             self._slowly()
@@ -89,27 +91,26 @@ class Besieger:
         size = max(1, len(body) // 12)
         trickle = [part for n in range(0, len(body), size) for part in (body[n : n + size], Pause(3 * PAUSE_S))]
         lines = [part for line in head.splitlines(keepends=True) for part in (line, Pause(3 * PAUSE_S))]
-        done: list[tuple[float, Spoken]] = []
+        done, sent = list[Spoken](), threading.Event()
 
         def slow() -> None:
             with contextlib.suppress(BudgetExceeded):
-                spoken = self.speaker.say([*lines, *trickle], paid=body)
-                done.append((time.monotonic(), spoken))
+                done.append(self.speaker.say([*lines, *trickle[:-1], Mark(sent)], paid=body))
 
         thread = threading.Thread(target=slow)
         thread.start()
         time.sleep(len(lines) // 2 * 3 * PAUSE_S + 2 * PAUSE_S)  # the head is there, the body is not
         between = self._refused_at_once()
-        at = time.monotonic()
+        too_late = sent.is_set()
         thread.join()
         if not done:
             self.found.out_of_money = True
             return
         self.found.asked[SLOW] += 1
-        ended, spoken = done[0]
+        spoken = done[0]
         if not ((spoken.status and 200 <= spoken.status < 300) or spoken.status == 408 or spoken.closed):
             self._add(SLOW, "a request that comes slowly is not answered as a quick one is", spoken.answers, "slow")
-        if between.status is None or at > ended:
+        if between.status is None or too_late:
             self._add(SLOW, "while a request comes slowly, others are not answered", between.answers, "beside it")
 
     def _refused_at_once(self) -> Spoken:
@@ -121,7 +122,6 @@ class Besieger:
         """Connections that are closed early in three ways; then the target answers as it did."""
         body = self.arsenal.plain
         head = spelled("POST", self.arsenal.chat, self.speaker.headers(body))
-        before = self._refused_at_once()
         try:
             for _ in range(LEFT):
                 self.speaker.say([head], leave=True)
@@ -133,7 +133,7 @@ class Besieger:
         after = [self._refused_at_once(), self._plain()]
         took = time.monotonic() - started
         self.found.asked[LEAVING] += 1
-        if (after[0].status, after[1].status) != (before.status, self._ordinary) or took > PATIENCE_S:
+        if (after[0].status, after[1].status) != (self._refusal, self._ordinary) or took > PATIENCE_S:
             told = f"after {3 * LEFT} connections that were left, ordinary requests are answered otherwise"
             self._add(LEAVING, told, after[0].answers, "connections that were left")
 

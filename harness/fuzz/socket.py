@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import socket
+import threading
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -28,6 +29,16 @@ class Pause:
     """Seconds in which nothing is sent."""
 
     seconds: float
+
+
+@dataclass(frozen=True)
+class Mark:
+    """Is set once everything before it has been sent."""
+
+    reached: threading.Event
+
+
+Piece = bytes | Pause | Mark
 
 
 @dataclass(frozen=True)
@@ -122,7 +133,7 @@ class Speaker:
 
     def say(
         self,
-        pieces: Sequence[bytes | Pause],
+        pieces: Sequence[Piece],
         *,
         paid: bytes = b"",
         answers: int = 1,
@@ -170,7 +181,7 @@ class Speaker:
         return Spoken(tuple(kept) if reader.found else (), reader.closed, late)
 
     def _talk(
-        self, pieces: Sequence[bytes | Pause], answers: int, *, listen_on: bool, hang_up: bool, leave: bool
+        self, pieces: Sequence[Piece], answers: int, *, listen_on: bool, hang_up: bool, leave: bool
     ) -> tuple[_Reader, bool]:
         reader = _Reader()
         try:
@@ -197,10 +208,12 @@ class Speaker:
                     yield line
 
 
-def _send(line: Any, pieces: Iterable[bytes | Pause]) -> None:
+def _send(line: Any, pieces: Iterable[Piece]) -> None:
     for piece in pieces:
         if isinstance(piece, Pause):
             time.sleep(piece.seconds)
+        elif isinstance(piece, Mark):
+            piece.reached.set()
         else:
             line.sendall(piece)
 

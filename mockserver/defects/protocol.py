@@ -1,4 +1,4 @@
-"""Defects below HTTP's meaning: how bytes become requests, who waits for whom, and what is left of a client that left."""
+"""Defects below HTTP's meaning: how bytes become requests, who waits for whom, and what clients that leave leave."""
 
 from __future__ import annotations
 

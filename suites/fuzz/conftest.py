@@ -85,14 +85,14 @@ def nothing_found(ask, explored: Exploration):
 
 @probe(calls=120, costs=REWRITTEN)
 def alike(ask, assay_session: Session) -> Alike:
-    found = Rewriter(ask, key_for_fuzzing(ask), assay_session.options.seed).explore()
+    found = Rewriter(ask, key_for_fuzzing(ask, left_unread=True), assay_session.options.seed).explore()
     told(assay_session, "rewritten", found.asked, found.causes)
     return found
 
 
 @probe(calls=240, costs=BESIEGED)
 def besieged(ask, assay_session: Session) -> Siege:
-    found = Besieger(ask, key_for_fuzzing(ask)).explore()
+    found = Besieger(ask, key_for_fuzzing(ask, left_unread=True)).explore()
     told(assay_session, "hostile", found.asked, found.causes)
     return found
 
