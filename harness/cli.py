@@ -233,7 +233,13 @@ def _request_options(command: Any) -> Any:
                 help="Worker processes. What needs the account to itself is not observed then.",
             ),
             click.option("--cap", "cap_usd", metavar="USD", help="Spend cap, overrides the target file."),
-            click.option("--fuzz-seconds", type=float, metavar="S", help="How long the fuzz suite may take."),
+            click.option("--fuzz-seconds", type=float, metavar="S", help="Let the fuzz suite ask for so long."),
+            click.option(
+                "--fuzz-resume",
+                type=click.Path(path_type=Path, exists=True, file_okay=False),
+                metavar="DIR",
+                help="Folder of an earlier run whose fuzz suite is to be gone on with.",
+            ),
             click.option("--defect", "defects", multiple=True, metavar="NAME", help="With --target mock: break it."),
         )
     ):
