@@ -17,7 +17,7 @@ Row = list[Any]
 COLUMNS = (
     *("worker", "number", "turn", "model", "key", "streamed", "due_ms", "started_ms", "queued_ms", "connect_ms"),
     *("ttft_ms", "e2e_ms", "itl_max_ms", "outputs", "coalesced", "prompt_tokens", "completion_tokens"),
-    *("status", "outcome", "request_id", "answer_id"),
+    *("status", "outcome", "request_id", "answer_id", "at"),
 )
 
 
@@ -77,7 +77,7 @@ def row(stream: Stream, worker: str = "") -> Row:
         *(_ms(stream.due_ns), _ms(stream.started_ns), _ms(stream.queued_ns), _ms(stream.connected_ns)),
         *(_ms(stream.first_ns), _ms(stream.end_ns), _ms(max(stream.gaps_ns, default=None))),
         *(stream.outputs, stream.coalesced, prompt, completion, stream.status, stream.outcome),
-        *(stream.request_id, stream.answer_id),
+        *(stream.request_id, stream.answer_id, stream.at),
     ]
 
 

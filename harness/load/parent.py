@@ -24,7 +24,7 @@ from harness.exchange import Exchange, TargetFault
 from harness.journal import read
 from harness.load.scenario import Patience, Scenario
 from harness.recording import examined
-from harness.target import Target
+from harness.target import Secret, Target
 
 START_S = 30.0  # a busy machine may need seconds to import locust
 END_S = 10.0  # that an interrupted generator has to write what it measured
@@ -55,7 +55,14 @@ class LoadResult:
 
 
 def run_load(
-    ask: Ask, bodies: Sequence[bytes], size: Size, *, seed: int = 1, sample: int = 200, **changes: Any
+    ask: Ask,
+    bodies: Sequence[bytes],
+    size: Size,
+    *,
+    seed: int = 1,
+    sample: int = 200,
+    out: Path | None = None,
+    **changes: Any,
 ) -> LoadResult:
     """Send the bodies as chat requests; `changes` are further fields of the scenario.
 
@@ -69,22 +76,31 @@ def run_load(
         raise BudgetExceeded(f"{size.users} requests at once may cost more than half of what the spend cap leaves")
     reservation = budget.reserve(dearest, len(chosen))
     scenario = replace(scenario_of(ask, chosen, size, seed=seed, sample=sample), **changes)
-    return booked(ask, scenario, reservation)
+    return booked(ask, scenario, reservation, out)
 
 
 def booked(
-    ask: Ask, scenario: Scenario, reservation: Reservation, out: Path | None = None, words: Sequence[str] = ()
+    ask: Ask,
+    scenario: Scenario,
+    reservation: Reservation,
+    out: Path | None = None,
+    words: Sequence[str] = (),
+    keys: Sequence[Secret] = (),
+    role: str | None = None,
 ) -> LoadResult:
-    """Run a scenario, book what it cost, and record what was kept. Raises TargetFault and LoadFault."""
+    """Run a scenario, book what it cost, and record what was kept. Raises TargetFault and LoadFault.
+
+    `keys` are credentials beside the target's own; with a `role` the run's own rules and bill leave the exchanges out.
+    """
     with contextlib.ExitStack() as stack:
         folder = out or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="assay-load-")))
-        figures = generate(scenario, environment_of(ask.target), folder, words)
+        figures = generate(scenario, environment_of(ask.target, keys), folder, words)
         found, rows = list(read(folder / "load-exchanges.jsonl")), _rows(folder / "requests.csv")
     used = figures["usage"]
     ask.client.budget.settle_many(
         reservation, figures["requests"], used["prompt_tokens"], used["completion_tokens"], used["unknown"]
     )
-    kept = tuple(_recorded(ask, exchange) for exchange in found)
+    kept = tuple(_recorded(ask, exchange, role) for exchange in found)
     _refuse_silence(ask.target, figures, kept)
     return LoadResult(figures, kept, rows)
 
@@ -159,9 +175,9 @@ def _run(command: Sequence[str], environment: Mapping[str, str], log: int, timeo
             process.stdin.close()
 
 
-def environment_of(target: Target) -> dict[str, str]:
+def environment_of(target: Target, keys: Sequence[Secret] = ()) -> dict[str, str]:
     """Ours, with the credentials that the generator sends."""
-    return {**os.environ, **{secret.name: secret.reveal() for secret in target.keys.values()}}
+    return {**os.environ, **{secret.name: secret.reveal() for secret in (*target.keys.values(), *keys)}}
 
 
 def _rows(path: Path) -> tuple[dict[str, str], ...]:
@@ -169,10 +185,11 @@ def _rows(path: Path) -> tuple[dict[str, str], ...]:
         return tuple(csv.DictReader(file))
 
 
-def _recorded(ask: Ask, found: Exchange) -> Exchange:
+def _recorded(ask: Ask, found: Exchange, role: str | None) -> Exchange:
     journal = ask.client.journal
     started = datetime.fromisoformat(found.started) + ask.target.clock_ahead  # the generator knows no other clock
-    named = replace(found, id=journal.next_id(), started=started.isoformat(timespec="milliseconds"))
+    intent = {**found.intent, **({} if role is None else {"role": role})}
+    named = replace(found, id=journal.next_id(), started=started.isoformat(timespec="milliseconds"), intent=intent)
     return journal.append(examined(named, ask.target.limits))
 
 
