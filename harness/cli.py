@@ -26,6 +26,7 @@ from harness.attest_cli import attest
 from harness.contracts import difference, difference_page
 from harness.exchange import TargetFault
 from harness.export import export_command
+from harness.load.command import load_command
 from harness.model import Exit
 from harness.reconcile.cli import reconcile_command
 from harness.session import PROFILES, new_run_id
@@ -89,7 +90,7 @@ def main() -> None:
 
 main.add_command(attest)
 main.add_command(reconcile_command)
-for command in (report_command, diff_command, overview_command, export_command, watch_command):
+for command in (load_command, report_command, diff_command, overview_command, export_command, watch_command):
     main.add_command(command)
 
 
