@@ -26,6 +26,8 @@ from harness import run as running
 from harness.attest_cli import attest
 from harness.contracts import difference, difference_page
 from harness.exchange import TargetFault
+from harness.export import export_command
+from harness.load.command import load_command
 from harness.model import Exit
 from harness.reconcile.cli import reconcile_command
 from harness.session import PROFILES, new_run_id
@@ -33,6 +35,7 @@ from harness.show.cli import diff_command, overview_command, report_command, wri
 from harness.show.ui import UiFault, beside, ui_command
 from harness.target import TargetError
 from harness.target import load as load_target
+from harness.watch.command import watch_command
 from reports import terminal
 
 OUT = Console(highlight=False)
@@ -90,7 +93,16 @@ def main() -> None:
 
 main.add_command(attest)
 main.add_command(reconcile_command)
-for command in (report_command, diff_command, overview_command, ui_command):
+COMMANDS = (
+    load_command,
+    report_command,
+    diff_command,
+    overview_command,
+    ui_command,
+    export_command,
+    watch_command,
+)
+for command in COMMANDS:
     main.add_command(command)
 
 
@@ -234,7 +246,13 @@ def _request_options(command: Any) -> Any:
                 help="Worker processes. What needs the account to itself is not observed then.",
             ),
             click.option("--cap", "cap_usd", metavar="USD", help="Spend cap, overrides the target file."),
-            click.option("--fuzz-seconds", type=float, metavar="S", help="How long the fuzz suite may take."),
+            click.option("--fuzz-seconds", type=float, metavar="S", help="Let the fuzz suite ask for so long."),
+            click.option(
+                "--fuzz-resume",
+                type=click.Path(path_type=Path, exists=True, file_okay=False),
+                metavar="DIR",
+                help="Folder of an earlier run whose fuzz suite is to be gone on with.",
+            ),
             click.option("--defect", "defects", multiple=True, metavar="NAME", help="With --target mock: break it."),
         )
     ):
@@ -401,6 +419,7 @@ def prove_command(arguments: tuple[str, ...]) -> None:
     --only ID         only the defects of this requirement (repeatable)
     --defect NAME     only this defect (repeatable)
     --wide            run every check on every defect, and report what else turned red
+    --again           prove what another contract of the command has proven in the same words once more
     -n WORKERS        worker processes (default: one a core)
     --out DIR         where proof.json and the table go (default out/proof-CONTRACT)
     --json            print proof.json
