@@ -158,8 +158,13 @@ def _affordable(operation: Any, mode: GenerationMode, effort: Effort, others: in
     if kind != CHAT:
         return _within(most_bytes, _cases(operation, mode, most, 0, seed_number))
     single = _systematic(operation, mode, seed_number)
-    twice = [*combined(single), *combined(reversed(single))]  # in other company, and once whole and once streamed
-    found = [*twice, *_random(operation, mode, effort.random, seed_number), *single]
+    packs = combined(single)
+    found = [
+        *packs,
+        *packs,
+        *_random(operation, mode, effort.random, seed_number),
+        *single,
+    ]  # once whole and once streamed
     return _within(most_bytes, [*_odd(single), *found])
 
 

@@ -6,6 +6,7 @@ schemathesis makes the cases and judges shape, our rules judge the rest; new kin
 from __future__ import annotations
 
 import contextlib
+import json
 import time
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
@@ -84,7 +85,8 @@ class Explorer:
         self.found = Exploration(seed=seed_number)
         self.judges = Judges(ask.contract)
         self.deadline = 0.0
-        self._ways: Counter[tuple[str, bool]] = Counter()  # values in paid requests, streamed or not
+        self._ways: Counter[tuple[str, bool]] = Counter()  # members of paid requests, streamed or not
+        self._asked: dict[str, bool] = {}  # bodies of paid requests, and whether the last one was streamed
         self.key = key_for_fuzzing(ask)
 
     def explore(self, state: Mapping[str, Any] | None = None) -> Exploration:
@@ -172,10 +174,11 @@ class Explorer:
         return None
 
     def _streamed(self, body: Any) -> bool:
-        """Whether to ask for a stream: so that each value is asked about both ways as evenly as it can be."""
-        members = [f"{name} {value!r:.40}" for name, value in body.items()] if isinstance(body, dict) else []
+        """Whether to ask for a stream: the other way than the same body was asked, else so that members come even."""
+        members = [*body] if isinstance(body, dict) else []
         need = {way: sum(1 / (1 + self._ways[name, way]) for name in members) for way in (False, True)}
-        way = need[True] > need[False]
+        text = json.dumps(body, default=str, sort_keys=True)
+        way = self._asked[text] = not self._asked[text] if text in self._asked else need[True] > need[False]
         self._ways.update((name, way) for name in members)
         return way
 

@@ -91,15 +91,16 @@ class Besieger:
         size = max(1, len(body) // 12)
         trickle = [part for n in range(0, len(body), size) for part in (body[n : n + size], Pause(3 * PAUSE_S))]
         lines = [part for line in head.splitlines(keepends=True) for part in (line, Pause(3 * PAUSE_S))]
-        done, sent = list[Spoken](), threading.Event()
+        done, told, sent = list[Spoken](), threading.Event(), threading.Event()
 
         def slow() -> None:
             with contextlib.suppress(BudgetExceeded):
-                done.append(self.speaker.say([*lines, *trickle[:-1], Mark(sent)], paid=body))
+                done.append(self.speaker.say([*lines, Mark(told), *trickle[:-1], Mark(sent)], paid=body))
 
         thread = threading.Thread(target=slow)
         thread.start()
-        time.sleep(len(lines) // 2 * 3 * PAUSE_S + 2 * PAUSE_S)  # the head is there, the body is not
+        told.wait(PATIENCE_S)
+        time.sleep(2 * PAUSE_S)  # the head is there, the body is not
         between = self._refused_at_once()
         too_late = sent.is_set()
         thread.join()

@@ -96,7 +96,12 @@ class Answer:
             self.pieces[-1] = (self._at_ns, self.pieces[-1][1] + data)
         else:
             self.pieces.append((self._at_ns, data))
-        if self.is_stream and self.status == 200:
+        if not self.is_stream or self.status != 200:
+            return
+        if (lone := self._events.lone(data)) is not None:
+            self._events_left -= 1
+            self.progress.take_data(lone, self._at_ns)
+        else:
             for event in self._events.feed(data, self._at_ns):
                 self._events_left -= 1
                 self.progress.take(event)

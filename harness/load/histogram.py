@@ -34,8 +34,14 @@ class Histogram:
         self.most = value if self.most is None else max(self.most, value)
 
     def add_all(self, values: Iterable[int]) -> None:
-        for value in values:
-            self.add(value)
+        """The same for many at once: the gaps of a stream."""
+        found = [max(value, 0) for value in values]
+        if not found:
+            return
+        self.counts.update(map(bin_of, found))
+        self.sum += sum(found)
+        self.least = min(found) if self.least is None else min(self.least, *found)
+        self.most = max(found) if self.most is None else max(self.most, *found)
 
     @property
     def count(self) -> int:

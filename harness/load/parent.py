@@ -140,13 +140,18 @@ def generate(
     """
     line = [sys.executable, "-m", "harness.load", str(scenario.write(folder / "scenario.json")), f"--out={folder}"]
     with (folder / "generator.log").open("w+b") as log:
-        status = _run([*line, "--leash", *words], environment, log.fileno(), scenario.longest_s + START_S)
+        status = _run([*line, "--leash", *words], environment, log.fileno(), scenario.longest_s + _start_s(words))
     if status not in (0, INTERRUPTED):
         said = (folder / "generator.log").read_text(errors="replace").strip()[-1500:] or "(nothing)"
         why = "did not end in time" if status is None else f"ended with status {status}"
         raise LoadFault(f"the load generator {why}; it printed: {said}")
     found: dict[str, Any] = json.loads((folder / "load.json").read_text(encoding="utf-8"))
     return {name: value for name, value in found.items() if name != "tally"}
+
+
+def _start_s(words: Sequence[str]) -> float:
+    """How long the generator may take before it begins: workers of other machines may have to be started first."""
+    return START_S + next((float(w.partition("=")[2]) for w in words if w.startswith("--patience=")), 0.0)
 
 
 def _run(command: Sequence[str], environment: Mapping[str, str], log: int, timeout_s: float) -> int | None:

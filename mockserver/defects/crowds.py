@@ -188,7 +188,7 @@ def charges_a_neighbour_when_crowded(gateway: Gateway) -> Gateway:
 
 @defect("LD-015", also=("LD-003",))
 def leaks_a_slot_per_abort(gateway: Gateway) -> Gateway:
-    """Has twenty places for streams, and takes back none of a client that left."""
+    """Has thirty places for streams, and takes back none of a client that left."""
     lost: list[str] = []
 
     def leak(call: Call, usage: Usage) -> None:
@@ -196,7 +196,7 @@ def leaks_a_slot_per_abort(gateway: Gateway) -> Gateway:
         gateway.settle_aborted(call, usage)
 
     async def admit(call: Call) -> None:
-        if len(lost) >= 20:
+        if len(lost) >= 30:
             raise Refusal(503, "overloaded", "All places are taken.", "server_error")
 
     return replace(gateway, settle_aborted=leak, chat_steps=(admit, *gateway.chat_steps))

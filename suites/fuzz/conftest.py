@@ -13,6 +13,8 @@ from harness.fuzz.alike import Alike, Rewriter
 from harness.fuzz.cases import EFFORTS, paid_operations
 from harness.fuzz.explorer import Exploration, Explorer, documented
 from harness.fuzz.payer import key_for_fuzzing
+from harness.fuzz.races import Racer, Races
+from harness.fuzz.sequences import Walk, Walker
 from harness.fuzz.shrink import shorten
 from harness.fuzz.siege import Besieger, Siege
 from harness.model import Nonconformity, NotObserved
@@ -24,6 +26,9 @@ STATE = "fuzz.json"  # in the folder of a run: where the next one goes on
 SHORTENING_S = 3.0
 PROFILES = ("quick", "standard", "full")
 REWRITTEN = dict.fromkeys(PROFILES, Cost(120, 26 * 90, 26 * 8))  # those that are answered are short
+RACED = dict.fromkeys(PROFILES, Cost(100, 14 * 70, 14 * 8))
+STEPS = {"quick": 0, "standard": 12, "full": 200}  # of a random walk, for each resource
+WALKED_S = {"quick": 1.0, "standard": 1.0, "full": 20.0}
 BESIEGED = dict.fromkeys(PROFILES, Cost(240, 30 * 90, 30 * 8))
 
 
@@ -126,5 +131,47 @@ def withstood(besieged: Siege):
             raise Nonconformity(findings)
         if not besieged.asked[requirement]:
             raise NotObserved("the spend cap was reached before it could be asked; see --cap")
+
+    return check
+
+
+@probe(calls=400)
+def walked(ask, assay_session: Session) -> Walk:
+    options = assay_session.options
+    seconds = 60.0 if options.fuzz_once else WALKED_S[options.profile]
+    found = Walker(ask, options.seed).explore(STEPS[options.profile], seconds)
+    told(assay_session, "sequences", found.asked, found.causes)
+    return found
+
+
+@probe(calls=100, costs=RACED)
+def raced(ask, assay_session: Session) -> Races:
+    found = Racer(ask, key_for_fuzzing(ask)).explore()
+    told(assay_session, "races", found.asked, found.causes)
+    return found
+
+
+@pytest.fixture(scope="session")
+def lives_by(walked: Walk):
+    """Whether every thing that was made lived by a property."""
+
+    def check(requirement: str) -> None:
+        if findings := walked.causes.of(requirement):
+            raise Nonconformity(findings)
+        if not walked.asked[requirement]:
+            raise NotObserved(f"nothing could be made: {', '.join(walked.unmade) or 'no links'}")
+
+    return check
+
+
+@pytest.fixture(scope="session")
+def held_at_once(raced: Races):
+    """Whether pairs of requests were answered as one after the other would be."""
+
+    def check(requirement: str) -> None:
+        if findings := raced.causes.of(requirement):
+            raise Nonconformity(findings)
+        if not raced.asked[requirement]:
+            raise NotObserved("no pair of requests was answered")
 
     return check

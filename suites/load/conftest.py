@@ -88,8 +88,8 @@ def deserted(ask: Ask) -> lab.Lab:
 
 
 @probe(calls=8, prompt_tokens=8 * 20, completion_tokens=8 * 16)
-def afterwards(ask: Ask, many: lab.Lab) -> list[Exchange]:
-    """As many requests at once as the target allows, when the large load is over."""
+def afterwards(ask: Ask, many: lab.Lab, deserted: lab.Lab) -> list[Exchange]:
+    """As many requests at once as the target allows, when the large load is over and its clients have left."""
     key = ask.control.issue_key(balance_usd=lab.PURSE_USD)
     return ask.parallel([lambda: ask.chat(key=key, stream=True)] * 8)
 
