@@ -154,7 +154,12 @@ def _saturation(rows: Rows) -> Chart | None:
     if key is None:
         return None
     ordered = sorted((row for row in rows if _is_number(row.get(key))), key=lambda row: float(row[key]))
-    names = {"answered a second": "streams_per_s", "within the service levels": "goodput_per_s", "failed": "failures"}
+    names = {
+        "done": "done_per_s",
+        "answered": "streams_per_s",
+        "within the service levels": "goodput_per_s",
+        "failed": "failures",
+    }
     label = "users" if key == "users" else "requests offered a second"
     return _chart("Saturation", label, "a second", _numbers(ordered, key), ordered, names)
 

@@ -39,10 +39,11 @@ def render(results: Mapping[str, Any]) -> str:
     """The page. The same results always give the same bytes."""
     rows = phrases.worst_first(results["requirements"])
     counts = phrases.tally(results)
-    drawn = charts.of_load(results.get("load") or {})
+    loads = _loads(results.get("load") or {})
     return page.fill(
         "report.html.j2",
-        charts=drawn,
+        charts=[chart for _, _, drawn in loads for chart in drawn],
+        loads=loads,
         results=results,
         rows=rows,
         broken=[row for row in rows if row["outcome"] == "fail"],
@@ -71,6 +72,16 @@ def _views(results: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]) -> lis
     there = [("bill" if key == "billing" else key, title, None) for key, title in optional if results.get(key)]
     operations = [("operations", "Operations", None)] if fuzzing.matrix(results) else []
     return [("summary", "Summary", None), ("requirements", "Requirements", len(rows)), *there, *operations]
+
+
+def _loads(load: Mapping[str, Any]) -> list[tuple[str, Mapping[str, Any], list[charts.Chart]]]:
+    """The loads of a run with what they are called: one where there was only one."""
+    many = load.get("many")
+    if not isinstance(many, Mapping):
+        return [("", load, charts.of_load(load))] if load else []
+    first = {key: value for key, value in load.items() if key != "many"}
+    named = [("A few at once", first), ("Many at once, of two accounts", many)]
+    return [(name, found, charts.of_load(found)) for name, found in named if found]
 
 
 def _bill(found: Mapping[str, Any]) -> dict[str, Any]:

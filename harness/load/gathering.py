@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from harness.load.figures import figures, series
+from harness.load.figures import curves, figures, series
 from harness.load.scenario import Scenario
 from harness.load.stream import Stream
 from harness.load.tally import Tally
@@ -60,7 +60,7 @@ class Gathering:
         measured = figures(self.tally, users, cpu_s, max(len(self.cpu_s), 1))
         measured |= {"interrupted": interrupted, "lost_generators": self.lost}
         moments = series(self.tally)
-        document = {**measured, "series": moments, "tally": self.tally.to_json()}
+        document = {**measured, "series": moments, "cdf": curves(self.tally), "tally": self.tally.to_json()}
         (self.out / "load.json").write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
         with (self.out / "series.csv").open("w", encoding="utf-8", newline="") as file:
             table = csv.DictWriter(file, list(moments[0]) if moments else ["at_s"])

@@ -195,5 +195,5 @@ def flowing(ask: Ask) -> tuple[list[Exchange], list[Exchange]]:
 
 
 def told(figures: dict[str, Any]) -> dict[str, Any]:
-    """The figures for a report: the series stays in the load's own files."""
-    return {name: value for name, value in figures.items() if name not in {"series", "lost_generators", "interrupted"}}
+    """The figures for a report."""
+    return {name: value for name, value in figures.items() if name not in {"lost_generators", "interrupted"}}
