@@ -16,8 +16,6 @@ METRICS = {
     "itl": "between tokens",
     "tpot": "per output token",
     "e2e": "whole answer",
-    "queue": "waiting to be sent",
-    "connect": "connecting",
 }
 SHARES = {"p50": 50.0, "p90": 90.0, "p95": 95.0, "p99": 99.0, "p99.9": 99.9}
 
@@ -96,7 +94,7 @@ def _chart(
     log: bool = False,
 ) -> Chart | None:
     lines = tuple(
-        Line(label, _column(rows, name), tone="fail" if label == "failed" else "")
+        Line(label, _column(rows, name, positive=log), tone="fail" if label == "failed" else "")
         for label, name in names.items()
         if _told(rows, name)
     )
@@ -139,7 +137,7 @@ def _is_positive(value: object) -> bool:
 
 def _distribution(cdf: Mapping[str, Any]) -> Chart | None:
     """`cdf` of results.json: metric -> [[milliseconds, percent of the values that are not above], ...]."""
-    tables = {METRICS.get(name, name): [(float(at), float(ms)) for ms, at in pairs] for name, pairs in cdf.items()}
+    tables = {words: [(float(at), float(ms)) for ms, at in cdf[name]] for name, words in METRICS.items() if name in cdf}
     x = tuple(sorted({at for pairs in tables.values() for at, _ in pairs}))
     lines = []
     for words, pairs in tables.items():
@@ -168,8 +166,9 @@ def _numbers(rows: Rows, name: str) -> tuple[float, ...]:
     return tuple(float(row[name]) for row in rows if _is_number(row.get(name)))
 
 
-def _column(rows: Rows, name: str) -> tuple[float | None, ...]:
-    return tuple(float(row[name]) if _is_number(row.get(name)) else None for row in rows)
+def _column(rows: Rows, name: str, *, positive: bool = False) -> tuple[float | None, ...]:
+    fits = _is_positive if positive else _is_number
+    return tuple(float(row[name]) if fits(row.get(name)) else None for row in rows)
 
 
 def _told(rows: Rows, name: str) -> bool:

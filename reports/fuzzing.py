@@ -60,7 +60,7 @@ def _cell(count: int, documented: bool) -> Cell:
 def answers(fuzz: Mapping[str, Any]) -> Counts:
     """How often each status answered each operation, of either form that files hold."""
     counts: dict[str, dict[str, int]] = {}
-    for row in fuzz.get("answers") or ():
+    for row in fuzz.get("answers") or (fuzz.get("reach") or {}).get("answers") or ():
         of = counts.setdefault(str(row["operation"]), {})
         of[str(row["status"])] = of.get(str(row["status"]), 0) + int(row["answers"])
     return counts or {name: dict(found) for name, found in (fuzz.get("statuses") or {}).items()}
