@@ -28,11 +28,11 @@ class UiFault(RuntimeError):
 
 
 @click.command(name="ui")
-@click.argument("folder", type=click.Path(file_okay=False, path_type=Path), metavar="DIR", default="out")
+@click.argument("folder", type=click.Path(file_okay=False, path_type=Path), metavar="[DIR]", default="out")
 @click.option("--port", type=click.IntRange(0, 65535), default=0, help="Port of the loopback (0: a free one).")
 @click.option("--json", "as_json", is_flag=True, help="Tell the address as JSON.")
 def ui_command(folder: Path, port: int, *, as_json: bool) -> None:
-    """Show the runs in DIR on a local web page, as they go and afterwards, and start new ones there.
+    """Show the runs in DIR (out) on a local web page, as they go and afterwards, and start new ones there.
 
     The page answers on this machine only, and only at the address that is printed, which holds a token.
     """

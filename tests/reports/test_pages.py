@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from reports import chain, charts, fuzzing
+from reports import chain, charts, fuzzing, html, loads
 from tests.reports import sample
+from tests.reports.test_html import Page, poison
 
 
 def states(*codes: str, **claims: object) -> dict[str, str]:
@@ -100,3 +101,26 @@ def test_answers_of_either_form_are_counted() -> None:
     rows = [{"operation": "a", "status": "200", "media_type": m, "answers": 2} for m in ("text/plain", "image/png")]
     assert fuzzing.answers({"answers": rows}) == {"a": {"200": 4}}
     assert fuzzing.answers({"statuses": {"a": {"200": 3}}}) == {"a": {"200": 3}}
+
+
+def test_a_load_that_our_own_generator_slowed_down_meets_no_service_level() -> None:
+    results = sample.results()
+    results["load"]["generator"]["bottleneck"] = ["the generator was 18.8 ms late at p99"]
+    words = Page(html.render(results)).text.split("Service levels")[1]
+    assert "not-observed ttft_p99=500ms" in words
+
+
+def test_two_loads_of_a_run_are_told_apart() -> None:
+    results = sample.results()
+    results["load"]["many"] = dict(results["load"])
+    page = Page(html.render(results))
+    assert [name for _, attrs in page.tags for name in attrs].count("data-chart") == 10
+    assert "Many at once" in page.text
+
+
+@pytest.mark.parametrize(
+    "found", [sample.results()["load"], {"steps": [{"rate": 5, "done_per_s": 5.0, "met": True}] * 2}, {}]
+)
+def test_what_a_load_left_makes_a_page_whatever_it_says(found: dict[str, object]) -> None:
+    page = Page(loads.render(poison(found)))
+    assert [tag for tag, _ in page.tags].count("script") == 1
