@@ -56,6 +56,13 @@ def bench(session: nox.Session) -> None:
         session.run("python", f"bench/{each}.py", *options)
 
 
+@nox.session(name="bench-fuzz")
+def bench_fuzz(session: nox.Session) -> None:
+    """What raw schemathesis and the fuzz suite find of the catalogue: `nox -s bench-fuzz -- --sample 24`."""
+    session.install("--editable", ".[dev]")
+    session.run("python", "-m", "bench.fuzz", *session.posargs)
+
+
 @nox.session
 def foreign(session: nox.Session) -> None:
     """Judge servers nobody here wrote; their findings are in docs/foreign.md."""

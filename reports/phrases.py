@@ -161,6 +161,16 @@ def reached(results: Mapping[str, Any]) -> str | None:
     return f"{found['reached']} of {found['of']} operations, {statuses}"
 
 
+def fuzzed(results: Mapping[str, Any]) -> str | None:
+    """What generated requests reached, in words; None where none were made."""
+    found = results.get("fuzz") or {}
+    if not (reach := found.get("reach")):
+        return None
+    asked = sum(found["cases"].values())
+    bounds = f"{reach['bounds_reached']} of {reach['bounds']} bounds of parameters"
+    return f"{asked} requests, {bounds}, {reach['kinds_of_answers']} kinds of answers"
+
+
 def facts(results: Mapping[str, Any]) -> list[tuple[str, str]]:
     """What was run, as label and value, in the order every report shows them."""
     run, contract, target, spend = (results[key] for key in ("run", "contract", "target", "spend"))
@@ -177,6 +187,7 @@ def facts(results: Mapping[str, Any]) -> list[tuple[str, str]]:
         ("Only", ", ".join(run.get("only") or [])),
         ("Capabilities", ", ".join(target.get("capabilities") or []) or "none"),
         ("Reached", reached(results)),
+        ("Fuzzed", fuzzed(results)),
         ("Spent", _spent(spend)),
         ("Estimated", _estimated(spend)),
         ("Started", run["started"]),

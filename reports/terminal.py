@@ -82,6 +82,7 @@ def _facts(results: Mapping[str, Any]) -> Table:
         "run": f"{known['Run']} · {known['Profile']} · {seed} · {known['Duration']}",
         "offers": known["Capabilities"],
         "reached": known.get("Reached"),
+        "fuzzed": known.get("Fuzzed"),
         "spent": f"{spent} (planned: {known['Estimated']})" if "Estimated" in known else spent,
     }
     grid = Table.grid(padding=(0, 2))
