@@ -42,7 +42,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--assay-out", metavar="DIR", help="folder of the run")
     group.addoption("--assay-cap", metavar="USD", help="spend cap, overrides the target file")
     group.addoption("--assay-again", metavar="WORDS", help="what findings give after --target to be seen again")
-    group.addoption("--fuzz-seconds", type=float, metavar="S", help="how long the fuzz suite may take")
+    group.addoption("--fuzz-seconds", type=float, metavar="S", help="how long the fuzz suite asks; it fills the time")
+    group.addoption("--fuzz-once", action="store_true", help="every case of the fuzz suite, however long it takes")
+    group.addoption("--fuzz-resume", metavar="DIR", help="folder of a run that the fuzz suite goes on from")
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -88,6 +90,8 @@ def _options(config: pytest.Config, contract: Contract) -> Options:
         out=Path(out) if out else None,
         cap_usd=_usd(cap) if cap else None,
         fuzz_seconds=config.getoption("--fuzz-seconds"),
+        fuzz_once=config.getoption("--fuzz-once"),
+        fuzz_resume=Path(resumed) if (resumed := config.getoption("--fuzz-resume")) else None,
         again=config.getoption("--assay-again"),
         command=_command(config),
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import gzip
 import re
 import zlib
@@ -52,7 +53,7 @@ def _cut(found: Exchange) -> Exchange:
 
 def depth(document: bytes, enough: int) -> int:
     """How deep arrays and objects nest, counted without recursion; exact only where it exceeds `enough`."""
-    if document.count(b"[") + document.count(b"{") <= enough:
+    if document.count(b"[") + document.count(b"{") <= enough or not _is_text(document):
         return 0
     deepest = level = 0
     for token in _NESTING.finditer(document):
@@ -62,6 +63,17 @@ def depth(document: bytes, enough: int) -> int:
         if deepest > enough:
             break
     return deepest
+
+
+def _is_text(document: bytes) -> bool:
+    """Sound and pictures hold brackets as well; what is not UTF-8 is no JSON, however deep."""
+    decoder = codecs.getincrementaldecoder("utf-8")()  # piece by piece: a copy of a large body costs its memory again
+    try:
+        for at in range(0, len(document), KEPT):
+            decoder.decode(document[at : at + KEPT])
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def redacted(found: Exchange, redactor: Redactor) -> Exchange:

@@ -45,6 +45,8 @@ class Request:
     workers: int = 0
     cap_usd: str | None = None
     fuzz_seconds: float | None = None
+    fuzz_once: bool = False  # every case of the fuzz suite, however long that takes, and no more
+    fuzz_resume: Path | None = None  # folder of the run that the fuzz suite goes on from
     paths: tuple[Path, ...] = field(default=())  # test files, when the caller knows which are needed
     again: str | None = None  # the words after --target that start the same judgement once more
 
@@ -57,8 +59,10 @@ class Request:
             "--base-url": self.base_url,
             "--assay-cap": self.cap_usd,
             "--fuzz-seconds": self.fuzz_seconds,
+            "--fuzz-resume": self.fuzz_resume,
             "--assay-again": self.again,
         }
+        line += ["--fuzz-once"] if self.fuzz_once else []
         line += [f"{flag}={value}" for flag, value in optional.items() if value is not None]
         return line
 

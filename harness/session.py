@@ -38,6 +38,8 @@ class Options:
     out: Path | None = None
     cap_usd: Decimal | None = None
     fuzz_seconds: float | None = None
+    fuzz_once: bool = False
+    fuzz_resume: Path | None = None
     again: str | None = None  # the words after --target that start the same judgement once more
     command: str = ""  # how the run was started, for the record
 
