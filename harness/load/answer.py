@@ -48,7 +48,7 @@ class Answer:
 
     def feed(self, data: bytes, at_ns: int | None = None) -> None:
         """Bytes that were just read; they arrived now, or when the kernel says."""
-        now = self.elapsed_ns()
+        now = _clock() - self.started_ns
         self._at_ns = now if at_ns is None else min(max(at_ns - self.started_ns, self._at_ns), now)
         try:
             self._parser.feed_data(data)
@@ -96,15 +96,17 @@ class Answer:
             self.pieces[-1] = (self._at_ns, self.pieces[-1][1] + data)
         else:
             self.pieces.append((self._at_ns, data))
-        if not self.is_stream or self.status != 200:
-            return
-        if (lone := self._events.lone(data)) is not None:
+        if self.is_stream and self.status == 200:
+            self._take(data)
+
+    def _take(self, data: bytes) -> None:
+        value = self._events.alone(data)
+        if value is not None and self.progress.take_value(value, self._at_ns):
             self._events_left -= 1
-            self.progress.take_data(lone, self._at_ns)
-        else:
-            for event in self._events.feed(data, self._at_ns):
-                self._events_left -= 1
-                self.progress.take(event)
+            return
+        for event in self._events.feed(data, self._at_ns):
+            self._events_left -= 1
+            self.progress.take(event)
 
     def on_message_complete(self) -> None:
         if self.status is not None:

@@ -57,17 +57,19 @@ def test_a_line_without_end_costs_time_in_proportion_to_its_length() -> None:
     assert time.perf_counter() - began < 2
 
 
-ODD = [b"data: a", b"data:a", b"data: ", b": c", b"event: e", b"", b"\xff", b"\r", b"data: [DONE]"]
-BLOCKS = st.lists(st.sampled_from(ODD))
-
-
-@given(BLOCKS, BLOCKS, st.sampled_from([b"\n", b"\r\n", b""]))
-def test_a_lone_event_is_what_the_parser_makes_of_it(before: list[bytes], block: list[bytes], end: bytes) -> None:
-    parser, twin = Parser(), Parser()
-    for each in (parser, twin):
-        each.feed(b"\n".join(before), 1)
-    data = b"\n".join(block) + end + end
-    if (found := parser.lone(data)) is not None:
-        events = twin.feed(data, 2)
-        assert [event.data for event in events] == [found.decode(errors="replace")]
-        assert parser.feed(b"data: next\n\n", 3) == twin.feed(b"data: next\n\n", 3)
+@given(
+    st.lists(
+        st.sampled_from(
+            [b"data: ", b"data:", b"\n", b"\n\n", b"\r", b"\r\n\r\n", b"{}", b"x", b"[DONE]", b"\xef\xbb\xbf", b"\xff"]
+        )
+    )
+)
+def test_what_is_alone_is_what_feeding_would_have_said(pieces: list[bytes]) -> None:
+    quick, slow = Parser(), Parser()
+    for piece in (b"".join(pieces[n : n + 3]) for n in range(0, len(pieces), 3)):
+        value = quick.alone(piece)
+        told = slow.feed(piece, 0)
+        if value is None:
+            assert quick.feed(piece, 0) == told
+        else:
+            assert [event.data for event in told] == [value.decode(errors="replace")]
