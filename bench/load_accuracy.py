@@ -22,10 +22,11 @@ import peers
 import truth
 from generators import Cell, Generator
 from generators.locust_users import LOCUST
+from generators.others import OTHERS
 from generators.ours import Ours
 
 PACE = truth.Pace()
-GENERATORS: tuple[Generator, ...] = (Ours(), *LOCUST)
+GENERATORS: tuple[Generator, ...] = (Ours(), *LOCUST, *OTHERS)
 SERVER_CORE, CLIENT_CORE = 0, 1
 
 
