@@ -25,6 +25,7 @@ from harness import run as running
 from harness.attest_cli import attest
 from harness.contracts import difference, difference_page
 from harness.exchange import TargetFault
+from harness.load.command import load_command
 from harness.model import Exit
 from harness.reconcile.cli import reconcile_command
 from harness.session import PROFILES, new_run_id
@@ -86,6 +87,7 @@ def main() -> None:
 
 main.add_command(attest)
 main.add_command(reconcile_command)
+main.add_command(load_command)
 
 
 @main.command()

@@ -19,6 +19,7 @@ class Delta(msgspec.Struct):
     choices: list[dict[str, Any]] = []
     usage: dict[str, Any] | None = None
     error: Any = None
+    id: Any = None
 
 
 _decode = msgspec.json.Decoder(Delta).decode
@@ -35,6 +36,7 @@ class Progress:
         self.tokens: tuple[int, int] | None = None  # prompt and completion tokens of the usage
         self.done = False
         self.failed = False  # an error frame came
+        self.answer_id = ""
         self._last_ns = 0
 
     def take(self, event: Event) -> None:
@@ -49,8 +51,18 @@ class Progress:
             return  # a broken event is a finding of the rules, and no token
         self.failed = self.failed or bool(chunk.error)
         self.tokens = _tokens(chunk.usage) or self.tokens
+        self.answer_id = self.answer_id or (chunk.id if isinstance(chunk.id, str) else "")
         if any(_speaks(choice.get("delta")) for choice in chunk.choices):
             self._output(event.at_ns)
+
+    def take_whole(self, body: bytes) -> None:
+        """An answer that is not a stream: done when it can be read and holds a choice."""
+        try:
+            document = _decode(body)
+        except msgspec.DecodeError:
+            return
+        self.tokens, self.failed, self.done = _tokens(document.usage), bool(document.error), bool(document.choices)
+        self.answer_id = document.id if isinstance(document.id, str) else ""
 
     def _output(self, at_ns: int) -> None:
         self.outputs += 1
