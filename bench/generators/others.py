@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -9,7 +10,7 @@ from typing import Any
 
 from generators import Cell, Seen, tokenizer, trusting
 
-QUIET = {"HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1", "DO_NOT_TRACK": "1", "NO_COLOR": "1"}
+QUIET = {"DO_NOT_TRACK": "1", "NO_COLOR": "1"}
 
 
 class Other:
@@ -17,6 +18,13 @@ class Other:
 
     def environment(self, cell: Cell) -> Mapping[str, str]:
         return {**QUIET, **trusting(cell.ca)}
+
+
+def _only(cell: Cell, pattern: str) -> Path:
+    """The file of that name below `out`. Raises OSError."""
+    for found in (cell.folder / "out").rglob(pattern):
+        return found
+    raise FileNotFoundError(f"it wrote no {pattern}")
 
 
 class Vllm(Other):
@@ -45,7 +53,7 @@ class AiPerf(Other):
         ]
 
     def seen(self, cell: Cell) -> list[Seen]:
-        lines = next((cell.folder / "out").rglob("profile_export.jsonl")).read_text().splitlines()
+        lines = _only(cell, "profile_export.jsonl").read_text().splitlines()
         rows = [json.loads(line) for line in lines]
         return [_of_aiperf(row) for row in rows if "time_to_first_token" in row["metrics"]]
 
@@ -64,7 +72,7 @@ class GuideLlm(Other):
     def command(self, cell: Cell, bin_folder: Path) -> list[str]:
         words = json.dumps({"kind": "huggingface_auto", "model": str(tokenizer.write(cell.folder / "tokenizer"))})
         backend = {"kind": "openai_http", "target": cell.url, "model": "truth", "timeout": 120}
-        data = {"kind": "synthetic_text", "prompt_tokens": 16, "output_tokens": 50, "samples": 10}
+        data = {"kind": "synthetic_text", "prompt_tokens": 16, "output_tokens": 50}
         output = {"kind": "json", "path": str(cell.folder / "out.json")}
         return [
             *(str(bin_folder / "guidellm"), "run", "--disable-console", "--backend", json.dumps(backend)),
@@ -103,13 +111,13 @@ class InferencePerf(Other):
         return [str(bin_folder / "inference-perf"), "--config_file", str(written)]
 
     def seen(self, cell: Cell) -> list[Seen]:
-        rows = json.loads(next((cell.folder / "out").rglob("per_request*.json")).read_text())
+        rows = json.loads(_only(cell, "per_request*.json").read_text())
         return [_of_inference_perf(row) for row in rows if not row.get("error")]
 
 
 def _of_inference_perf(row: dict[str, Any]) -> Seen:
-    times = row["info"]["output_token_times"]
-    gaps = [(b - a) * 1e3 for a, b in zip(times, times[1:], strict=False)]
+    times = row["info"]["response_metrics"]["output_token_times"]
+    gaps = [(b - a) * 1e3 for a, b in itertools.pairwise(times)]
     return Seen(row["start_time"] * 1e3, (times[0] - row["start_time"]) * 1e3, gaps)
 
 

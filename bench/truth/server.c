@@ -148,8 +148,8 @@ static int send_chunk(Connection *c) {
     n = snprintf(event, sizeof event, "data: {\"id\":\"truth-1\",\"object\":\"%s\",%s,\"choices\":[{\"index\":0,", kind,
                  envelope);
     n += snprintf(event + n, sizeof event - n,
-                  c->legacy ? "\"text\":\"word \",\"finish_reason\":%s}]}\n\n"
-                            : "\"delta\":{%s\"content\":\"word \"},\"finish_reason\":%s}]}\n\n",
+                  c->legacy ? "\"text\":\" word\",\"finish_reason\":%s}]}\n\n"
+                            : "\"delta\":{%s\"content\":\" word\"},\"finish_reason\":%s}]}\n\n",
                   c->legacy ? why : c->chunk ? "" : "\"role\":\"assistant\",", why);
     if (last)
         n += snprintf(event + n, sizeof event - n,
