@@ -97,9 +97,16 @@ class Answer:
         else:
             self.pieces.append((self._at_ns, data))
         if self.is_stream and self.status == 200:
-            for event in self._events.feed(data, self._at_ns):
-                self._events_left -= 1
-                self.progress.take(event)
+            self._take(data)
+
+    def _take(self, data: bytes) -> None:
+        value = self._events.alone(data)
+        if value is not None and self.progress.take_value(value, self._at_ns):
+            self._events_left -= 1
+            return
+        for event in self._events.feed(data, self._at_ns):
+            self._events_left -= 1
+            self.progress.take(event)
 
     def on_message_complete(self) -> None:
         if self.status is not None:
