@@ -48,7 +48,7 @@ class Answer:
 
     def feed(self, data: bytes, at_ns: int | None = None) -> None:
         """Bytes that were just read; they arrived now, or when the kernel says."""
-        now = self.elapsed_ns()
+        now = _clock() - self.started_ns
         self._at_ns = now if at_ns is None else min(max(at_ns - self.started_ns, self._at_ns), now)
         try:
             self._parser.feed_data(data)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 BITS = 11
@@ -33,9 +33,21 @@ class Histogram:
         self.least = value if self.least is None else min(self.least, value)
         self.most = value if self.most is None else max(self.most, value)
 
-    def add_all(self, values: Iterable[int]) -> None:
+    def add_all(self, values: Sequence[int]) -> None:
+        """What `add` does for each, in one pass: a load has fifty gaps a stream."""
+        if not values:
+            return
+        counts, total = self.counts, 0
         for value in values:
-            self.add(value)
+            if value < 0:
+                value = 0
+            shift = value.bit_length() - BITS
+            counts[value if shift <= 0 else (shift << BITS) + (value >> shift)] += 1
+            total += value
+        self.sum += total
+        least, most = max(min(values), 0), max(max(values), 0)
+        self.least = least if self.least is None else min(self.least, least)
+        self.most = most if self.most is None else max(self.most, most)
 
     @property
     def count(self) -> int:

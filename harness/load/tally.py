@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -22,7 +22,7 @@ class Slot:
     counts: Counter[str] = field(default_factory=Counter)
     gauges: dict[str, float] = field(default_factory=dict)  # the largest value seen, by name and generator
 
-    def measure(self, metric: str, values: Iterable[int]) -> None:
+    def measure(self, metric: str, values: Sequence[int]) -> None:
         self.durations.setdefault(metric, Histogram()).add_all(values)
 
     def reach(self, gauge: str, value: float) -> None:
