@@ -45,7 +45,8 @@ def main(scenario: str, out: str) -> None:
     from harness.load.scenario import read
     from harness.load.stream import ANSWERED, Stream
 
-    desk, streams = Desk(read(Path(scenario).read_text()), HEADERS), list[Stream]()
+    given, streams = read(Path(scenario).read_text()), list[Stream]()
+    desk = Desk(given, (*HEADERS, *given.headers))
     local = runner.environment().create_local_runner()
 
     def hand_over() -> None:
