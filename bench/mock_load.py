@@ -37,7 +37,10 @@ def rate(served: Served, users: int, seconds: float, *, stream: bool) -> tuple[f
     if done.returncode:
         raise peers.Unusable(done.stderr.strip().splitlines()[-1])
     answers = int(json.loads(done.stdout)["answers"])
-    return answers / (served.core_seconds() - before), answers
+    spent = served.core_seconds() - before
+    if not answers or not spent:
+        raise peers.Unusable(f"{answers} answers in {seconds:g} s: too few to count")
+    return answers / spent, answers
 
 
 def compare(given: argparse.Namespace) -> None:
@@ -51,7 +54,11 @@ def compare(given: argparse.Namespace) -> None:
                 for kind, stream in KINDS.items():
                     if stream and not served.streams:
                         continue
-                    found, count = rate(served, given.users, given.seconds, stream=stream)
+                    try:
+                        found, count = rate(served, given.users, given.seconds, stream=stream)
+                    except peers.Unusable as error:
+                        print(f"{name}, {kind}: {error}", file=sys.stderr)
+                        continue
                     if number:  # the first round warms everything up
                         rates[kind].setdefault(name, []).append(found)
                         answers[name] = answers.get(name, 0) + count

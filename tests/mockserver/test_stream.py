@@ -40,10 +40,8 @@ def test_stream_and_answer_agree_at_temperature_zero(lab: Lab) -> None:
 def test_the_template_says_what_the_chunks_would(start: Callable[..., Lab], body: dict[str, Any]) -> None:
     """Text goes out between two constants where nobody has a word about it; any override takes the long way."""
     said = 'Repeat exactly: "plain"\\ \t text, then 漢字 🎉 é, then plain text; wait'
-    short, long = (
-        start("openai-core", gateway)
-        for gateway in (Gateway(), Gateway(text_delta=lambda call, t: text_delta(call, t)))
-    )
+    overridden = Gateway(text_delta=lambda call, text: text_delta(call, text))
+    short, long = (start("openai-core", gateway) for gateway in (Gateway(), overridden))
     chunks = [[_timeless(each) for each in lab.chunks(said, temperature=0, **body)] for lab in (short, long)]
     assert chunks[0] == chunks[1]
 
