@@ -67,7 +67,7 @@ class Limits:
 
 @dataclass(frozen=True)
 class Spend:
-    cap_usd: Decimal = Decimal("0.50")
+    cap_usd: Decimal = Decimal("1.00")
     assumed_usd_per_million_tokens: Decimal = Decimal(20)
 
 

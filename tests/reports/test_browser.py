@@ -102,11 +102,11 @@ def test_five_thousand_findings_open_at_once(browser: Browser, tmp_path: Path) -
     path = tmp_path / "report.html"
     path.write_text(reports.render(results, "html"), encoding="utf-8")
     with opened(browser, "about:blank") as seen:
-        started = time.perf_counter()
         seen.page.goto(path.as_uri())
         seen.page.click(".views a[href='#requirements']")
         assert seen.page.is_visible(".row:first-child .finding")
-        assert time.perf_counter() - started < 2
+        # Opening it takes as long as there are elements to lay out: a count does not depend on how busy a machine is.
+        assert seen.page.evaluate("() => document.querySelectorAll('*').length") < MOST_ELEMENTS
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
