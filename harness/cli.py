@@ -205,7 +205,7 @@ def _become(module: str, *arguments: str) -> NoReturn:
 def _request_options(command: Any) -> Any:
     for option in reversed(
         (
-            click.option("--target", required=True, metavar="T", help="URL, target.toml, or `mock` to start one."),
+            click.option("--target", metavar="T", help="URL, target.toml, or `mock` to start one."),
             click.option("--base-url", metavar="URL", help="Overrides the base_url of the target file."),
             click.option("--only", multiple=True, metavar="ID", help="Only this requirement (repeatable)."),
             click.option("--suite", "suites", multiple=True, metavar="NAME", help="Only this suite (repeatable)."),

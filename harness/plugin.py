@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 import specs
-from harness import classify, results, selection
+from harness import classify, deployment, results, selection
 from harness.ask import Ask
 from harness.checks import SUITES
 from harness.exchange import Exchange
@@ -42,6 +42,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--assay-out", metavar="DIR", help="folder of the run")
     group.addoption("--assay-cap", metavar="USD", help="spend cap, overrides the target file")
     group.addoption("--assay-again", metavar="WORDS", help="what findings give after --target to be seen again")
+    group.addoption("--assay-replay", metavar="DIR", help="play the run saved in this folder instead of asking")
+    group.addoption("--assay-not-generated", action="store_true", help="play it without the fuzz suite")
     group.addoption("--fuzz-seconds", type=float, metavar="S", help="how long the fuzz suite may take")
 
 
@@ -59,14 +61,16 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def _session(config: pytest.Config) -> Session:
     contract = specs.load(config.getoption("--contract"))
-    source = config.getoption("--target")
-    if source is None:
+    source, options = config.getoption("--target"), _options(config, contract)
+    if source is None and options.replay is None:
         raise pytest.UsageError("--target is missing: give a URL or the path of a target.toml")
     worker_input: dict[str, Any] = getattr(config, "workerinput", {})
     return Session(
         contract=contract,
-        target=load_target(source, base_url=config.getoption("--base-url"), environ=os.environ),
-        options=_options(config, contract),
+        target=deployment.read(options.replay)
+        if options.replay is not None
+        else load_target(source, base_url=config.getoption("--base-url"), environ=os.environ),
+        options=options,
         worker=worker_input.get("workerid", "main"),
         workers=worker_input.get("workercount", 1),
     )
@@ -89,6 +93,8 @@ def _options(config: pytest.Config, contract: Contract) -> Options:
         cap_usd=_usd(cap) if cap else None,
         fuzz_seconds=config.getoption("--fuzz-seconds"),
         again=config.getoption("--assay-again"),
+        replay=Path(saved) if (saved := config.getoption("--assay-replay")) else None,
+        generated=not config.getoption("--assay-not-generated"),
         command=_command(config),
     )
 
@@ -152,6 +158,13 @@ def pytest_make_collect_report(
 
 
 # --- running ------------------------------------------------------------------------------------------------
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtestloop(session: pytest.Session) -> None:
+    run = session.config.stash.get(SESSION, None)
+    if run is not None and not session.config.option.collectonly:
+        run.begin()
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

@@ -207,7 +207,8 @@ def _excerpts(run: Session, all_rows: Iterable[RequirementRow], coverage: Covera
 def write(run: Session) -> Path:
     """Write results.json into the run's folder; the journals of several workers become one first."""
     assert run.options.out is not None
-    journal.merge(run.options.out)
+    for name in ("exchanges", "asides"):
+        journal.merge(run.options.out, name)
     path = run.options.out / "results.json"
     text = json.dumps(document(run, datetime.now(UTC)), indent=1, sort_keys=True, ensure_ascii=False)
     partial = path.with_suffix(".json.part")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sys
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -14,8 +15,8 @@ from typing import Any
 import pytest
 from rich.console import Console
 
+from harness import deployment, results
 from harness import plan as planning
-from harness import results
 from harness.checks import SUITES
 from harness.model import Exit
 from harness.plugin import SELECTION, SESSION
@@ -46,6 +47,8 @@ class Request:
     cap_usd: str | None = None
     fuzz_seconds: float | None = None
     paths: tuple[Path, ...] = field(default=())  # test files, when the caller knows which are needed
+    replay: Path | None = None  # folder of a saved run that is played instead of asking the target
+    generated: bool = True  # with it: whether the requests of the fuzz suite are generated again
     again: str | None = None  # the words after --target that start the same judgement once more
 
     def arguments(self) -> list[str]:
@@ -58,9 +61,10 @@ class Request:
             "--assay-cap": self.cap_usd,
             "--fuzz-seconds": self.fuzz_seconds,
             "--assay-again": self.again,
+            "--assay-replay": None if self.replay is None else str(self.replay),
         }
         line += [f"{flag}={value}" for flag, value in optional.items() if value is not None]
-        return line
+        return line if self.generated else [*line, "--assay-not-generated"]
 
 
 class OverCap(Exception):
@@ -157,8 +161,17 @@ def run(request: Request, out: Path, planned: Mapping[str, Any], console: Consol
 
 def _forget(out: Path) -> None:
     """Take away what an earlier run left in the folder: should this one crash, its results must not pass for ours."""
-    for path in (out / "results.json", *out.glob("exchanges*.jsonl")):
-        path.unlink(missing_ok=True)
+    for pattern in (
+        "results.json",
+        "exchanges*.jsonl",
+        "asides*.jsonl",
+        deployment.FILE,
+        "waivers.yaml",
+        "certificate*",
+    ):
+        for path in out.glob(pattern):
+            path.unlink()
+    shutil.rmtree(out / deployment.ANCHORS, ignore_errors=True)
 
 
 class _Foreseen:

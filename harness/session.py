@@ -12,6 +12,8 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+from harness import deployment
+from harness.asides import STARTED, Asides
 from harness.ask import Ask
 from harness.budget import Budget
 from harness.curl import curl
@@ -19,6 +21,7 @@ from harness.exchange import Exchange
 from harness.journal import Journal, judged
 from harness.judge import Rule, judge, rules_for
 from harness.model import CheckReport, Finding, Outcome
+from harness.playback import Blind, Player, Tape
 from harness.redact import Redactor, printable
 from harness.target import Target
 from harness.wire import Client
@@ -38,6 +41,8 @@ class Options:
     out: Path | None = None
     cap_usd: Decimal | None = None
     fuzz_seconds: float | None = None
+    replay: Path | None = None  # folder of a saved run that is played instead of asking the target
+    generated: bool = True  # with it: whether the requests of the fuzz suite are generated again, which takes seconds
     again: str | None = None  # the words after --target that start the same judgement once more
     command: str = ""  # how the run was started, for the record
 
@@ -68,11 +73,17 @@ class Session:
     started: datetime = field(default_factory=lambda: datetime.now(UTC))
 
     def __post_init__(self) -> None:
-        self.redactor = Redactor(self.target.secrets())
-        self.journal = Journal(self._journal_path(), self.redactor, prefix=self.worker)
+        tape = None if self.options.replay is None else Tape(self.options.replay)
+        if tape is not None:
+            self.target, self.started = tape.target, tape.started
+        self.redactor = Redactor(self.target.secrets()) if tape is None else Blind()
+        self.journal = Journal(self._path("exchanges"), self.redactor, prefix=self.worker)
         self.budget = Budget.for_target(self.cap_usd / self.workers, self.target, self.contract)
         self.client = Client(self.target, self.redactor, self.budget, self.journal)
-        self.ask = Ask(self.contract, self.target, self.client)
+        if tape is not None:
+            self.client = Player(tape, self.redactor, self.budget, self.journal)
+        self.memory = Asides(self._path("asides"), self.redactor) if tape is None else tape.asides
+        self.ask = Ask(self.contract, self.target, self.client, self.memory)
         self.ask.alone = self.workers == 1
         self.rng = random.Random(self.options.seed)  # noqa: S311 - reproducible inputs, not secrets
 
@@ -81,11 +92,16 @@ class Session:
         """What all processes of the run may spend together; a cap of zero is a cap."""
         return self.target.spend.cap_usd if self.options.cap_usd is None else self.options.cap_usd
 
-    def _journal_path(self) -> Path | None:
+    def begin(self) -> None:
+        """The run begins: keep what it takes to judge it again."""
+        if self.options.out is not None and self.worker == "main" and not self.memory.plays:
+            self.memory.note("run", STARTED, self.started.isoformat())
+            deployment.write(self.target, self.options.out, self.redactor)
+
+    def _path(self, name: str) -> Path | None:
         if self.options.out is None:
             return None
-        name = "exchanges.jsonl" if self.worker == "main" else f"exchanges-{self.worker}.jsonl"
-        return self.options.out / name
+        return self.options.out / (f"{name}.jsonl" if self.worker == "main" else f"{name}-{self.worker}.jsonl")
 
     def explained(self, finding: Finding, check: str) -> Finding:
         """The finding, redacted, with the lines that reproduce it."""
@@ -120,6 +136,8 @@ class Session:
 
     def sweep(self) -> list[CheckReport]:
         """Judge everything that was recorded by every rule; findings no check has reported yet come back."""
+        if isinstance(self.client, Player):
+            self.client.take_rest()
         known = {(f.requirement, x) for report in self.reports for f in report.findings for x in f.exchanges}
         chosen = [rule for rule in rules_for(self.contract) if self._decided(rule)]
         return [report for rule in chosen if (report := self._swept(rule, known)) is not None]
@@ -179,6 +197,7 @@ class Session:
     def close(self) -> None:
         self.client.close()
         self.journal.close()
+        self.memory.close()
 
 
 def new_run_id(contract: str, now: str) -> str:

@@ -16,15 +16,18 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from harness.asides import NotOnTape
 from harness.ask import Ask, credential_word
 from harness.budget import BudgetExceeded
 from harness.exchange import Exchange, TargetFault
 from harness.journal import read
 from harness.load.scenario import Patience, Scenario
+from harness.playback import Player
 from harness.recording import examined
 from harness.target import Target
 
 START_S = 30.0  # a busy machine may need seconds to import locust
+FIGURES = "figures of the load"
 SHARE = 2  # the load may take one part in so many of what the cap leaves: other checks come after it
 
 
@@ -58,15 +61,28 @@ def run_load(ask: Ask, bodies: Sequence[bytes], size: Size, *, seed: int = 1, sa
     if len(chosen) < size.users:
         raise BudgetExceeded(f"{size.users} requests at once may cost more than half of what the spend cap leaves")
     reservation = budget.reserve(dearest, len(chosen))
-    scenario = scenario_of(ask, chosen, size, seed=seed, sample=sample)
-    figures, found = generate(scenario, _environment(ask.target))
+    figures, kept = _played(ask) or _generated(ask, scenario_of(ask, chosen, size, seed=seed, sample=sample))
     used = figures["usage"]
     budget.settle_many(
         reservation, figures["requests"], used["prompt_tokens"], used["completion_tokens"], used["unknown"]
     )
-    kept = tuple(_recorded(ask, exchange) for exchange in found)
     _refuse_silence(ask.target, figures, kept)
     return LoadResult(figures, kept)
+
+
+def _generated(ask: Ask, scenario: Scenario) -> tuple[dict[str, Any], tuple[Exchange, ...]]:
+    figures, found = generate(scenario, _environment(ask.target))
+    ask.notes.note(FIGURES, figures)
+    return figures, tuple(_recorded(ask, exchange) for exchange in found)
+
+
+def _played(ask: Ask) -> tuple[dict[str, Any], tuple[Exchange, ...]] | None:
+    """What the load of a run that is played came to."""
+    if not isinstance(ask.client, Player):
+        return None
+    if (figures := ask.notes.known(FIGURES)) is None:
+        raise NotOnTape("the saved run holds no figures of its load")
+    return figures, tuple(ask.client.take_rest("loaded"))
 
 
 def scenario_of(ask: Ask, bodies: Sequence[bytes], size: Size, *, seed: int, sample: int) -> Scenario:

@@ -6,10 +6,12 @@ from dataclasses import replace
 
 import pytest
 
+from harness.asides import NOT_AGAIN
 from harness.cases import EFFORTS, paid_operations
 from harness.classify import needs_an_answer
 from harness.fuzz import Exploration, Explorer
 from harness.model import Nonconformity, NotObserved
+from harness.playback import Player
 from harness.probe import probe
 from harness.session import Session
 
@@ -22,7 +24,11 @@ def explored(ask, assay_session: Session) -> Exploration:
     effort = EFFORTS[options.profile]
     if options.fuzz_seconds is not None:
         effort = replace(effort, seconds=options.fuzz_seconds)
-    found = Explorer(ask, effort, options.seed).explore()
+    explorer = Explorer(ask, effort, options.seed)
+    if isinstance(ask.client, Player) and not options.generated:
+        ask.client.take_rest("fuzz")
+        raise NotObserved(f"{NOT_AGAIN}: its requests were not generated")
+    found = explorer.explore()
     assay_session.figures["fuzz"] = found.figures()
     return found
 
