@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import re
 import threading
 import time
@@ -66,6 +67,7 @@ class Tape:
         if started is None:
             raise TargetError(f"{folder / asides.FILE}: does not say when the run started")
         self.started = datetime.fromisoformat(started)
+        self.ended = _ended(folder)
         self.target.moment.append(self.started)
         self.asides = PlayedAsides(rows)
         self._lock = threading.Lock()
@@ -172,6 +174,16 @@ class Blind(Redactor):
 
     def add(self, name: str, value: str) -> None:
         """Nothing is looked for."""
+
+
+def _ended(folder: Path) -> datetime | None:
+    """When the run was over, which waivers are judged by; None for one that was not finished."""
+    try:
+        return datetime.fromisoformat(
+            json.loads((folder / "results.json").read_text(encoding="utf-8"))["run"]["finished"]
+        )
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
 
 
 def _asked(x: Exchange) -> _Asked:

@@ -42,6 +42,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--assay-out", metavar="DIR", help="folder of the run")
     group.addoption("--assay-cap", metavar="USD", help="spend cap, overrides the target file")
     group.addoption("--assay-again", metavar="WORDS", help="what findings give after --target to be seen again")
+    group.addoption("--assay-waivers", metavar="FILE", help="breaches that somebody has accepted for a time")
     group.addoption("--assay-replay", metavar="DIR", help="play the run saved in this folder instead of asking")
     group.addoption("--assay-not-generated", action="store_true", help="play it without the fuzz suite")
     group.addoption("--fuzz-seconds", type=float, metavar="S", help="how long the fuzz suite may take")
@@ -93,6 +94,7 @@ def _options(config: pytest.Config, contract: Contract) -> Options:
         cap_usd=_usd(cap) if cap else None,
         fuzz_seconds=config.getoption("--fuzz-seconds"),
         again=config.getoption("--assay-again"),
+        waivers=Path(named) if (named := config.getoption("--assay-waivers")) else None,
         replay=Path(saved) if (saved := config.getoption("--assay-replay")) else None,
         generated=not config.getoption("--assay-not-generated"),
         command=_command(config),

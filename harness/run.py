@@ -47,13 +47,15 @@ class Request:
     cap_usd: str | None = None
     fuzz_seconds: float | None = None
     paths: tuple[Path, ...] = field(default=())  # test files, when the caller knows which are needed
+    waivers: Path | None = None
     replay: Path | None = None  # folder of a saved run that is played instead of asking the target
     generated: bool = True  # with it: whether the requests of the fuzz suite are generated again
     again: str | None = None  # the words after --target that start the same judgement once more
 
     def arguments(self) -> list[str]:
         """The command line of pytest for this request."""
-        line = [f"--contract={self.contract}", f"--target={self.target}", f"--assay-profile={self.profile}"]
+        line = [f"--contract={self.contract}", f"--assay-profile={self.profile}"]
+        line += [] if self.replay is not None else [f"--target={self.target}"]
         line += [f"--only={i}" for i in self.only] + [f"--suite={name}" for name in self.suites]
         line += [f"--assay-seed={self.seed}"]
         optional = {
@@ -61,6 +63,7 @@ class Request:
             "--assay-cap": self.cap_usd,
             "--fuzz-seconds": self.fuzz_seconds,
             "--assay-again": self.again,
+            "--assay-waivers": None if self.waivers is None else str(self.waivers),
             "--assay-replay": None if self.replay is None else str(self.replay),
         }
         line += [f"{flag}={value}" for flag, value in optional.items() if value is not None]

@@ -12,7 +12,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from harness import deployment
+from harness import deployment, waivers
 from harness.asides import STARTED, Asides
 from harness.ask import Ask
 from harness.budget import Budget
@@ -24,6 +24,7 @@ from harness.model import CheckReport, Finding, Outcome
 from harness.playback import Blind, Player, Tape
 from harness.redact import Redactor, printable
 from harness.target import Target
+from harness.waivers import Waiver
 from harness.wire import Client
 from specs import Contract
 
@@ -41,6 +42,7 @@ class Options:
     out: Path | None = None
     cap_usd: Decimal | None = None
     fuzz_seconds: float | None = None
+    waivers: Path | None = None  # a waivers.yaml
     replay: Path | None = None  # folder of a saved run that is played instead of asking the target
     generated: bool = True  # with it: whether the requests of the fuzz suite are generated again, which takes seconds
     again: str | None = None  # the words after --target that start the same judgement once more
@@ -73,9 +75,10 @@ class Session:
     started: datetime = field(default_factory=lambda: datetime.now(UTC))
 
     def __post_init__(self) -> None:
+        self.ended: datetime | None = None  # where a run is played: when it was over
         tape = None if self.options.replay is None else Tape(self.options.replay)
         if tape is not None:
-            self.target, self.started = tape.target, tape.started
+            self.target, self.started, self.ended = tape.target, tape.started, tape.ended
         self.redactor = Redactor(self.target.secrets()) if tape is None else Blind()
         self.journal = Journal(self._path("exchanges"), self.redactor, prefix=self.worker)
         self.budget = Budget.for_target(self.cap_usd / self.workers, self.target, self.contract)
@@ -85,6 +88,7 @@ class Session:
         self.memory = Asides(self._path("asides"), self.redactor) if tape is None else tape.asides
         self.ask = Ask(self.contract, self.target, self.client, self.memory)
         self.ask.alone = self.workers == 1
+        self.waivers = self._waivers()
         self.rng = random.Random(self.options.seed)  # noqa: S311 - reproducible inputs, not secrets
 
     @property
@@ -97,6 +101,17 @@ class Session:
         if self.options.out is not None and self.worker == "main" and not self.memory.plays:
             self.memory.note("run", STARTED, self.started.isoformat())
             deployment.write(self.target, self.options.out, self.redactor)
+            if self.options.waivers is not None:
+                text = self.options.waivers.read_text(encoding="utf-8")
+                (self.options.out / waivers.FILE).write_text(self.redactor.text(text), encoding="utf-8")
+
+    def _waivers(self) -> tuple[Waiver, ...]:
+        """Those that concern this contract and target; a run that is played has its own."""
+        path = self.options.waivers
+        if path is None and self.options.replay is not None and (kept := self.options.replay / waivers.FILE).is_file():
+            path = kept
+        found = () if path is None else waivers.load(path)
+        return tuple(waiver for waiver in found if waiver.concerns(self.contract.name, self.target.name))
 
     def _path(self, name: str) -> Path | None:
         if self.options.out is None:
@@ -114,7 +129,8 @@ class Session:
             exchanges=finding.exchanges,
             check=check,
             curl=curl(shown[-1], self.target, self.redactor) if shown else None,
-            assay=self._command(finding.requirement),
+            assay=self._command(finding.requirement, f"--target {self.options.again or self._target()}"),
+            replay=self._replay(finding),
         )
 
     def _clean(self, text: str | None) -> str | None:
@@ -124,11 +140,18 @@ class Session:
         """Text that a server may have chosen, fit for a file and a terminal: no secret, no control character."""
         return printable(self.redactor.text(text))
 
-    def _command(self, requirement: str) -> str:
+    def _replay(self, finding: Finding) -> str | None:
+        """The line that plays the saved run; none where nothing was saved."""
+        folder = self.options.replay or self.options.out
+        if folder is None:
+            return None
+        shown = f"{folder}#{finding.exchanges[-1]}" if finding.exchanges else str(folder)
+        return self._command(finding.requirement, f"--replay {shlex.quote(shown)}")
+
+    def _command(self, requirement: str, subject: str) -> str:
         options = self.options
         profile = "" if options.profile == "standard" else f" --profile {options.profile}"
-        target = options.again or self._target()
-        return f"assay run {self.contract.name} --target {target} --only {requirement}{profile} --seed {options.seed}"
+        return f"assay run {self.contract.name} {subject} --only {requirement}{profile} --seed {options.seed}"
 
     def _target(self) -> str:
         """The target as one word of a command line."""

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from reports import figures, page, phrases
+from reports import figures, page, phrases, waived
 
 GROUPS_SHOWN = 25
 EXCHANGES_SHOWN = 300
@@ -51,5 +51,7 @@ def render(results: Mapping[str, Any]) -> str:
         ends=figures.ends,
         ranges=figures.ranges,
         without_ranges=figures.without_ranges,
+        waivers=waived.rows(results),
+        waiver_head=waived.HEAD,
         limits={"groups": GROUPS_SHOWN, "body": BODY_LIMIT, "events": EVENTS_SHOWN},
     )

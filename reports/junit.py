@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 from xml.etree import ElementTree as ET
 
-from reports import legible, phrases
+from reports import legible, phrases, waived
 
 SKIPPED = frozenset({"not-observed", "not-applicable", "excluded", "waived"})
 KINDS = {"fail": "failure", "error": "error"} | dict.fromkeys(SKIPPED, "skipped")
@@ -30,7 +30,11 @@ class Case:
 def render(results: Mapping[str, Any]) -> str:
     """The XML document. Failures and errors of the file are those of the results; the rest is skipped with a reason."""
     cases: dict[str, list[Case]] = {}
-    for case in [*_faults(results), *(case for row in results["requirements"] for case in _cases(row))]:
+    for case in [
+        *_faults(results),
+        *_waivers(results),
+        *(case for row in results["requirements"] for case in _cases(row)),
+    ]:
         cases.setdefault(case.suite, []).append(case)
     everything = [case for group in cases.values() for case in group]
     root = ET.Element("testsuites", _totals(phrases.headline(results), everything))
@@ -68,6 +72,13 @@ def _properties(element: ET.Element, results: Mapping[str, Any]) -> None:
 def _faults(results: Mapping[str, Any]) -> Iterator[Case]:
     for number, fault in enumerate(results.get("harness_faults") or [], start=1):
         yield Case("harness", "harness", f"harness fault {number}", "error", legible.line(fault), body=fault)
+
+
+def _waivers(results: Mapping[str, Any]) -> Iterator[Case]:
+    """Those that do not hold: what they hide, or hid, needs somebody's hand."""
+    for waiver in waived.red(results):
+        name = f"{waiver['requirement']} waiver of {waiver['owner']}"
+        yield Case("waivers", "waivers", name, "fail", f"{waiver['state']}: {waiver['said']}", body=waiver["link"])
 
 
 def _cases(row: Mapping[str, Any]) -> Iterator[Case]:
