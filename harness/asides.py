@@ -17,6 +17,7 @@ from harness.redact import Redactor
 
 FILE = "asides.jsonl"
 NOT_AGAIN = "not judged again"  # begins the reason of what a run that is played leaves out
+NOT_GENERATED = f"{NOT_AGAIN}: its requests were not generated"
 STARTED = "when the run started"
 
 

@@ -24,6 +24,8 @@ from harness import __version__, explain, mock, playback, recognition, replaying
 from harness import run as running
 from harness.attest_cli import attest
 from harness.attest_cli.group import FILE
+from harness.certificate.cli import certify_command, verify_command
+from harness.certificate.problem import BadRequest, Refused
 from harness.contracts import difference, difference_page
 from harness.exchange import TargetFault
 from harness.model import Exit
@@ -42,6 +44,8 @@ EXPECTED = (
     running.BadRequest,
     running.OverCap,
     results.BadResults,
+    BadRequest,
+    Refused,
 )
 
 
@@ -87,6 +91,8 @@ def main() -> None:
 
 main.add_command(attest)
 main.add_command(reconcile_command)
+main.add_command(certify_command)
+main.add_command(verify_command)
 
 
 @main.command()

@@ -144,6 +144,11 @@ def waivers(path: Path) -> list[dict[str, Any]]:
     return list(_validated(path, "waivers"))
 
 
+def certificate_policy(path: Path) -> dict[str, Any]:
+    """What somebody demands of a certificate. Raises SpecError with file, key and what was expected."""
+    return dict(_validated(path, "certificate-policy"))
+
+
 @functools.cache
 def levels() -> tuple[Mapping[str, Any], ...]:
     """What a certificate may claim (`levels.yaml`), in order. Raises SpecError."""

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from harness.asides import NOT_AGAIN
+from harness.asides import NOT_GENERATED
 from harness.cases import EFFORTS, paid_operations
 from harness.classify import needs_an_answer
 from harness.fuzz import Exploration, Explorer
@@ -27,7 +27,7 @@ def explored(ask, assay_session: Session) -> Exploration:
     explorer = Explorer(ask, effort, options.seed)
     if isinstance(ask.client, Player) and not options.generated:
         ask.client.take_rest("fuzz")
-        raise NotObserved(f"{NOT_AGAIN}: its requests were not generated")
+        raise NotObserved(NOT_GENERATED)
     found = explorer.explore()
     assay_session.figures["fuzz"] = found.figures()
     return found
