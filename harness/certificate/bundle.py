@@ -8,7 +8,6 @@ from pathlib import Path
 from harness.certificate.problem import Code, Problem, Refused
 
 CERTIFICATE = "certificate.json"
-BESIDE = frozenset({CERTIFICATE, "certificate.sigstore.json"})  # about the bundle, and so no part of it
 MAX_FILES = 10_000
 
 
@@ -19,7 +18,9 @@ def digests(folder: Path) -> dict[str, str]:
         name = path.relative_to(folder).as_posix()
         if path.is_symlink() or not (path.is_file() or path.is_dir()):
             raise Refused(Code.BUNDLE_UNREADABLE, f"{name} is neither a file nor a folder; a bundle holds nothing else")
-        if path.is_file() and name not in BESIDE:
+        if path.is_dir() and not any(path.iterdir()):
+            found[f"{name}/"] = ""  # a folder that holds nothing is no part of any run
+        elif path.is_file() and name != CERTIFICATE:
             with path.open("rb") as file:
                 found[name] = hashlib.file_digest(file, "sha256").hexdigest()
         if len(found) > MAX_FILES:

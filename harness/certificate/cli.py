@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping
+from concurrent.futures import ProcessPoolExecutor
 from datetime import UTC, datetime, timedelta
+from functools import partial
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -76,10 +80,7 @@ def verify_command(
     if rejudge and no_bundle:
         raise click.UsageError("--rejudge needs the bundle")
     demands = _demands(trusted, demanded, at or datetime.now(UTC), rejudge=rejudge, generated=generated)
-    found = []
-    for path in certificates:
-        beside = folder or (path.parent if (path.parent / "results.json").is_file() else None)
-        found.append(verified(path.read_bytes(), None if no_bundle else beside, demands))
+    found = _each(certificates, folder, demands, no_bundle=no_bundle)
     if as_json:
         rows = [_row(path, one) for path, one in zip(certificates, found, strict=True)]
         click.echo(json.dumps(rows[0] if len(rows) == 1 else rows, indent=1))
@@ -87,6 +88,22 @@ def verify_command(
         for path, one in zip(certificates, found, strict=True):
             _print(_lines(path, one))
     raise SystemExit(Exit.CONFORMS if all(one.accepted for one in found) else Exit.DOES_NOT_CONFORM)
+
+
+def _each(
+    certificates: tuple[Path, ...], folder: Path | None, demands: Demands, *, no_bundle: bool
+) -> list[Verification]:
+    """The verdicts, in order. Judging several runs again takes as many processes as there are cores."""
+    folders = [None if no_bundle else folder or _beside(path) for path in certificates]
+    raws = [path.read_bytes() for path in certificates]
+    if not demands.rejudge or len(certificates) == 1:
+        return [verified(raw, beside, demands) for raw, beside in zip(raws, folders, strict=True)]
+    with ProcessPoolExecutor(min(len(raws), os.cpu_count() or 1), get_context("spawn")) as pool:
+        return list(pool.map(partial(verified, demands=demands), raws, folders))
+
+
+def _beside(certificate: Path) -> Path | None:
+    return certificate.parent if (certificate.parent / "results.json").is_file() else None
 
 
 def _demands(

@@ -12,6 +12,7 @@ from rich.console import Console
 
 from harness import results
 from harness.asides import NOT_GENERATED
+from harness.checks import SUITES
 from harness.playback import CLOCK
 from harness.progress import Reporter
 from harness.run import Request, execute
@@ -44,11 +45,20 @@ def played(folder: Path, was: Mapping[str, Any], *, generated: bool) -> Mapping[
         cap_usd=was["spend"]["cap_usd"],
         replay=folder.resolve(),
         generated=generated,
+        paths=_files(was),
     )
     with tempfile.TemporaryDirectory(prefix="assay-played-") as name, CLOCK.running():
         quiet = Reporter(Console(quiet=True), request.contract)
         execute([*request.arguments(), f"--assay-out={name}"], request, [quiet])
         return results.read(Path(name))
+
+
+def _files(was: Mapping[str, Any]) -> tuple[Path, ...]:
+    """The files of the checks that ran; reading all others would take longer than judging."""
+    named = {check["id"].partition("::")[0] for row in was["requirements"] for check in row["checks"]}
+    return tuple(
+        path for path in sorted(SUITES.glob("*/test_*.py")) if path.relative_to(SUITES.parent).as_posix() in named
+    )
 
 
 def differences(was: Mapping[str, Any], now: Mapping[str, Any]) -> list[Difference]:

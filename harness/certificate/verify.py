@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -18,6 +20,12 @@ from harness.certificate.problem import Code, Problem, Refused
 from harness.certificate.rejudge import differences, played
 from harness.target import TargetError
 
+RESULTS = "results.json"
+WHOSE = (
+    ("contract", ("name", "version", "digest"), Code.OTHER_CONTRACT),
+    ("deployment", ("name", "base_url"), Code.OTHER_DEPLOYMENT),
+    ("run", ("id", "started"), Code.OTHER_RUN),
+)
 SKEW = timedelta(minutes=5)  # between the signer's clock and ours
 
 
@@ -75,39 +83,31 @@ def _in_time(ours: Mapping[str, Any], at: datetime) -> Iterable[Problem]:
 
 
 def _bundle(document: Mapping[str, Any], ours: Mapping[str, Any], folder: Path) -> list[Problem]:
-    """Whose bundle it is comes first: a wrong folder is not called a changed one."""
+    """Whose bundle it is comes first: that of somebody else is not just called changed."""
     try:
-        was = results.read(folder)
-        found = bundle.digests(folder)
-    except (results.BadResults, OSError, ValueError) as error:
-        changed = _changed(document, folder)
-        return changed or [Problem(Code.BUNDLE_UNREADABLE, str(error)[:300])]
+        changes = bundle.changes(statement.files_of(document), bundle.digests(folder))
     except Refused as refused:
         return [refused.problem]
-    if foreign := list(_foreign(ours, was)):
-        return [*foreign, *bundle.changes(statement.files_of(document), found)]
-    return [*bundle.changes(statement.files_of(document), found), *_contradictions(ours, was)]
-
-
-def _changed(document: Mapping[str, Any], folder: Path) -> list[Problem]:
+    except OSError as error:
+        return [Problem(Code.BUNDLE_UNREADABLE, f"{error.filename}: {error.strerror}")]
+    if changes:
+        return [*_foreign(ours, folder), *changes] if any(one.subject == RESULTS for one in changes) else changes
     try:
-        return bundle.changes(statement.files_of(document), bundle.digests(folder))
-    except (Refused, OSError):
-        return []
+        return list(_contradictions(ours, results.read(folder)))
+    except results.BadResults as error:
+        return [Problem(Code.BUNDLE_UNREADABLE, str(error)[:300], RESULTS)]
 
 
-def _foreign(ours: Mapping[str, Any], was: Mapping[str, Any]) -> Iterable[Problem]:
-    said = {"contract": was["contract"], "deployment": was["target"], "run": was["run"]}
-    for part, names, code in (
-        ("contract", ("name", "version", "digest"), Code.OTHER_CONTRACT),
-        ("deployment", ("name", "base_url"), Code.OTHER_DEPLOYMENT),
-        ("run", ("id", "started"), Code.OTHER_RUN),
-    ):
-        for name in names:
-            if ours[part][name] != said[part][name]:
-                yield Problem(
-                    code, f"the {part} of the bundle has {name} {said[part][name]}, not {ours[part][name]}", part
-                )
+def _foreign(ours: Mapping[str, Any], folder: Path) -> Iterable[Problem]:
+    """Whose results these are, where they are not those that were certified; nothing where they cannot be read."""
+    with contextlib.suppress(OSError, ValueError, KeyError, TypeError, RecursionError):
+        was = json.loads((folder / RESULTS).read_bytes())
+        said = {"contract": was["contract"], "deployment": was["target"], "run": was["run"]}
+        for part, names, code in WHOSE:
+            for name in names:
+                if ours[part][name] != said[part][name]:
+                    found, due = str(said[part][name])[:200], ours[part][name]
+                    yield Problem(code, f"the {part} of the bundle has {name} {found}, not {due}", part)
 
 
 def _contradictions(ours: Mapping[str, Any], was: Mapping[str, Any]) -> Iterable[Problem]:
