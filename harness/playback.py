@@ -175,6 +175,9 @@ class Blind(Redactor):
     def add(self, name: str, value: str) -> None:
         """Nothing is looked for."""
 
+    def also(self, values: Mapping[str, str]) -> Redactor:  # noqa: ARG002 - none of them is one
+        return self
+
 
 def _ended(folder: Path) -> datetime | None:
     """When the run was over, which waivers are judged by; None for one that was not finished."""
