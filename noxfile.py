@@ -66,7 +66,17 @@ def foreign(session: nox.Session) -> None:
 
 
 @nox.session
+def clients(session: nox.Session) -> None:
+    """Official clients of other languages against the mock of every contract."""
+    session.install("--editable", ".[dev]")
+    session.run("npm", "install", "--prefix", "tests/clients", "--no-audit", "--no-fund", external=True)
+    session.run("pytest", "tests/clients", "tests/sdk", *session.posargs)
+
+
+@nox.session
 def docs(session: nox.Session) -> None:
-    """Write the generated pages of docs/ again."""
-    session.install(".")
+    """Write the generated pages of docs/ again, and build the site into out/docs."""
+    session.install(".[docs]")
     session.run("python", "-m", "suites.selftest.table", "docs/requirements.md")
+    session.run("python", "-m", "suites.selftest.pages", "docs/reference")
+    session.run("mkdocs", "build", "--strict", "--site-dir", "out/docs")

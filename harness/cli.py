@@ -28,12 +28,16 @@ from harness.certificate.cli import certify_command, verify_command
 from harness.certificate.problem import BadRequest, Refused
 from harness.contracts import difference, difference_page
 from harness.exchange import TargetFault
+from harness.export import export_command
+from harness.load.command import load_command
 from harness.model import Exit
 from harness.reconcile.cli import reconcile_command
 from harness.session import PROFILES, new_run_id
+from harness.show.cli import diff_command, overview_command, report_command, write_overview
 from harness.target import TargetError
 from harness.target import load as load_target
-from reports import overview, terminal
+from harness.watch.command import watch_command
+from reports import terminal
 
 OUT = Console(highlight=False)
 ERR = Console(stderr=True, highlight=False)
@@ -93,6 +97,8 @@ main.add_command(attest)
 main.add_command(reconcile_command)
 main.add_command(certify_command)
 main.add_command(verify_command)
+for command in (load_command, report_command, diff_command, overview_command, export_command, watch_command):
+    main.add_command(command)
 
 
 @main.command()
@@ -235,7 +241,13 @@ def _request_options(command: Any) -> Any:
                 help="Worker processes. What needs the account to itself is not observed then.",
             ),
             click.option("--cap", "cap_usd", metavar="USD", help="Spend cap, overrides the target file."),
-            click.option("--fuzz-seconds", type=float, metavar="S", help="How long the fuzz suite may take."),
+            click.option("--fuzz-seconds", type=float, metavar="S", help="Let the fuzz suite ask for so long."),
+            click.option(
+                "--fuzz-resume",
+                type=click.Path(path_type=Path, exists=True, file_okay=False),
+                metavar="DIR",
+                help="Folder of an earlier run whose fuzz suite is to be gone on with.",
+            ),
             click.option("--waivers", type=FILE, metavar="FILE", help="Breaches that are accepted for a time."),
             click.option(
                 "--replay",
@@ -369,7 +381,7 @@ def _all_stating(only: tuple[str, ...]) -> list[str]:
 
 
 def _render_all(folder: Path, document: Mapping[str, Any]) -> None:
-    for kind in ("html", "junit", "markdown"):
+    for kind in (kind for kind in reports.KINDS if kind != "text"):
         (folder / reports.KINDS[kind][1]).write_text(reports.render(dict(document), kind), encoding="utf-8")
 
 
@@ -379,18 +391,13 @@ def _show(done: list[tuple[Path, Mapping[str, Any]]], *, as_json: bool) -> None:
         return click.echo(json.dumps(rows[0] if len(rows) == 1 else rows, indent=1))
     for folder, document in done:
         terminal.show(document, OUT)
-        OUT.print(
-            f"reports: {folder / reports.KINDS['html'][1]}  (also JUnit, Markdown, results.json)\n", soft_wrap=True
-        )
+        page = folder / reports.KINDS["html"][1]
+        OUT.print(f"reports: {page}  (also JUnit, SARIF, CTRF, Markdown, a badge, results.json)\n", soft_wrap=True)
     if len(done) > 1:
         page = done[0][0].parent / "overview.html"
-        page.write_text(overview.render([document for _, document in done], _links(page, done)), encoding="utf-8")
+        write_overview(page, done)
         OUT.print(f"overview: {page}", soft_wrap=True)
     return None
-
-
-def _links(page: Path, done: list[tuple[Path, Mapping[str, Any]]]) -> list[str]:
-    return [(folder / reports.KINDS["html"][1]).relative_to(page.parent).as_posix() for folder, _ in done]
 
 
 def _headline(document: Mapping[str, Any]) -> dict[str, Any]:
@@ -412,24 +419,12 @@ def prove_command(arguments: tuple[str, ...]) -> None:
     --only ID         only the defects of this requirement (repeatable)
     --defect NAME     only this defect (repeatable)
     --wide            run every check on every defect, and report what else turned red
+    --again           prove what another contract of the command has proven in the same words once more
     -n WORKERS        worker processes (default: one a core)
     --out DIR         where proof.json and the table go (default out/proof-CONTRACT)
     --json            print proof.json
     """
     _become("suites.selftest.prove", *arguments)
-
-
-@main.command(name="report")
-@click.argument("run", type=click.Path(exists=True, path_type=Path), metavar="RUN")
-@click.option("--format", "kind", type=click.Choice(sorted(reports.KINDS)), default="text", show_default=True)
-@click.option("--output", type=click.Path(path_type=Path), help="Write to this file instead of printing.")
-def report_command(run: Path, kind: str, output: Path | None) -> None:
-    """Render the results of a run again, in any format."""
-    text = reports.render(dict(results.read(run)), kind)
-    if output is None:
-        return click.echo(text)
-    output.write_text(text, encoding="utf-8")
-    return None
 
 
 if __name__ == "__main__":

@@ -44,8 +44,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--assay-again", metavar="WORDS", help="what findings give after --target to be seen again")
     group.addoption("--assay-waivers", metavar="FILE", help="breaches that somebody has accepted for a time")
     group.addoption("--assay-replay", metavar="DIR", help="play the run saved in this folder instead of asking")
-    group.addoption("--assay-not-generated", action="store_true", help="play it without the fuzz suite")
-    group.addoption("--fuzz-seconds", type=float, metavar="S", help="how long the fuzz suite may take")
+    group.addoption("--fuzz-seconds", type=float, metavar="S", help="how long the fuzz suite asks; it fills the time")
+    group.addoption("--fuzz-once", action="store_true", help="every case of the fuzz suite, however long it takes")
+    group.addoption("--fuzz-resume", metavar="DIR", help="folder of a run that the fuzz suite goes on from")
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -93,10 +94,11 @@ def _options(config: pytest.Config, contract: Contract) -> Options:
         out=Path(out) if out else None,
         cap_usd=_usd(cap) if cap else None,
         fuzz_seconds=config.getoption("--fuzz-seconds"),
+        fuzz_once=config.getoption("--fuzz-once"),
+        fuzz_resume=Path(resumed) if (resumed := config.getoption("--fuzz-resume")) else None,
         again=config.getoption("--assay-again"),
         waivers=Path(named) if (named := config.getoption("--assay-waivers")) else None,
         replay=Path(saved) if (saved := config.getoption("--assay-replay")) else None,
-        generated=not config.getoption("--assay-not-generated"),
         command=_command(config),
     )
 

@@ -46,10 +46,11 @@ class Request:
     workers: int = 0
     cap_usd: str | None = None
     fuzz_seconds: float | None = None
+    fuzz_once: bool = False  # every case of the fuzz suite, however long that takes, and no more
+    fuzz_resume: Path | None = None  # folder of the run that the fuzz suite goes on from
     paths: tuple[Path, ...] = field(default=())  # test files, when the caller knows which are needed
     waivers: Path | None = None
     replay: Path | None = None  # folder of a saved run that is played instead of asking the target
-    generated: bool = True  # with it: whether the requests of the fuzz suite are generated again
     again: str | None = None  # the words after --target that start the same judgement once more
 
     def arguments(self) -> list[str]:
@@ -62,12 +63,14 @@ class Request:
             "--base-url": self.base_url,
             "--assay-cap": self.cap_usd,
             "--fuzz-seconds": self.fuzz_seconds,
+            "--fuzz-resume": self.fuzz_resume,
             "--assay-again": self.again,
             "--assay-waivers": None if self.waivers is None else str(self.waivers),
             "--assay-replay": None if self.replay is None else str(self.replay),
         }
+        line += ["--fuzz-once"] if self.fuzz_once else []
         line += [f"{flag}={value}" for flag, value in optional.items() if value is not None]
-        return line if self.generated else [*line, "--assay-not-generated"]
+        return line
 
 
 class OverCap(Exception):

@@ -42,9 +42,10 @@ class Options:
     out: Path | None = None
     cap_usd: Decimal | None = None
     fuzz_seconds: float | None = None
+    fuzz_once: bool = False
+    fuzz_resume: Path | None = None
     waivers: Path | None = None  # a waivers.yaml
     replay: Path | None = None  # folder of a saved run that is played instead of asking the target
-    generated: bool = True  # with it: whether the requests of the fuzz suite are generated again, which takes seconds
     again: str | None = None  # the words after --target that start the same judgement once more
     command: str = ""  # how the run was started, for the record
 

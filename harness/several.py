@@ -14,7 +14,7 @@ from harness.model import Exit
 
 MANY = {"only": "--only", "suites": "--suite", "defects": "--defect"}
 ONE = {"base_url": "--base-url", "profile": "--profile", "seed": "--seed", "workers": "--workers"}
-PERHAPS = {"cap_usd": "--cap", "fuzz_seconds": "--fuzz-seconds"}
+PERHAPS = {"cap_usd": "--cap", "fuzz_seconds": "--fuzz-seconds", "fuzz_resume": "--fuzz-resume"}
 GLANCE_S = 0.05
 
 

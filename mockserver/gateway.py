@@ -77,6 +77,10 @@ Check = Callable[[Call, Any], None]
 class Gateway:
     """Comments say what each field decides. Money: nano-USD as int, prices as Decimal USD per million tokens."""
 
+    # -- how bytes become requests
+    wants_host: bool = True  # whether a request of HTTP/1.1 without one Host, or with two, is refused
+    received: Callable[[bytes], bytes] | None = None  # sees what arrives before it is read
+
     # -- the way in: order of the steps; leave one out, repeat it or move it
     steps: tuple[Step, ...] = (auth.authenticate, limits.throttle, routes.route)  # every request
     chat_steps: tuple[Step, ...] = (  # then every chat request, before the provider hears of it

@@ -56,7 +56,6 @@ def certify_command(runs: tuple[Path, ...], key: str, public_key: Path | None, p
 @click.option("--bundle", "folder", type=FOLDER, metavar="DIR", help="The run's folder (default: that of CERT).")
 @click.option("--no-bundle", is_flag=True, help="Look at the certificate alone.")
 @click.option("--rejudge", is_flag=True, help="Judge the saved run again, and compare every row.")
-@click.option("--generated", is_flag=True, help="With --rejudge: the fuzz suite too, which takes some seconds.")
 @click.option("--policy", "demanded", type=FILE, metavar="FILE", help="What is demanded: keys, levels, age and so on.")
 @click.option("--at", type=moment, metavar="TIME", help="Verify as of then: Unix seconds or ISO 8601 (default: now).")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON for a machine.")
@@ -66,7 +65,6 @@ def verify_command(
     folder: Path | None,
     no_bundle: bool,
     rejudge: bool,
-    generated: bool,
     demanded: Path | None,
     at: datetime | None,
     as_json: bool,
@@ -79,7 +77,7 @@ def verify_command(
         raise click.UsageError("--bundle goes with one certificate, and not with --no-bundle")
     if rejudge and no_bundle:
         raise click.UsageError("--rejudge needs the bundle")
-    demands = _demands(trusted, demanded, at or datetime.now(UTC), rejudge=rejudge, generated=generated)
+    demands = _demands(trusted, demanded, at or datetime.now(UTC), rejudge=rejudge)
     found = _each(certificates, folder, demands, no_bundle=no_bundle)
     if as_json:
         rows = [_row(path, one) for path, one in zip(certificates, found, strict=True)]
@@ -106,16 +104,14 @@ def _beside(certificate: Path) -> Path | None:
     return certificate.parent if (certificate.parent / "results.json").is_file() else None
 
 
-def _demands(
-    trusted: tuple[Path, ...], demanded: Path | None, at: datetime, *, rejudge: bool, generated: bool
-) -> Demands:
+def _demands(trusted: tuple[Path, ...], demanded: Path | None, at: datetime, *, rejudge: bool) -> Demands:
     wanted: Mapping[str, Any] = {} if demanded is None else policy.load(demanded)
     paths = [*trusted, *(Path(name) for name in wanted.get("keys", ()))]
     if not paths:
         raise BadRequest(
             "whose certificate it is shows by a key: give the signer's public one by --key PEM or --policy"
         )
-    return Demands([keys.public_key(path) for path in paths], at, wanted, rejudge, generated)
+    return Demands([keys.public_key(path) for path in paths], at, wanted, rejudge)
 
 
 def _lines(path: Path, found: Verification) -> list[str]:
@@ -134,8 +130,7 @@ def _lines(path: Path, found: Verification) -> list[str]:
 
 
 def _rest(found: Verification) -> str:
-    rest = f"; {len(found.on_word)} rest on the signer's word" if found.on_word else ""
-    return rest + (f"; {', '.join(found.left_out)} only with --generated" if found.left_out else "")
+    return f"; {len(found.on_word)} rest on the signer's word" if found.on_word else ""
 
 
 def _row(path: Path, found: Verification) -> dict[str, Any]:
@@ -147,7 +142,6 @@ def _row(path: Path, found: Verification) -> dict[str, Any]:
         "looked_at": list(found.looked_at),
         "judged_again": found.judged_again,
         "on_word": list(found.on_word),
-        "left_out": list(found.left_out),
         "statement": found.statement,
     }
 

@@ -29,7 +29,7 @@ def payload_of(folder: Path, proof: Path | None, issued: datetime, lasts: timede
     was = results.read(folder)
     _can_be_certified(folder, was)
     told = None if proof is None else _kept(proof, folder, was)
-    found = differences(was, played(folder, was, generated=True))
+    found = differences(was, played(folder, was))
     exchanges = list(journal.read(folder / "exchanges.jsonl"))
     return statement.statement(
         statement.Parts(

@@ -11,7 +11,6 @@ from typing import Any
 from rich.console import Console
 
 from harness import results
-from harness.asides import NOT_GENERATED
 from harness.checks import SUITES
 from harness.playback import CLOCK
 from harness.progress import Reporter
@@ -20,20 +19,16 @@ from harness.run import Request, execute
 
 @dataclass(frozen=True)
 class Difference:
-    """A row that came out otherwise; `left_out` where this time its check was not to be made."""
+    """A row that came out otherwise."""
 
     id: str
     was: str
     now: str
     said: str
-    left_out: bool = False
 
 
-def played(folder: Path, was: Mapping[str, Any], *, generated: bool) -> Mapping[str, Any]:
-    """results.json of the run, judged again from its folder. Raises TargetError, BadResults.
-
-    `generated`: whether the fuzz suite makes its requests anew, which takes seconds.
-    """
+def played(folder: Path, was: Mapping[str, Any]) -> Mapping[str, Any]:
+    """results.json of the run, judged again from its folder. Raises TargetError, BadResults."""
     run = was["run"]
     request = Request(
         contract=was["contract"]["name"],
@@ -44,7 +39,6 @@ def played(folder: Path, was: Mapping[str, Any], *, generated: bool) -> Mapping[
         seed=run["seed"],
         cap_usd=was["spend"]["cap_usd"],
         replay=folder.resolve(),
-        generated=generated,
         paths=_files(was),
     )
     with tempfile.TemporaryDirectory(prefix="assay-played-") as name, CLOCK.running():
@@ -71,7 +65,7 @@ def differences(was: Mapping[str, Any], now: Mapping[str, Any]) -> list[Differen
             found.append(Difference(row["id"], row["outcome"], "missing", "the contract has no such requirement here"))
         elif _seen(row) != _seen(other):
             said = other["reason"] or next((finding["message"] for finding in other["findings"]), "other findings")
-            found.append(Difference(row["id"], row["outcome"], other["outcome"], said[:300], said == NOT_GENERATED))
+            found.append(Difference(row["id"], row["outcome"], other["outcome"], said[:300]))
     return found
 
 

@@ -37,7 +37,6 @@ class Demands:
     at: datetime
     policy: Mapping[str, Any]
     rejudge: bool = False
-    generated: bool = False  # with rejudge: the fuzz suite too
 
 
 @dataclass(frozen=True)
@@ -50,7 +49,6 @@ class Verification:
     looked_at: tuple[str, ...] = ()  # signature, bundle, rows
     judged_again: int = 0
     on_word: tuple[str, ...] = ()
-    left_out: tuple[str, ...] = ()  # rows that this time were not to be judged again
 
     @property
     def accepted(self) -> bool:
@@ -71,7 +69,7 @@ def verified(raw: bytes, folder: Path | None, demands: Demands) -> Verification:
         return told
     wrong = _bundle(document, ours, folder)
     told = _with(told, wrong, "bundle")
-    return told if wrong or not demands.rejudge else _judged_again(told, ours, folder, demands)
+    return told if wrong or not demands.rejudge else _judged_again(told, ours, folder)
 
 
 def _in_time(ours: Mapping[str, Any], at: datetime) -> Iterable[Problem]:
@@ -117,29 +115,26 @@ def _contradictions(ours: Mapping[str, Any], was: Mapping[str, Any]) -> Iterable
             yield Problem(Code.CONTRADICTED, f"the statement's {name} is not that of results.json", name)
 
 
-def _judged_again(told: Verification, ours: Mapping[str, Any], folder: Path, demands: Demands) -> Verification:
+def _judged_again(told: Verification, ours: Mapping[str, Any], folder: Path) -> Verification:
     here = _contract_here(ours)
     if here is not None:
         return _with(told, [here], "rows")
     was = results.read(folder)
     try:
-        found = differences(was, played(folder, was, generated=demands.generated))
+        found = differences(was, played(folder, was))
     except (TargetError, results.BadResults, SystemExit) as error:
         return _with(told, [Problem(Code.BUNDLE_UNREADABLE, f"the run cannot be judged again: {error}")], "rows")
     known = {row["id"]: row["now"] for row in ours["judged_again"]["otherwise"]}
-    left_out = tuple(d.id for d in found if d.left_out and d.id not in known)
     wrong = [
         Problem(
             Code.JUDGED_OTHERWISE, f"{d.id} is certified as {d.was}, and judged again it is {d.now}: {d.said}", d.id
         )
         for d in found
-        if known.get(d.id) != d.now and d.id not in left_out
+        if known.get(d.id) != d.now
     ]
     on_word = tuple(d.id for d in found if known.get(d.id) == d.now)
     same = len(was["requirements"]) - len(found)
-    return Verification(
-        (*told.problems, *wrong), told.statement, told.key, (*told.looked_at, "rows"), same, on_word, left_out
-    )
+    return Verification((*told.problems, *wrong), told.statement, told.key, (*told.looked_at, "rows"), same, on_word)
 
 
 def _contract_here(ours: Mapping[str, Any]) -> Problem | None:

@@ -9,7 +9,7 @@ import msgspec
 
 from harness.sse import Event
 
-DONE = "[DONE]"
+DONE = b"[DONE]"
 _TEXTLESS = frozenset({"role"})
 
 
@@ -19,6 +19,7 @@ class Delta(msgspec.Struct):
     choices: list[dict[str, Any]] = []
     usage: dict[str, Any] | None = None
     error: Any = None
+    id: Any = None
 
 
 _decode = msgspec.json.Decoder(Delta).decode
@@ -35,22 +36,41 @@ class Progress:
         self.tokens: tuple[int, int] | None = None  # prompt and completion tokens of the usage
         self.done = False
         self.failed = False  # an error frame came
+        self.answer_id = ""
         self._last_ns = 0
 
     def take(self, event: Event) -> None:
-        if event.data is None:
-            return
-        if event.data == DONE:
+        if event.data is not None:
+            self.take_data(event.data.encode(errors="replace"), event.at_ns)
+
+    def take_data(self, data: bytes, at_ns: int) -> None:
+        """The data of one event."""
+        if data == DONE:
             self.done = True
             return
         try:
-            chunk = _decode(event.data)
-        except msgspec.DecodeError:
+            chunk = _decode(data)
+        except (msgspec.DecodeError, UnicodeDecodeError):
             return  # a broken event is a finding of the rules, and no token
-        self.failed = self.failed or bool(chunk.error)
-        self.tokens = _tokens(chunk.usage) or self.tokens
-        if any(_speaks(choice.get("delta")) for choice in chunk.choices):
-            self._output(event.at_ns)
+        if chunk.error:
+            self.failed = True
+        if chunk.usage is not None:
+            self.tokens = _tokens(chunk.usage) or self.tokens
+        if not self.answer_id and isinstance(chunk.id, str):
+            self.answer_id = chunk.id
+        for choice in chunk.choices:
+            if _speaks(choice.get("delta")):
+                self._output(at_ns)
+                break
+
+    def take_whole(self, body: bytes) -> None:
+        """An answer that is not a stream: done when it can be read and holds a choice."""
+        try:
+            document = _decode(body)
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            return
+        self.tokens, self.failed, self.done = _tokens(document.usage), bool(document.error), bool(document.choices)
+        self.answer_id = document.id if isinstance(document.id, str) else ""
 
     def _output(self, at_ns: int) -> None:
         self.outputs += 1
@@ -64,9 +84,12 @@ class Progress:
 
 def _speaks(delta: object) -> bool:
     """Whether a delta carries output of the model: text, reasoning, a part of a tool call."""
-    return isinstance(delta, dict) and any(
-        isinstance(value, str | list) and len(value) > 0 for name, value in delta.items() if name not in _TEXTLESS
-    )
+    if not isinstance(delta, dict):
+        return False
+    for name, value in delta.items():  # noqa: SIM110 - any() takes twice the time, once a chunk
+        if value and name not in _TEXTLESS and isinstance(value, str | list):
+            return True
+    return False
 
 
 def _tokens(usage: dict[str, Any] | None) -> tuple[int, int] | None:

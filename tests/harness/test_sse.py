@@ -55,3 +55,19 @@ def test_a_line_without_end_costs_time_in_proportion_to_its_length() -> None:
     for _ in range(4000):
         parser.feed(b"x" * 1000, 0)
     assert time.perf_counter() - began < 2
+
+
+ODD = [b"data: a", b"data:a", b"data: ", b": c", b"event: e", b"", b"\xff", b"\r", b"data: [DONE]"]
+BLOCKS = st.lists(st.sampled_from(ODD))
+
+
+@given(BLOCKS, BLOCKS, st.sampled_from([b"\n", b"\r\n", b""]))
+def test_a_lone_event_is_what_the_parser_makes_of_it(before: list[bytes], block: list[bytes], end: bytes) -> None:
+    parser, twin = Parser(), Parser()
+    for each in (parser, twin):
+        each.feed(b"\n".join(before), 1)
+    data = b"\n".join(block) + end + end
+    if (found := parser.lone(data)) is not None:
+        events = twin.feed(data, 2)
+        assert [event.data for event in events] == [found.decode(errors="replace")]
+        assert parser.feed(b"data: next\n\n", 3) == twin.feed(b"data: next\n\n", 3)
