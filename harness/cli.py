@@ -21,9 +21,12 @@ from rich.console import Console
 
 import reports
 import specs
-from harness import __version__, explain, mock, recognition, results, several
+from harness import __version__, explain, mock, playback, recognition, replaying, results, several
 from harness import run as running
 from harness.attest_cli import attest
+from harness.attest_cli.group import FILE
+from harness.certificate.cli import certify_command, verify_command
+from harness.certificate.problem import BadRequest, Refused
 from harness.contracts import difference, difference_page
 from harness.exchange import TargetFault
 from harness.export import export_command
@@ -48,6 +51,8 @@ EXPECTED = (
     running.BadRequest,
     running.OverCap,
     results.BadResults,
+    BadRequest,
+    Refused,
 )
 
 
@@ -101,6 +106,8 @@ COMMANDS = (
     ui_command,
     export_command,
     watch_command,
+    certify_command,
+    verify_command,
 )
 for command in COMMANDS:
     main.add_command(command)
@@ -223,7 +230,7 @@ def _become(module: str, *arguments: str) -> NoReturn:
 def _request_options(command: Any) -> Any:
     for option in reversed(
         (
-            click.option("--target", required=True, metavar="T", help="URL, target.toml, or `mock` to start one."),
+            click.option("--target", metavar="T", help="URL, target.toml, or `mock` to start one."),
             click.option("--base-url", metavar="URL", help="Overrides the base_url of the target file."),
             click.option("--only", multiple=True, metavar="ID", help="Only this requirement (repeatable)."),
             click.option("--suite", "suites", multiple=True, metavar="NAME", help="Only this suite (repeatable)."),
@@ -253,6 +260,12 @@ def _request_options(command: Any) -> Any:
                 metavar="DIR",
                 help="Folder of an earlier run whose fuzz suite is to be gone on with.",
             ),
+            click.option("--waivers", type=FILE, metavar="FILE", help="Breaches that are accepted for a time."),
+            click.option(
+                "--replay",
+                metavar="RUN[#EXCHANGE]",
+                help="Instead of --target: play the run saved in this folder, without a network.",
+            ),
             click.option("--defect", "defects", multiple=True, metavar="NAME", help="With --target mock: break it."),
         )
     ):
@@ -261,8 +274,17 @@ def _request_options(command: Any) -> Any:
 
 
 @contextlib.contextmanager
-def _requested(contract: str, target: str, defects: tuple[str, ...], **asked: Any) -> Iterator[running.Request]:
+def _requested(
+    contract: str, target: str | None, defects: tuple[str, ...], replay: str | None, **asked: Any
+) -> Iterator[running.Request]:
     """The request, with the mock running around it when the target is the word `mock`."""
+    if (target is None) is (replay is None):
+        raise click.UsageError("give --target: a URL, a target file or `mock`; or --replay and the folder of a run")
+    if replay is not None:
+        with playback.CLOCK.running():
+            yield replaying.request(contract, replay, defects=defects, **asked)
+        return
+    assert target is not None
     if target != "mock" and defects:
         raise click.UsageError("--defect goes with --target mock: another deployment has its own defects")
     specs.load(contract)
@@ -274,9 +296,11 @@ def _requested(contract: str, target: str, defects: tuple[str, ...], **asked: An
         yield running.Request(contract=contract, target=target, again=again, **asked)
 
 
-def _contract_of(target: str) -> str:
-    """The contract that a target file names, for who names none."""
-    if target == "mock" or (named := load_target(target).contract) is None:
+def _contract_of(target: str | None, replay: str | None) -> str:
+    """The contract that a target file names, or by which a saved run was judged, for who names none."""
+    if replay is not None:
+        return replaying.contract_of(replay)
+    if target is None or target == "mock" or (named := load_target(target).contract) is None:
         raise click.UsageError("name a contract to judge by; `assay contracts` lists them")
     return named
 
@@ -287,7 +311,7 @@ def _contract_of(target: str) -> str:
 @as_json
 def plan_command(contract: str | None, as_json: bool, **asked: Any) -> None:
     """Show what a run will ask, what that should cost, and what is left out. Makes no paid call."""
-    with _requested(contract or _contract_of(asked["target"]), **asked) as request:
+    with _requested(contract or _contract_of(asked["target"], asked["replay"]), **asked) as request:
         planned = running.plan(request, ERR)
     if as_json:
         return click.echo(json.dumps(planned, indent=1))
@@ -317,7 +341,7 @@ def run_command(contracts: tuple[str, ...], out: Path | None, as_json: bool, ui:
 def _run_all(contracts: tuple[str, ...], out: Path | None, *, as_json: bool, **asked: Any) -> int:
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # a cancelled job keeps its results, as Ctrl-C does
     wanted = _all_stating(asked["only"]) if contracts == ("all",) else list(contracts)
-    wanted = wanted or [_contract_of(asked["target"])]
+    wanted = wanted or [_contract_of(asked["target"], asked["replay"])]
     for name in wanted:
         specs.load(name)
     folders = {name: _folder(out, name, alone=len(wanted) == 1) for name in wanted}
@@ -327,7 +351,8 @@ def _run_all(contracts: tuple[str, ...], out: Path | None, *, as_json: bool, **a
     else:
         done = [(folder, _run_one(name, folder, **asked)) for name, folder in folders.items()]
     _show(done, as_json=as_json)
-    _tell_if_another_fits(asked["target"], done)
+    if asked["target"] is not None:
+        _tell_if_another_fits(asked["target"], done)
     return _exit_code([document["exit_code"] for _, document in done])
 
 
@@ -360,7 +385,7 @@ def _planned(request: running.Request) -> dict[str, Any]:
     try:
         return running.plan(request, ERR)
     except running.BadRequest as refusal:
-        if (named := _likely(request.target)) in {None, request.contract}:
+        if request.replay is not None or (named := _likely(request.target)) in {None, request.contract}:
             raise
         raise running.BadRequest(f"{refusal}; it most likely speaks {named}, not {request.contract}") from refusal
 

@@ -77,7 +77,12 @@ def _is_text(document: bytes) -> bool:
 
 
 def redacted(found: Exchange, redactor: Redactor) -> Exchange:
-    """The exchange without a secret in any of its parts; arrival times stay as they were."""
+    """The exchange without a secret in any of its parts; arrival times stay as they were.
+
+    A cookie that the answer sets is a credential, too: it is taken out of this exchange, and nobody sends it.
+    """
+    if cookies := _cookies(found):
+        redactor = redactor.also(cookies)
     asked = found.request
     request = Request(
         asked.method, redactor.text(asked.url), _headers(asked.headers, redactor), redactor.bytes(asked.body)
@@ -90,6 +95,11 @@ def redacted(found: Exchange, redactor: Redactor) -> Exchange:
         fault=Fault(found.fault.kind, redactor.text(found.fault.message)) if found.fault else None,
         intent=redactor.json(found.intent),
     )
+
+
+def _cookies(found: Exchange) -> dict[str, str]:
+    values = (set_by.partition(";")[0].partition("=")[2].strip() for set_by in found.header_values("set-cookie"))
+    return {f"SET_COOKIE_{number}": value for number, value in enumerate(values, start=1)}
 
 
 def _headers(headers: Headers, redactor: Redactor) -> Headers:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from reports import legible, phrases
+from reports import legible, phrases, waived
 
 _BODY_LIMIT = 4000
 
@@ -28,12 +28,19 @@ class Case:
 
 def of(results: Mapping[str, Any]) -> list[Case]:
     """Faults of the harness first, then the requirements in the order of the results."""
-    return [*_faults(results), *(case for row in results["requirements"] for case in _cases(row))]
+    return [*_faults(results), *_waivers(results), *(case for row in results["requirements"] for case in _cases(row))]
 
 
 def _faults(results: Mapping[str, Any]) -> Iterator[Case]:
     for number, fault in enumerate(results.get("harness_faults") or [], start=1):
         yield Case("harness", "harness", f"harness fault {number}", "error", legible.line(fault), body=fault)
+
+
+def _waivers(results: Mapping[str, Any]) -> Iterator[Case]:
+    """Those that do not hold: what they hide, or hid, needs somebody's hand."""
+    for waiver in waived.red(results):
+        name = f"{waiver['requirement']} waiver of {waiver['owner']}"
+        yield Case("waivers", "waivers", name, "fail", f"{waiver['state']}: {waiver['said']}", body=waiver["link"])
 
 
 def _cases(row: Mapping[str, Any]) -> Iterator[Case]:

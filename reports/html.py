@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from reports import chain, charts, figures, fuzzing, page, phrases, reconciliation
+from reports import chain, charts, figures, fuzzing, page, phrases, reconciliation, waived
 
 GROUPS_SHOWN = 25
 EXCHANGES_SHOWN = 300
@@ -59,6 +59,8 @@ def render(results: Mapping[str, Any]) -> str:
         ends=figures.ends,
         ranges=figures.ranges,
         without_ranges=figures.without_ranges,
+        waivers=waived.rows(results),
+        waiver_head=waived.HEAD,
         without_series=without_series,
         limits={"groups": GROUPS_SHOWN, "body": BODY_LIMIT, "events": EVENTS_SHOWN, "losses": LOSSES_SHOWN},
         **_bill(results.get("billing") or {}),

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
+from reports import waived
+
 OUTCOMES = ("fail", "error", "warn", "pass", "not-observed", "not-applicable", "excluded", "waived")
 LEVELS = ("MUST", "SHOULD", "MAY")
 MARKS = {
@@ -61,9 +63,11 @@ def verdict(results: Mapping[str, Any]) -> tuple[str, str]:
     if unasked := sum(row.get("reason") == NOT_SELECTED for row in rows):
         headline += PARTLY.get(name, "")
         sentences.append(f"Only {len(rows) - unasked} of {len(rows)} requirements were selected for this run.")
-    waived = sum(row["outcome"] == "waived" for row in results["requirements"])
-    if waived:
-        sentences.append(f"Waived and not counted: {waived}.")
+    if count := sum(row["outcome"] == "waived" for row in results["requirements"]):
+        sentences.append(f"Waived and not counted: {count}.")
+    if wrong := waived.red(results):
+        told = "; ".join(f"{waiver['requirement']} {waiver['state']}: {waiver['said']}" for waiver in wrong)
+        sentences.append(f"Waivers that do not hold: {told}.")
     if results["run"].get("interrupted"):
         sentences.append("The run was interrupted before its end.")
     return headline, " ".join(filter(None, sentences))

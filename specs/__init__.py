@@ -153,6 +153,22 @@ def fault_script(path: Path) -> dict[str, Any]:
     return dict(_validated(path, "faults"))
 
 
+def waivers(path: Path) -> list[dict[str, Any]]:
+    """The entries of waivers.yaml, as the file says them. Raises SpecError with file, key and what was expected."""
+    return list(_validated(path, "waivers"))
+
+
+def certificate_policy(path: Path) -> dict[str, Any]:
+    """What somebody demands of a certificate. Raises SpecError with file, key and what was expected."""
+    return dict(_validated(path, "certificate-policy"))
+
+
+@functools.cache
+def levels() -> tuple[Mapping[str, Any], ...]:
+    """What a certificate may claim (`levels.yaml`), in order. Raises SpecError."""
+    return tuple(_named(HERE / "levels.yaml"))
+
+
 def schema(name: str) -> dict[str, Any]:
     """The JSON Schema of a file we own, by its name: contract, plan, policy, results, target and so on."""
     path = HERE / "schema" / f"{name}.schema.json"

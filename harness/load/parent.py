@@ -18,17 +18,20 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from harness.asides import NotOnTape
 from harness.ask import Ask, credential_word
 from harness.budget import BudgetExceeded, Reservation
 from harness.exchange import Exchange, TargetFault
 from harness.journal import read
 from harness.load.scenario import Patience, Scenario
+from harness.playback import Player
 from harness.recording import examined
 from harness.target import Secret, Target
 
 START_S = 30.0  # a busy machine may need seconds to import locust
 END_S = 10.0  # that an interrupted generator has to write what it measured
 INTERRUPTED = 130
+FIGURES = "figures of the load"
 SHARE = 2  # the load may take one part in so many of what the cap leaves: other checks come after it
 
 
@@ -75,6 +78,8 @@ def run_load(
     if len(chosen) < size.users:
         raise BudgetExceeded(f"{size.users} requests at once may cost more than half of what the spend cap leaves")
     reservation = budget.reserve(dearest, len(chosen))
+    if isinstance(ask.client, Player):
+        return _played(ask, ask.client, reservation)
     scenario = replace(scenario_of(ask, chosen, size, seed=seed, sample=sample), **changes)
     return booked(ask, scenario, reservation, out)
 
@@ -97,12 +102,26 @@ def booked(
         figures = generate(scenario, environment_of(ask.target, keys), folder, words)
         found, rows = list(read(folder / "load-exchanges.jsonl")), _rows(folder / "requests.csv")
     used = figures["usage"]
+    ask.notes.note(FIGURES, {"figures": figures, "rows": rows})
     ask.client.budget.settle_many(
         reservation, figures["requests"], used["prompt_tokens"], used["completion_tokens"], used["unknown"]
     )
     kept = tuple(_recorded(ask, exchange, role) for exchange in found)
     _refuse_silence(ask.target, figures, kept)
     return LoadResult(figures, kept, rows)
+
+
+def _played(ask: Ask, player: Player, reservation: Reservation) -> LoadResult:
+    """What the load of a run that is played came to."""
+    if (known := ask.notes.known(FIGURES)) is None:
+        raise NotOnTape("the saved run holds no figures of its load")
+    figures, used = known["figures"], known["figures"]["usage"]
+    ask.client.budget.settle_many(
+        reservation, figures["requests"], used["prompt_tokens"], used["completion_tokens"], used["unknown"]
+    )
+    kept = tuple(player.take_rest("loaded"))
+    _refuse_silence(ask.target, figures, kept)
+    return LoadResult(figures, kept, known["rows"])
 
 
 def scenario_of(ask: Ask, bodies: Sequence[bytes], size: Size, *, seed: int, sample: int) -> Scenario:

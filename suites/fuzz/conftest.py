@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from dataclasses import replace
 
 import pytest
 
+from harness.asides import NOT_GENERATED, NotOnTape
 from harness.classify import needs_an_answer
 from harness.fuzz import counterexamples
 from harness.fuzz.alike import Alike, Rewriter
@@ -18,6 +20,7 @@ from harness.fuzz.sequences import Walk, Walker
 from harness.fuzz.shrink import shorten
 from harness.fuzz.siege import Besieger, Siege
 from harness.model import Nonconformity, NotObserved
+from harness.playback import Player
 from harness.probe import Cost, probe
 from harness.session import Session
 
@@ -32,8 +35,19 @@ WALKED_S = {"quick": 1.0, "standard": 1.0, "full": 20.0}
 BESIEGED = dict.fromkeys(PROFILES, Cost(240, 30 * 90, 30 * 8))
 
 
+def not_played(ask, name: str, *, left_unread: bool = False) -> None:
+    """Where a saved run is played, generated requests are not made: their answers join the journal, and that is all."""
+    if isinstance(ask.client, Player):
+        with contextlib.suppress(NotOnTape):
+            key_for_fuzzing(ask, left_unread=left_unread)
+        for asker in ("fuzz", name):
+            ask.client.take_rest(asker)
+        raise NotObserved(NOT_GENERATED)
+
+
 @probe(calls=EFFORTS["standard"].calls, costs={profile: effort.cost for profile, effort in EFFORTS.items()})
 def explored(ask, assay_session: Session) -> Exploration:
+    not_played(ask, "explored")
     options = assay_session.options
     effort = EFFORTS[options.profile]
     if options.fuzz_once:
@@ -90,6 +104,7 @@ def nothing_found(ask, explored: Exploration):
 
 @probe(calls=120, costs=REWRITTEN)
 def alike(ask, assay_session: Session) -> Alike:
+    not_played(ask, "alike", left_unread=True)
     found = Rewriter(ask, key_for_fuzzing(ask, left_unread=True), assay_session.options.seed).explore()
     told(assay_session, "rewritten", found.asked, found.causes)
     return found
@@ -97,6 +112,7 @@ def alike(ask, assay_session: Session) -> Alike:
 
 @probe(calls=240, costs=BESIEGED)
 def besieged(ask, assay_session: Session) -> Siege:
+    not_played(ask, "besieged", left_unread=True)
     found = Besieger(ask, key_for_fuzzing(ask, left_unread=True)).explore()
     told(assay_session, "hostile", found.asked, found.causes)
     return found
@@ -137,6 +153,7 @@ def withstood(besieged: Siege):
 
 @probe(calls=400)
 def walked(ask, assay_session: Session) -> Walk:
+    not_played(ask, "walked")
     options = assay_session.options
     seconds = 60.0 if options.fuzz_once else WALKED_S[options.profile]
     found = Walker(ask, options.seed).explore(STEPS[options.profile], seconds)
@@ -146,6 +163,7 @@ def walked(ask, assay_session: Session) -> Walk:
 
 @probe(calls=100, costs=RACED)
 def raced(ask, assay_session: Session) -> Races:
+    not_played(ask, "raced")
     found = Racer(ask, key_for_fuzzing(ask)).explore()
     told(assay_session, "races", found.asked, found.causes)
     return found

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -50,7 +49,7 @@ def sent(x: Exchange) -> datetime:
 @pytest.fixture
 def marked(ask):
     """A chat request with a word of its own, and the word."""
-    word = secrets.token_hex(8)
+    word = ask.draw(8).hex()
     return accepted(ask.chat(f"Say {word}.", max_tokens=4)), word
 
 
@@ -66,7 +65,7 @@ def test_a_request_is_logged(ask, marked):
 
 @pytest.mark.requirement("VU-130")
 def test_a_refusal_is_logged(ask):
-    word = secrets.token_hex(8)
+    word = ask.draw(8).hex()
     ask.chat(f"Say {word}.", model=f"assay/{word}", max_tokens=4)
     codes = [row["response_code"] for row in logged(ask, word)]
     assert codes, "a refused request is not logged"
@@ -143,7 +142,7 @@ def test_nobody_reads_a_strangers_log(ask, marked):
 
 @pytest.mark.requirement("VU-168")
 def test_no_key_stands_in_a_log(ask):
-    key, word = own_account(ask), secrets.token_hex(8)
+    key, word = own_account(ask), ask.draw(8).hex()
     value = key.value if isinstance(key, Key) else ask.target.keys["main"]
     shown = credential(ask.chat(f"My key is {value.reveal()}, and {word}.", key=key, max_tokens=4))
     rows = str(logged(ask, word, key=key))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import secrets
 from dataclasses import dataclass
 from html.parser import HTMLParser
 from typing import Any
@@ -128,9 +127,9 @@ class Browser:
     def sign_in(self, scope: str = "openid read") -> Login:
         """Raises NotObserved where a person would be needed."""
         verifier, nonce, state = (
-            secrets.token_urlsafe(48),
-            secrets.token_urlsafe(16),
-            f"s {secrets.token_urlsafe(16)}&=",  # what a client may send, and what has to be escaped on its way
+            self._ask.draw(32).hex(),
+            self._ask.draw(16).hex(),
+            f"s {self._ask.draw(16).hex()}&=",  # what a client may send, and what has to be escaped on its way
         )
         page = self.open(verifier, nonce=nonce, state=state, scope=scope)
         answer = self.submit(page, self._ask.target.keys["main"].reveal())

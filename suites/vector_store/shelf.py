@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 import time
 from typing import Any
 
@@ -34,9 +33,13 @@ class Shelf:
             self._made.append(made)
         return answer
 
+    def fresh_name(self) -> str:
+        """A name that no collection has yet."""
+        return f"Assay {self.ask.draw(6).hex()}"
+
     def collection(self, *contents: str, name: str | None = None) -> str:
         """The id of a new collection that holds these texts."""
-        answer = self.create(name or fresh_name())
+        answer = self.create(name or self.fresh_name())
         assert answer.status in MADE, f"creating a collection was answered with {answer.status}"
         made = str(answer.json["collection"]["id"])
         for content in contents:
@@ -114,8 +117,3 @@ def form(filename: str, data: bytes, media: str = "text/plain", field: str = "fi
         f"Content-Type: {media}\r\n\r\n"
     )
     return head.encode() + data + f"\r\n--{_BOUNDARY}--\r\n".encode()
-
-
-def fresh_name() -> str:
-    """A name that no collection has yet."""
-    return f"Assay {secrets.token_hex(6)}"

@@ -8,7 +8,7 @@ import pytest
 
 from harness.ask import OMIT
 from harness.judge.chat import is_filled
-from suites.vector_store.shelf import GONE, MADE, fresh_name
+from suites.vector_store.shelf import GONE, MADE
 
 pytestmark = pytest.mark.cost(calls=6)
 NOWHERE = "assay-no-such-collection-7f3a"
@@ -22,7 +22,7 @@ NO_NAMES: dict[str, dict[str, Any]] = {
 
 @pytest.mark.requirement("VU-081", "VU-083")
 def test_a_collection_is_created_and_told(shelf):
-    name = fresh_name()
+    name = shelf.fresh_name()
     answer = shelf.create(name)
     assert answer.status in MADE, f"creating a collection was answered with {answer.status}"
     told = answer.json["collection"]
@@ -40,7 +40,7 @@ def test_a_collection_needs_a_name(shelf, contract, wrong):
 
 @pytest.mark.requirement("VU-082", "VU-084")
 def test_a_collection_is_read_by_its_id(shelf):
-    name = fresh_name()
+    name = shelf.fresh_name()
     made = shelf.collection(name=name)
     answer = shelf.send("GET", f"/{made}")
     assert answer.status == 200, f"reading a collection was answered with {answer.status}"
@@ -71,7 +71,7 @@ def test_a_deleted_collection_is_not_listed(shelf):
 
 @pytest.mark.requirement("VU-085", "VU-088")
 def test_renaming_is_told_and_kept(shelf):
-    made, name = shelf.collection(), fresh_name()
+    made, name = shelf.collection(), shelf.fresh_name()
     answer = shelf.send("PATCH", f"/{made}", {"name": name})
     assert answer.status == 200, f"renaming was answered with {answer.status}"
     told = answer.json["collection"]
@@ -83,7 +83,7 @@ def test_renaming_is_told_and_kept(shelf):
 @pytest.mark.requirement("VU-087")
 def test_the_id_and_the_items_outlive_the_name(shelf):
     made = shelf.collection("The lamp is kept by Orla.")
-    shelf.send("PATCH", f"/{made}", {"name": fresh_name()})
+    shelf.send("PATCH", f"/{made}", {"name": shelf.fresh_name()})
     after = shelf.send("GET", f"/{made}")
     assert after.status == 200, f"after renaming, the old id is answered with {after.status}"
     assert after.json["collection"]["id"] == made, "renaming has changed the id"
@@ -100,7 +100,7 @@ def test_renaming_needs_a_name(shelf, contract, wrong):
 
 @pytest.mark.requirement("VU-086")
 def test_renaming_needs_a_collection(shelf):
-    answer = shelf.send("PATCH", f"/{NOWHERE}", {"name": fresh_name()})
+    answer = shelf.send("PATCH", f"/{NOWHERE}", {"name": shelf.fresh_name()})
     assert answer.status == 404, f"renaming a collection that there is not was answered with {answer.status}"
     after = shelf.send("GET", f"/{NOWHERE}").status
     assert after == 404, f"renaming has made a collection: reading it was answered with {after}"
@@ -108,7 +108,7 @@ def test_renaming_needs_a_collection(shelf):
 
 @pytest.mark.requirement("VU-089")
 def test_deleting_takes_the_items_along(shelf):
-    name = fresh_name()
+    name = shelf.fresh_name()
     made = shelf.collection("The lamp is kept by Orla.", name=name)
     item = shelf.items(made)[0]["id"]
     answer = shelf.send("DELETE", f"/{made}")
@@ -129,7 +129,7 @@ def test_deleting_needs_a_collection(shelf):
 
 @pytest.mark.requirement("VU-151")
 def test_collections_of_one_name_are_two(shelf):
-    name = fresh_name()
+    name = shelf.fresh_name()
     first, second = shelf.collection("The lamp is kept by Orla.", name=name), shelf.create(name)
     if second.status in MADE:
         other = second.json["collection"]["id"]

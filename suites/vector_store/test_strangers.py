@@ -5,7 +5,6 @@ from __future__ import annotations
 import pytest
 
 from suites.reading import accepted, said
-from suites.vector_store.shelf import fresh_name
 
 pytestmark = pytest.mark.cost(calls=20, prompt_tokens=200, completion_tokens=64)
 SECRET = "The vault of the harbour opens with the word heliotrope."
@@ -23,7 +22,7 @@ def doors(collection: str, item: str, file: str) -> dict[str, tuple[str, str, ob
     one, of_item, of_file = f"/{collection}", f"/{collection}/items/{item}", f"/{collection}/files/{file}"
     return {
         "reading it": ("GET", one, None),
-        "renaming it": ("PATCH", one, {"name": fresh_name()}),
+        "renaming it": ("PATCH", one, {"name": "Renamed by a stranger"}),
         "searching it": ("POST", f"{one}/search", {"input": QUESTION}),
         "listing its items": ("GET", f"{one}/items", None),
         "adding to it": ("POST", f"{one}/items", {"content": "Planted."}),
@@ -66,7 +65,7 @@ def test_lists_hold_ones_own(shelf, strangers, theirs):
 
 @pytest.mark.requirement("VU-154")
 def test_collections_of_one_name_do_not_meet(shelf, strangers):
-    name = fresh_name()
+    name = shelf.fresh_name()
     theirs, ours = strangers.collection(SECRET, name=name), shelf.collection("Bread is baked at four.", name=name)
     assert shelf.found(ours, QUESTION) == ["Bread is baked at four."], "a search finds what another account put in"
     assert strangers.found(theirs, QUESTION) == [SECRET], "an account's own text is gone, or joined by a stranger's"

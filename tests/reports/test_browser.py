@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,6 +14,7 @@ from tests.browser import chromium, opened
 from tests.reports import sample
 
 VIEWS = ("summary", "requirements", "attestation", "bill", "load", "fuzz", "operations")
+MOST_ELEMENTS = 40_000
 
 
 @pytest.fixture(scope="module")
