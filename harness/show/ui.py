@@ -13,9 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import click
-import uvicorn
 
-from harness.show.app import app
 from harness.show.library import Library
 from harness.show.starter import Starter
 
@@ -36,6 +34,10 @@ def ui_command(folder: Path, port: int, *, as_json: bool) -> None:
 
     The page answers on this machine only, and only at the address that is printed, which holds a token.
     """
+    import uvicorn  # only here: no other command needs a web server
+
+    from harness.show.app import app
+
     folder.mkdir(parents=True, exist_ok=True)
     starter, token = Starter(folder), secrets.token_urlsafe(TOKEN_BYTES)
     with socket.socket() as listening:
