@@ -140,11 +140,25 @@ def _swept(trial: Trial) -> dict[str, Any]:
         folder = trial.folder / f"step-{len(done) + 1:02d}"
         found = trial.run(trial.wanted.at_rate(base, rate), folder)
         code = _worse(code, found)
-        done.append(Step(rate, found["streams_per_s"], _met(found)))
+        done.append(Step(rate, _done_per_s(found), _met(found), _due_per_s(found)))
         ERR.print(f"{rate:g}/s: {found['streams_per_s']} done a second, met: {done[-1].met}", markup=False)
     result = {**summary(done), "folder": str(trial.folder), "exit_code": int(code)}
     (trial.folder / "sweep.json").write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
     return result
+
+
+def _done_per_s(found: Mapping[str, Any]) -> float | None:
+    """Answers a second, of the time in which there can be any: the first ones take as long as an answer takes."""
+    wall_s, whole = found["wall_s"], found["e2e_ms"]
+    first_s = whole["p50"] / 1000 if whole else 0.0
+    if found["streams_per_s"] is None or wall_s <= first_s:
+        return None
+    return float(round(found["streams_per_s"] * wall_s / (wall_s - first_s), 2))
+
+
+def _due_per_s(found: Mapping[str, Any]) -> float | None:
+    due = found["requests"] - found["warm_up_requests"]
+    return float(round(due / found["wall_s"], 2)) if found["wall_s"] else None
 
 
 def _met(found: Mapping[str, Any]) -> bool | None:

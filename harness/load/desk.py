@@ -43,8 +43,8 @@ class Desk:
         self.crash: BaseException | None = None
         self.over = Event()
         self._clock = clock
-        self._sample = scenario.sampled()
-        self._drawn: list[Place] = []  # the sample, where the number of requests is not known before
+        self._sample = scenario.sampled() if scenario.workload is None else frozenset[int]()
+        self._drawn: list[Place] = []  # the sample, where nobody knows before how many requests there will be
         self._chance = random.Random(scenario.seed + index)  # noqa: S311 - a reproducible choice, not a secret
         self._next, self._seen, self._in_flight, self._extra = index, 0, 0, 0
         self._closed = False
@@ -140,9 +140,9 @@ class Desk:
 
     def _keeps(self, place: Place, stream: Stream) -> bool:
         self._seen += 1
-        if self.scenario.keep_all or (self.scenario.limit is not None and place[0] in self._sample):
+        if self.scenario.keep_all or place[0] in self._sample:
             return True
-        if self.scenario.limit is None and self._is_drawn(place):
+        if self.scenario.workload is not None and self._is_drawn(place):
             return True
         if stream.outcome in {ANSWERED, CUT} or self._extra >= EXTRA_FAILURES:
             return False

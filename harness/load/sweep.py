@@ -18,6 +18,13 @@ class Step:
     rate: float
     done_per_s: float | None
     met: bool | None
+    due_per_s: float | None = None  # what came due, where that is known: random arrivals are not exactly the rate
+
+    @property
+    def keeps_up(self) -> bool | None:
+        if self.done_per_s is None:
+            return None
+        return self.done_per_s >= KEPT_UP * (self.rate if self.due_per_s is None else self.due_per_s)
 
 
 @dataclass(frozen=True)
@@ -59,8 +66,8 @@ def sweep_of(text: str) -> Sweep:
 
 def summary(done: Sequence[Step]) -> dict[str, Any]:
     """The knee (the highest rate that the target kept up with) and the highest rate that met the service levels."""
-    kept_up = [step.rate for step in done if step.done_per_s is not None and step.done_per_s >= KEPT_UP * step.rate]
-    lost = [step.rate for step in done if step.done_per_s is not None and step.done_per_s < KEPT_UP * step.rate]
+    kept_up = [step.rate for step in done if step.keeps_up]
+    lost = [step.rate for step in done if step.keeps_up is False]
     met = [step.rate for step in done if step.met]
     unmet = [step.rate for step in done if step.met is False]
     return {

@@ -20,6 +20,7 @@ from harness.load.sweep import sweep_of
 from harness.load.workload import Workload, continued, lengths
 
 LETTERS = 4  # of a token, about: an answer of so many becomes part of the next turn
+FASTEST = 200  # answers a second that one user of a closed loop may get: five milliseconds each
 SPARE = 1.5  # random arrivals may be more than the rate makes due on average
 
 
@@ -141,9 +142,9 @@ def afforded(ask: Ask, scenario: Scenario) -> tuple[Scenario, Reservation]:
 
 
 def _most(scenario: Scenario) -> int:
-    """Conversations that the load can have; a closed loop is bounded by the cap alone."""
+    """Conversations that the load can have."""
     if scenario.arrivals is None:
-        return scenario.requests or 1_000_000
+        return scenario.requests or round(scenario.users * (scenario.seconds * FASTEST + 1))
     due = expected(scenario.arrivals, scenario.seconds)
     most = round(due) if scenario.arrivals.kind != "poisson" else round(due * SPARE) + 10
     return min(most, scenario.requests or most)

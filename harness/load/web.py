@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from flask import Response, jsonify
 from locust.env import Environment
 
@@ -11,7 +15,8 @@ from harness.load.gathering import Gathering
 
 def show(environment: Environment, gathering: Gathering, host: str, port: int) -> None:
     """Serve the page, and /assay: what was measured so far, as JSON."""
-    page = environment.create_web_ui(host, port)
+    with _no_arguments():
+        page = environment.create_web_ui(host, port)
 
     def assay() -> Response:
         users = 0 if gathering.scenario.arrivals else gathering.scenario.users
@@ -19,3 +24,13 @@ def show(environment: Environment, gathering: Gathering, host: str, port: int) -
 
     assert page.app is not None
     page.app.add_url_rule("/assay", view_func=assay)
+
+
+@contextmanager
+def _no_arguments() -> Iterator[None]:
+    """Locust reads the command line again for its page, and does not know ours."""
+    before, sys.argv = sys.argv, sys.argv[:1]
+    try:
+        yield
+    finally:
+        sys.argv = before

@@ -8,6 +8,7 @@ from harness.exchange import Fault
 from harness.load.answer import Answer
 from harness.load.desk import EXTRA_FAILURES, Desk
 from harness.load.scenario import Scenario
+from harness.load.workload import Workload
 
 
 class Clock:
@@ -67,3 +68,15 @@ def test_the_sample_is_the_same_for_the_same_seed() -> None:
     made = [Scenario("http://127.0.0.1:1/v1", bodies, 2, 1.0, seed=seed).sampled() for seed in (1, 1, 2)]
     assert made[0] == made[1] != made[2]
     assert len(made[0]) == 200
+
+
+def test_of_a_mix_as_many_are_kept_as_were_asked_for_however_many_there_are() -> None:
+    mix = Workload(models=(("a", 1.0),))
+    desk = Desk(Scenario("http://127.0.0.1:1/v1", (), 2, 1.0, workload=mix, requests=100_000, sample=7), ())
+    for number in range(60):
+        answer = failed()
+        answer.fault = Fault("aborted", "as asked")
+        desk.put(number, answer)
+    kept = [exchange.intent["load"] for exchange in desk.exchanges()]
+    assert len(kept) == 7
+    assert max(kept) > 7
