@@ -56,6 +56,13 @@ def bench(session: nox.Session) -> None:
         session.run("python", f"bench/{each}.py", *options)
 
 
+@nox.session(name="bench-fuzz")
+def bench_fuzz(session: nox.Session) -> None:
+    """What raw schemathesis and the fuzz suite find of the catalogue: `nox -s bench-fuzz -- --sample 24`."""
+    session.install("--editable", ".[dev]")
+    session.run("python", "-m", "bench.fuzz", *session.posargs)
+
+
 @nox.session(name="bench-load")
 def bench_load(session: nox.Session) -> None:
     """How true load generators' times are: `nox -s bench-load -- --users 1000 --rounds 1 --only assay locust`."""
@@ -82,7 +89,17 @@ def foreign(session: nox.Session) -> None:
 
 
 @nox.session
+def clients(session: nox.Session) -> None:
+    """Official clients of other languages against the mock of every contract."""
+    session.install("--editable", ".[dev]")
+    session.run("npm", "install", "--prefix", "tests/clients", "--no-audit", "--no-fund", external=True)
+    session.run("pytest", "tests/clients", "tests/sdk", *session.posargs)
+
+
+@nox.session
 def docs(session: nox.Session) -> None:
-    """Write the generated pages of docs/ again."""
-    session.install(".")
+    """Write the generated pages of docs/ again, and build the site into out/docs."""
+    session.install(".[docs]")
     session.run("python", "-m", "suites.selftest.table", "docs/requirements.md")
+    session.run("python", "-m", "suites.selftest.pages", "docs/reference")
+    session.run("mkdocs", "build", "--strict", "--site-dir", "out/docs")

@@ -13,6 +13,7 @@ from decimal import Decimal
 from typing import Any, Final
 from urllib.parse import quote, urlencode
 
+from harness.asides import Asides, Memory, Notes
 from harness.budget import Price
 from harness.control import Control, Key
 from harness.exchange import Exchange, TargetFault
@@ -21,7 +22,7 @@ from harness.model import NotObserved
 from harness.operations import Operations
 from harness.pace import Pace
 from harness.sources import BalanceSource, CostSource, EvidenceSource, amount, pointed
-from harness.target import KEY_VARIABLE, Secret, Target
+from harness.target import KEY_VARIABLE, ControlPoint, Secret, Target
 from harness.tokenizer import Tokenizer
 from harness.wire import Client, Finder, tls
 from specs import Contract
@@ -45,8 +46,9 @@ Credential = str | Key | None
 class Ask:
     """Calls to the target under one contract. Session-wide; `seen` begins anew with every test."""
 
-    def __init__(self, contract: Contract, target: Target, client: Client) -> None:
+    def __init__(self, contract: Contract, target: Target, client: Client, memory: Memory | None = None) -> None:
         self.contract, self.target, self.client = contract, target, client
+        self.notes = Notes(memory or Asides(None, client.redactor), lambda: self.probe)
         self.alone = True  # no other process of this run uses the target's keys at the same time
         self.probe = "assay"
         self.seen: list[Exchange] = []
@@ -255,7 +257,7 @@ class Ask:
     def control(self) -> Control:
         if self.target.control is None:
             raise NotObserved("the target offers no control API")
-        made = Control(self.target.control, self.client.redactor, self.target.timeouts, tls(self.target))
+        made = self._control(self.target.control)
         self.client.closing.callback(made.close)
         return made
 
@@ -276,9 +278,12 @@ class Ask:
         """The control API that the provider's log and faults are in: its own, or the deployment's."""
         if self.target.upstream is None:
             return self.control
-        made = Control(self.target.upstream, self.client.redactor, self.target.timeouts, tls(self.target))
+        made = self._control(self.target.upstream)
         self.client.closing.callback(made.close)
         return made
+
+    def _control(self, point: ControlPoint) -> Control:
+        return Control(point, self.client.redactor, self.target.timeouts, tls(self.target), self.notes)
 
     @functools.cached_property
     def balance(self) -> BalanceSource:
@@ -297,6 +302,10 @@ class Ask:
         if self.target.evidence is None:
             raise NotObserved("the target names no evidence source")
         return EvidenceSource(self.target.evidence, self._get)
+
+    def draw(self, size: int) -> bytes:
+        """Random bytes that nobody can have seen before; when a run is played, those that it drew."""
+        return self.notes.draw(size)
 
     def begin(self, test: str) -> None:
         """A test begins: exchanges bear its name, and `seen` is empty."""

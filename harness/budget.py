@@ -186,8 +186,8 @@ def _object(body: bytes) -> dict[str, Any]:
 
 
 def _size(asked: dict[str, Any], body: bytes) -> int:
-    """Bytes that can become tokens: white space around the members of a JSON object cannot."""
-    return min(len(body), len(json.dumps(asked, separators=(",", ":")))) if asked else len(body)
+    """Bytes that can become tokens: white space around the members of a JSON object cannot, nor a run of it."""
+    return min(len(body), len(json.dumps(asked, separators=(",", ":"))) if asked else len(b" ".join(body.split())))
 
 
 def _count(value: Any) -> int | None:

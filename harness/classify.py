@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from harness.asides import NOT_AGAIN, NotOnTape
 from harness.checks import SUITES
 from harness.exchange import Exchange, TargetFault
 from harness.model import CheckReport, Finding, Nonconformity, NotObserved, Outcome, Tolerated
@@ -50,6 +51,8 @@ def _ending(item: pytest.Item, call: pytest.CallInfo[None], session: Session, id
             return Outcome.FAIL, None, _carried(error, ids), None
         case AssertionError() if _raised_in_check(error, item):
             return Outcome.FAIL, None, _one_each(ids, _said(error), session), None
+        case NotOnTape():
+            return Outcome.NOT_OBSERVED, f"{NOT_AGAIN}: {error}", (), None
         case TargetFault():
             return Outcome.ERROR, str(error), (), None
         case _ if isinstance(error, SHAPE_ERRORS) and _raised_in_check(error, item):

@@ -9,6 +9,7 @@ import shlex
 import signal
 import subprocess
 import sys
+import threading
 import traceback
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
@@ -20,18 +21,25 @@ from rich.console import Console
 
 import reports
 import specs
-from harness import __version__, explain, mock, recognition, results, several
+from harness import __version__, explain, mock, playback, recognition, replaying, results, several
 from harness import run as running
 from harness.attest_cli import attest
+from harness.attest_cli.group import FILE
+from harness.certificate.cli import certify_command, verify_command
+from harness.certificate.problem import BadRequest, Refused
 from harness.contracts import difference, difference_page
 from harness.exchange import TargetFault
+from harness.export import export_command
 from harness.load.command import load_command
 from harness.model import Exit
 from harness.reconcile.cli import reconcile_command
 from harness.session import PROFILES, new_run_id
+from harness.show.cli import diff_command, overview_command, report_command, write_overview
+from harness.show.ui import UiFault, beside, ui_command
 from harness.target import TargetError
 from harness.target import load as load_target
-from reports import overview, terminal
+from harness.watch.command import watch_command
+from reports import terminal
 
 OUT = Console(highlight=False)
 ERR = Console(stderr=True, highlight=False)
@@ -39,9 +47,12 @@ EXPECTED = (
     specs.SpecError,
     TargetError,
     mock.MockFault,
+    UiFault,
     running.BadRequest,
     running.OverCap,
     results.BadResults,
+    BadRequest,
+    Refused,
 )
 
 
@@ -87,7 +98,19 @@ def main() -> None:
 
 main.add_command(attest)
 main.add_command(reconcile_command)
-main.add_command(load_command)
+COMMANDS = (
+    load_command,
+    report_command,
+    diff_command,
+    overview_command,
+    ui_command,
+    export_command,
+    watch_command,
+    certify_command,
+    verify_command,
+)
+for command in COMMANDS:
+    main.add_command(command)
 
 
 @main.command()
@@ -207,7 +230,7 @@ def _become(module: str, *arguments: str) -> NoReturn:
 def _request_options(command: Any) -> Any:
     for option in reversed(
         (
-            click.option("--target", required=True, metavar="T", help="URL, target.toml, or `mock` to start one."),
+            click.option("--target", metavar="T", help="URL, target.toml, or `mock` to start one."),
             click.option("--base-url", metavar="URL", help="Overrides the base_url of the target file."),
             click.option("--only", multiple=True, metavar="ID", help="Only this requirement (repeatable)."),
             click.option("--suite", "suites", multiple=True, metavar="NAME", help="Only this suite (repeatable)."),
@@ -230,7 +253,19 @@ def _request_options(command: Any) -> Any:
                 help="Worker processes. What needs the account to itself is not observed then.",
             ),
             click.option("--cap", "cap_usd", metavar="USD", help="Spend cap, overrides the target file."),
-            click.option("--fuzz-seconds", type=float, metavar="S", help="How long the fuzz suite may take."),
+            click.option("--fuzz-seconds", type=float, metavar="S", help="Let the fuzz suite ask for so long."),
+            click.option(
+                "--fuzz-resume",
+                type=click.Path(path_type=Path, exists=True, file_okay=False),
+                metavar="DIR",
+                help="Folder of an earlier run whose fuzz suite is to be gone on with.",
+            ),
+            click.option("--waivers", type=FILE, metavar="FILE", help="Breaches that are accepted for a time."),
+            click.option(
+                "--replay",
+                metavar="RUN[#EXCHANGE]",
+                help="Instead of --target: play the run saved in this folder, without a network.",
+            ),
             click.option("--defect", "defects", multiple=True, metavar="NAME", help="With --target mock: break it."),
         )
     ):
@@ -239,8 +274,17 @@ def _request_options(command: Any) -> Any:
 
 
 @contextlib.contextmanager
-def _requested(contract: str, target: str, defects: tuple[str, ...], **asked: Any) -> Iterator[running.Request]:
+def _requested(
+    contract: str, target: str | None, defects: tuple[str, ...], replay: str | None, **asked: Any
+) -> Iterator[running.Request]:
     """The request, with the mock running around it when the target is the word `mock`."""
+    if (target is None) is (replay is None):
+        raise click.UsageError("give --target: a URL, a target file or `mock`; or --replay and the folder of a run")
+    if replay is not None:
+        with playback.CLOCK.running():
+            yield replaying.request(contract, replay, defects=defects, **asked)
+        return
+    assert target is not None
     if target != "mock" and defects:
         raise click.UsageError("--defect goes with --target mock: another deployment has its own defects")
     specs.load(contract)
@@ -252,9 +296,11 @@ def _requested(contract: str, target: str, defects: tuple[str, ...], **asked: An
         yield running.Request(contract=contract, target=target, again=again, **asked)
 
 
-def _contract_of(target: str) -> str:
-    """The contract that a target file names, for who names none."""
-    if target == "mock" or (named := load_target(target).contract) is None:
+def _contract_of(target: str | None, replay: str | None) -> str:
+    """The contract that a target file names, or by which a saved run was judged, for who names none."""
+    if replay is not None:
+        return replaying.contract_of(replay)
+    if target is None or target == "mock" or (named := load_target(target).contract) is None:
         raise click.UsageError("name a contract to judge by; `assay contracts` lists them")
     return named
 
@@ -265,7 +311,7 @@ def _contract_of(target: str) -> str:
 @as_json
 def plan_command(contract: str | None, as_json: bool, **asked: Any) -> None:
     """Show what a run will ask, what that should cost, and what is left out. Makes no paid call."""
-    with _requested(contract or _contract_of(asked["target"]), **asked) as request:
+    with _requested(contract or _contract_of(asked["target"], asked["replay"]), **asked) as request:
         planned = running.plan(request, ERR)
     if as_json:
         return click.echo(json.dumps(planned, indent=1))
@@ -277,12 +323,25 @@ def plan_command(contract: str | None, as_json: bool, **asked: Any) -> None:
 @click.argument("contracts", nargs=-1, metavar="[CONTRACT]...")
 @_request_options
 @click.option("--out", type=click.Path(path_type=Path), help="Folder of the run (default out/<run>).")
+@click.option("--ui", is_flag=True, help="Show the run as it goes on a local web page, until Ctrl-C.")
 @as_json
-def run_command(contracts: tuple[str, ...], out: Path | None, as_json: bool, **asked: Any) -> None:
+def run_command(contracts: tuple[str, ...], out: Path | None, as_json: bool, ui: bool, **asked: Any) -> None:
     """Judge a deployment by these contracts: by default the one its target file names; `all` means every one."""
+    if not ui:
+        raise SystemExit(_run_all(contracts, out, as_json=as_json, **asked))
+    with beside(Path("out") if out is None else out.parent) as url:
+        ERR.print(f"live: {url}", soft_wrap=True)
+        code = _run_all(contracts, out, as_json=as_json, **asked)
+        with contextlib.suppress(KeyboardInterrupt):
+            ERR.print("the page stays until Ctrl-C", soft_wrap=True)
+            threading.Event().wait()
+    raise SystemExit(code)
+
+
+def _run_all(contracts: tuple[str, ...], out: Path | None, *, as_json: bool, **asked: Any) -> int:
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # a cancelled job keeps its results, as Ctrl-C does
     wanted = _all_stating(asked["only"]) if contracts == ("all",) else list(contracts)
-    wanted = wanted or [_contract_of(asked["target"])]
+    wanted = wanted or [_contract_of(asked["target"], asked["replay"])]
     for name in wanted:
         specs.load(name)
     folders = {name: _folder(out, name, alone=len(wanted) == 1) for name in wanted}
@@ -292,8 +351,9 @@ def run_command(contracts: tuple[str, ...], out: Path | None, as_json: bool, **a
     else:
         done = [(folder, _run_one(name, folder, **asked)) for name, folder in folders.items()]
     _show(done, as_json=as_json)
-    _tell_if_another_fits(asked["target"], done)
-    raise SystemExit(_exit_code([document["exit_code"] for _, document in done]))
+    if asked["target"] is not None:
+        _tell_if_another_fits(asked["target"], done)
+    return _exit_code([document["exit_code"] for _, document in done])
 
 
 def _tell_if_another_fits(target: str, done: list[tuple[Path, Mapping[str, Any]]]) -> None:
@@ -325,7 +385,7 @@ def _planned(request: running.Request) -> dict[str, Any]:
     try:
         return running.plan(request, ERR)
     except running.BadRequest as refusal:
-        if (named := _likely(request.target)) in {None, request.contract}:
+        if request.replay is not None or (named := _likely(request.target)) in {None, request.contract}:
             raise
         raise running.BadRequest(f"{refusal}; it most likely speaks {named}, not {request.contract}") from refusal
 
@@ -346,7 +406,7 @@ def _all_stating(only: tuple[str, ...]) -> list[str]:
 
 
 def _render_all(folder: Path, document: Mapping[str, Any]) -> None:
-    for kind in ("html", "junit", "markdown"):
+    for kind in (kind for kind in reports.KINDS if kind != "text"):
         (folder / reports.KINDS[kind][1]).write_text(reports.render(dict(document), kind), encoding="utf-8")
 
 
@@ -356,18 +416,13 @@ def _show(done: list[tuple[Path, Mapping[str, Any]]], *, as_json: bool) -> None:
         return click.echo(json.dumps(rows[0] if len(rows) == 1 else rows, indent=1))
     for folder, document in done:
         terminal.show(document, OUT)
-        OUT.print(
-            f"reports: {folder / reports.KINDS['html'][1]}  (also JUnit, Markdown, results.json)\n", soft_wrap=True
-        )
+        page = folder / reports.KINDS["html"][1]
+        OUT.print(f"reports: {page}  (also JUnit, SARIF, CTRF, Markdown, a badge, results.json)\n", soft_wrap=True)
     if len(done) > 1:
         page = done[0][0].parent / "overview.html"
-        page.write_text(overview.render([document for _, document in done], _links(page, done)), encoding="utf-8")
+        write_overview(page, done)
         OUT.print(f"overview: {page}", soft_wrap=True)
     return None
-
-
-def _links(page: Path, done: list[tuple[Path, Mapping[str, Any]]]) -> list[str]:
-    return [(folder / reports.KINDS["html"][1]).relative_to(page.parent).as_posix() for folder, _ in done]
 
 
 def _headline(document: Mapping[str, Any]) -> dict[str, Any]:
@@ -389,24 +444,12 @@ def prove_command(arguments: tuple[str, ...]) -> None:
     --only ID         only the defects of this requirement (repeatable)
     --defect NAME     only this defect (repeatable)
     --wide            run every check on every defect, and report what else turned red
+    --again           prove what another contract of the command has proven in the same words once more
     -n WORKERS        worker processes (default: one a core)
     --out DIR         where proof.json and the table go (default out/proof-CONTRACT)
     --json            print proof.json
     """
     _become("suites.selftest.prove", *arguments)
-
-
-@main.command(name="report")
-@click.argument("run", type=click.Path(exists=True, path_type=Path), metavar="RUN")
-@click.option("--format", "kind", type=click.Choice(sorted(reports.KINDS)), default="text", show_default=True)
-@click.option("--output", type=click.Path(path_type=Path), help="Write to this file instead of printing.")
-def report_command(run: Path, kind: str, output: Path | None) -> None:
-    """Render the results of a run again, in any format."""
-    text = reports.render(dict(results.read(run)), kind)
-    if output is None:
-        return click.echo(text)
-    output.write_text(text, encoding="utf-8")
-    return None
 
 
 if __name__ == "__main__":

@@ -15,6 +15,7 @@ from urllib.parse import quote
 
 import httpx
 
+from harness.asides import Notes, NotOnTape
 from harness.exchange import TargetFault
 from harness.model import NotObserved
 from harness.redact import MIN_LENGTH, Redactor
@@ -52,10 +53,11 @@ class Control:
         redactor: Redactor,
         timeouts: Timeouts | None = None,
         tls: ssl.SSLContext | None = None,
+        notes: Notes | None = None,
     ) -> None:
         """`tls` is the target's: its control API may stand behind the same certificate."""
         limits = timeouts or Timeouts()
-        self._redactor = redactor
+        self._redactor, self._notes = redactor, notes
         self._url = point.url
         self._total_s = limits.total_s
         self._issued = 0
@@ -81,13 +83,15 @@ class Control:
             asked["balance_usd"] = str(balance_usd)
         if requests_per_minute is not None:
             asked["requests_per_minute"] = requests_per_minute
-        row = self._object("POST", "/keys", asked, 201)
+        content = self._call("POST", "/keys", asked, 201, keep=False)
+        row = _document(content, "POST /keys")
         self._issued += 1
-        name = f"ISSUED_KEY_{self._issued}"
         value = _member(row, "key", str)
+        name = self._name_of(value)
         if len(value) < MIN_LENGTH or not value.isascii() or not value.isprintable() or " " in value:
             raise TargetFault("control API: POST /keys issued a key that no header can carry or nobody could redact")
         self._redactor.add(name, value)
+        self._keep("POST", "/keys", 201, content)  # not before the key is known
         key = Key(Secret(name, value), _member(row, "key_id", str), _member(row, "account", str))
         self.accounts.add(key.account)
         return key
@@ -195,35 +199,61 @@ class Control:
     def _object(
         self, method: str, path: str, body: Any = None, status: int | None = None, absent: str | None = None
     ) -> dict[str, Any]:
-        answer = self._call(method, path, body, status, absent)
-        try:
-            found = json.loads(answer, parse_float=Decimal)
-        except (ValueError, RecursionError, ArithmeticError):
-            found = None
-        if not isinstance(found, dict):
-            raise TargetFault(f"control API: {method} {path} did not answer with a JSON object")
-        return found
+        return _document(self._call(method, path, body, status, absent), f"{method} {path}")
 
     def _call(
-        self, method: str, path: str, body: Any = None, status: int | None = None, absent: str | None = None
+        self,
+        method: str,
+        path: str,
+        body: Any = None,
+        status: int | None = None,
+        absent: str | None = None,
+        *,
+        keep: bool = True,
     ) -> bytes:
         """The body of the answer. One that was a success says nothing here: it may hold a key nobody knows yet.
 
         With `absent` an operation that is not there raises NotObserved with these words.
         """
+        came, content = self._played(method, path) or self._fetched(method, path, body)
+        if not 200 <= came < 300:  # its body may hold what nobody has named as a secret yet
+            self._keep(method, path, came, b"")
+        if absent is not None and came in (404, 501):
+            raise NotObserved(f"the target's control API {absent}")
+        if not 200 <= came < 300:
+            text = self._redactor.text(content.decode(errors="replace"))[:200]
+            raise TargetFault(f"control API: {method} {path} answered {came}: {text}")
+        if status is not None and came != status:
+            raise TargetFault(f"control API: {method} {path} answered {came}, expected {status}")
+        if keep:
+            self._keep(method, path, came, content)
+        return content
+
+    def _played(self, method: str, path: str) -> tuple[int, bytes] | None:
+        """What was answered in the run that is played; None in one that is not. Raises NotOnTape."""
+        if self._notes is None or not self._notes.plays:
+            return None
+        if (known := self._notes.known(_operation(self._url, method, path))) is None:
+            raise NotOnTape(f"the saved run has no answer of the control API to {method} {path}")
+        return known["status"], known["body"].encode()
+
+    def _keep(self, method: str, path: str, status: int, content: bytes) -> None:
+        if self._notes is not None:
+            learned = {"status": status, "body": content.decode(errors="replace")}
+            self._notes.note(_operation(self._url, method, path), learned)
+
+    def _name_of(self, value: str) -> str:
+        """Of an issued key; one that was taken out of what is played keeps its name."""
+        if self._notes is not None and self._notes.plays:
+            return value.removeprefix("${").removesuffix("}")
+        return f"ISSUED_KEY_{self._issued}"
+
+    def _fetched(self, method: str, path: str, body: Any) -> tuple[int, bytes]:
         try:
             with self._http.stream(method, self._url + path, json=body) as answer:
-                content = self._content(answer, f"{method} {path}")
+                return answer.status_code, self._content(answer, f"{method} {path}")
         except httpx.HTTPError as error:
             raise TargetFault(f"control API: {method} {path}: {str(error) or type(error).__name__}") from error
-        if absent is not None and answer.status_code in (404, 501):
-            raise NotObserved(f"the target's control API {absent}")
-        if not answer.is_success:
-            text = self._redactor.text(content.decode(errors="replace"))[:200]
-            raise TargetFault(f"control API: {method} {path} answered {answer.status_code}: {text}")
-        if status is not None and answer.status_code != status:
-            raise TargetFault(f"control API: {method} {path} answered {answer.status_code}, expected {status}")
-        return content
 
     def _content(self, answer: httpx.Response, asked: str) -> bytes:
         """The body as it came, within the time and the size of an ordinary answer."""
@@ -242,6 +272,20 @@ def _member(row: dict[str, Any], name: str, kind: type[T]) -> T:
     if not isinstance(value, kind):
         raise TargetFault(f"control API: expected {name} as {kind.__name__}")
     return value
+
+
+def _operation(url: str, method: str, path: str) -> str:
+    return f"{method} {url}{path}"
+
+
+def _document(content: bytes, asked: str) -> dict[str, Any]:
+    try:
+        found = json.loads(content, parse_float=Decimal)
+    except (ValueError, RecursionError, ArithmeticError):
+        found = None
+    if not isinstance(found, dict):
+        raise TargetFault(f"control API: {asked} did not answer with a JSON object")
+    return found
 
 
 def _usd(row: dict[str, Any], name: str) -> Decimal:

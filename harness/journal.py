@@ -94,11 +94,11 @@ def read(path: Path) -> Iterator[Exchange]:
                 raise ValueError(f"{path}:{number}: not an exchange: {error!r}") from error
 
 
-def merge(folder: Path) -> Path:
-    """Append the files of parallel workers to the folder's exchanges.jsonl, in order of the workers."""
-    whole = folder / "exchanges.jsonl"
+def merge(folder: Path, name: str = "exchanges") -> Path:
+    """Append the files of parallel workers to the folder's one, in order of the workers."""
+    whole = folder / f"{name}.jsonl"
     with whole.open("a", encoding="utf-8") as target:
-        for part in sorted(folder.glob("exchanges-*.jsonl"), key=lambda path: (len(path.name), path.name)):
+        for part in sorted(folder.glob(f"{name}-*.jsonl"), key=lambda path: (len(path.name), path.name)):
             # A worker that died may have left half a line: only whole lines are taken over.
             with part.open(encoding="utf-8") as lines:
                 target.writelines(line for line in lines if line.endswith("\n"))

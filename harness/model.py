@@ -73,6 +73,7 @@ class Finding:
     check: str | None = None
     curl: str | None = None
     assay: str | None = None
+    replay: str | None = None
 
     @property
     def signature(self) -> str:
@@ -171,7 +172,7 @@ def finding_to_json(finding: Finding) -> dict[str, Any]:
         "exchanges": list(finding.exchanges),
         "check": finding.check,
         "signature": finding.signature,
-        "reproduce": {"curl": finding.curl, "assay": finding.assay},
+        "reproduce": {"curl": finding.curl, "assay": finding.assay, "replay": finding.replay},
     }
 
 
@@ -185,4 +186,5 @@ def finding_from_json(row: Mapping[str, Any]) -> Finding:
         check=row["check"],
         curl=row["reproduce"]["curl"],
         assay=row["reproduce"]["assay"],
+        replay=row["reproduce"].get("replay"),
     )

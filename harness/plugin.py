@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 import specs
-from harness import classify, results, selection
+from harness import classify, deployment, results, selection
 from harness.ask import Ask
 from harness.checks import SUITES
 from harness.exchange import Exchange
@@ -42,7 +42,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--assay-out", metavar="DIR", help="folder of the run")
     group.addoption("--assay-cap", metavar="USD", help="spend cap, overrides the target file")
     group.addoption("--assay-again", metavar="WORDS", help="what findings give after --target to be seen again")
-    group.addoption("--fuzz-seconds", type=float, metavar="S", help="how long the fuzz suite may take")
+    group.addoption("--assay-waivers", metavar="FILE", help="breaches that somebody has accepted for a time")
+    group.addoption("--assay-replay", metavar="DIR", help="play the run saved in this folder instead of asking")
+    group.addoption("--fuzz-seconds", type=float, metavar="S", help="how long the fuzz suite asks; it fills the time")
+    group.addoption("--fuzz-once", action="store_true", help="every case of the fuzz suite, however long it takes")
+    group.addoption("--fuzz-resume", metavar="DIR", help="folder of a run that the fuzz suite goes on from")
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -59,14 +63,16 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def _session(config: pytest.Config) -> Session:
     contract = specs.load(config.getoption("--contract"))
-    source = config.getoption("--target")
-    if source is None:
+    source, options = config.getoption("--target"), _options(config, contract)
+    if source is None and options.replay is None:
         raise pytest.UsageError("--target is missing: give a URL or the path of a target.toml")
     worker_input: dict[str, Any] = getattr(config, "workerinput", {})
     return Session(
         contract=contract,
-        target=load_target(source, base_url=config.getoption("--base-url"), environ=os.environ),
-        options=_options(config, contract),
+        target=deployment.read(options.replay)
+        if options.replay is not None
+        else load_target(source, base_url=config.getoption("--base-url"), environ=os.environ),
+        options=options,
         worker=worker_input.get("workerid", "main"),
         workers=worker_input.get("workercount", 1),
     )
@@ -88,7 +94,11 @@ def _options(config: pytest.Config, contract: Contract) -> Options:
         out=Path(out) if out else None,
         cap_usd=_usd(cap) if cap else None,
         fuzz_seconds=config.getoption("--fuzz-seconds"),
+        fuzz_once=config.getoption("--fuzz-once"),
+        fuzz_resume=Path(resumed) if (resumed := config.getoption("--fuzz-resume")) else None,
         again=config.getoption("--assay-again"),
+        waivers=Path(named) if (named := config.getoption("--assay-waivers")) else None,
+        replay=Path(saved) if (saved := config.getoption("--assay-replay")) else None,
         command=_command(config),
     )
 
@@ -152,6 +162,13 @@ def pytest_make_collect_report(
 
 
 # --- running ------------------------------------------------------------------------------------------------
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtestloop(session: pytest.Session) -> None:
+    run = session.config.stash.get(SESSION, None)
+    if run is not None and not session.config.option.collectonly:
+        run.begin()
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

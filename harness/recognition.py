@@ -266,6 +266,8 @@ def _is_let_in(x: Exchange) -> bool:
 
 
 def _operations(answers: Answers, contract: Contract) -> Iterator[Sign]:
+    if answers.invalid[answers.header].head_status in MISSING:
+        return  # where there is not even chat, that other operations are absent says nothing
     for place, x in answers.places.items():
         if _is_let_in(x):
             promised = kept(contract, place)

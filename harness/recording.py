@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import gzip
 import re
 import zlib
@@ -52,7 +53,7 @@ def _cut(found: Exchange) -> Exchange:
 
 def depth(document: bytes, enough: int) -> int:
     """How deep arrays and objects nest, counted without recursion; exact only where it exceeds `enough`."""
-    if document.count(b"[") + document.count(b"{") <= enough:
+    if document.count(b"[") + document.count(b"{") <= enough or not _is_text(document):
         return 0
     deepest = level = 0
     for token in _NESTING.finditer(document):
@@ -64,8 +65,24 @@ def depth(document: bytes, enough: int) -> int:
     return deepest
 
 
+def _is_text(document: bytes) -> bool:
+    """Sound and pictures hold brackets as well; what is not UTF-8 is no JSON, however deep."""
+    decoder = codecs.getincrementaldecoder("utf-8")()  # piece by piece: a copy of a large body costs its memory again
+    try:
+        for at in range(0, len(document), KEPT):
+            decoder.decode(document[at : at + KEPT])
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
 def redacted(found: Exchange, redactor: Redactor) -> Exchange:
-    """The exchange without a secret in any of its parts; arrival times stay as they were."""
+    """The exchange without a secret in any of its parts; arrival times stay as they were.
+
+    A cookie that the answer sets is a credential, too: it is taken out of this exchange, and nobody sends it.
+    """
+    if cookies := _cookies(found):
+        redactor = redactor.also(cookies)
     asked = found.request
     request = Request(
         asked.method, redactor.text(asked.url), _headers(asked.headers, redactor), redactor.bytes(asked.body)
@@ -78,6 +95,11 @@ def redacted(found: Exchange, redactor: Redactor) -> Exchange:
         fault=Fault(found.fault.kind, redactor.text(found.fault.message)) if found.fault else None,
         intent=redactor.json(found.intent),
     )
+
+
+def _cookies(found: Exchange) -> dict[str, str]:
+    values = (set_by.partition(";")[0].partition("=")[2].strip() for set_by in found.header_values("set-cookie"))
+    return {f"SET_COOKIE_{number}": value for number, value in enumerate(values, start=1)}
 
 
 def _headers(headers: Headers, redactor: Redactor) -> Headers:

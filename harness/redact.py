@@ -20,7 +20,8 @@ _PADDING = re.compile(rb"[ \n]{64,}")  # no secret that is looked for holds it, 
 _UNPRINTABLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 _SWALLOWED = 5  # a stray `%` or `\\` before a secret can look like an escape that takes so many of its characters
 _ONE_ALPHABET = bytes.maketrans(b"-_", b"+/")
-_SHORT_ESCAPES = {'"': rb"\"", "\\": rb"\\", "/": rb"\/", "\n": rb"\n", "\r": rb"\r", "\t": rb"\t"}
+_SHORT_ESCAPES = {'"': b'"', "\\": b"\\\\", "/": b"/", "\n": b"n", "\r": b"r", "\t": b"t"}  # as a pattern
+_SLASHES = rb"\\{1,7}"  # before an escape: JSON within JSON doubles them, and adds one to each quotation mark
 
 
 class RedactionError(ValueError):
@@ -61,6 +62,15 @@ class Redactor:
             known = {secret.name: secret for secret in self._secrets}
             known[name] = Secret(name, value)
             self._secrets = tuple(known.values())
+
+    def also(self, values: Mapping[str, str]) -> Redactor:
+        """One that knows these values too, by name; those that are too short are left out."""
+        made = Redactor()
+        made._values, made._secrets = dict(self._values), self._secrets
+        for name, value in values.items():
+            if len(value) >= MIN_LENGTH:
+                made.add(name, value)
+        return made
 
     def bytes(self, data: Bytes) -> Bytes:
         spans = self._spans(data)
@@ -180,9 +190,8 @@ def _spellings(char: str) -> list[bytes]:
     raw = char.encode(errors="surrogatepass")
     units = char.encode("utf-16-be", errors="surrogatepass").hex()
     # The longest spelling first, so that an escaped backslash goes as a whole.
-    forms = [_SHORT_ESCAPES[char]] if char in _SHORT_ESCAPES else []
-    found = [re.escape(form) for form in forms]
-    found.append(b"".join(rb"\\u(?i:%s)" % units[at : at + 4].encode() for at in range(0, len(units), 4)))
+    found = [_SLASHES + _SHORT_ESCAPES[char]] if char in _SHORT_ESCAPES else []
+    found.append(b"".join(_SLASHES + rb"u(?i:%s)" % units[at : at + 4].encode() for at in range(0, len(units), 4)))
     found.append(b"".join(b"%%(?i:%02x)" % byte for byte in raw))
     found.append(re.escape(raw))
     return [*found, rb"\+"] if char == " " else found

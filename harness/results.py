@@ -7,14 +7,14 @@ import platform
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
 import jsonschema
 
 import specs
-from harness import __version__, excerpt, journal
+from harness import __version__, excerpt, journal, versions, waivers
 from harness.coverage import Coverage
 from harness.model import (
     CheckReport,
@@ -29,9 +29,9 @@ from harness.model import (
     worst,
 )
 from harness.session import Session
+from harness.waivers import State
 from specs import Contract, Requirement
 
-SCHEMA_VERSION = "1.0"
 _HALF_A_PAIR = re.compile("[\ud800-\udfff]")  # JSON can spell it, UTF-8 cannot
 MAX_EXCERPTS = 200  # findings name exchanges; results.json shows this many, the journal keeps all
 
@@ -94,15 +94,17 @@ def _distinct(findings: Iterable[Finding]) -> Iterable[Finding]:
             yield finding
 
 
-def judged(run: Session) -> tuple[list[RequirementRow], Verdict]:
-    """All rows, and the verdict over those that the caller selected."""
-    all_rows = rows(run)
+def judged(run: Session, today: date) -> tuple[list[RequirementRow], list[State], Verdict]:
+    """All rows, what became of the waivers, and the verdict over the rows that the caller selected."""
+    all_rows, states = waivers.apply(rows(run), run.waivers, today)
     levels = {r.id: r.level for r in run.contract.requirements.values()}
     # What was seen counts, also where a run was broken off before the workers could say what they had chosen.
     chosen = [row for row in all_rows if row.id in run.selected or row.checks]
     said = verdict(chosen, levels, faults=len(_faults(run)))
+    if any(state.is_red for state in states) and said.exit is not Exit.HARNESS_FAULT:
+        said = Verdict("does-not-conform", Exit.DOES_NOT_CONFORM)
     broken_off = run.interrupted and said.exit is Exit.CONFORMS
-    return all_rows, Verdict("incomplete", Exit.INCOMPLETE) if broken_off else said
+    return all_rows, states, Verdict("incomplete", Exit.INCOMPLETE) if broken_off else said
 
 
 def _faults(run: Session) -> list[str]:
@@ -111,11 +113,12 @@ def _faults(run: Session) -> list[str]:
 
 def document(run: Session, finished: datetime) -> dict[str, Any]:
     """results.json as specs/schema/results.schema.json describes it."""
-    all_rows, said = judged(run)
+    finished = run.ended or finished  # of a run that is played
+    all_rows, states, said = judged(run, finished.astimezone(UTC).date())
     coverage = Coverage(run.contract)
     excerpts = _excerpts(run, all_rows, coverage)
     return {
-        "schema_version": SCHEMA_VERSION,
+        "schema_version": versions.CURRENT,
         "run": _run(run, finished),
         "contract": _contract(run.contract),
         "target": _target(run),
@@ -127,6 +130,7 @@ def document(run: Session, finished: datetime) -> dict[str, Any]:
         "exchanges": excerpts,
         "coverage": coverage.document(),
         "harness_faults": _faults(run),
+        **({"waivers": [state.to_json() for state in states]} if run.waivers else {}),
         **run.figures,
     }
 
@@ -175,6 +179,7 @@ def _target(run: Session) -> dict[str, Any]:
 def _requirement(requirement: Requirement, row: RequirementRow) -> dict[str, Any]:
     return {
         "id": requirement.id,
+        "at": {"file": requirement.file, "line": requirement.line},
         "level": requirement.level,
         "title": requirement.title,
         "text": requirement.text,
@@ -200,14 +205,15 @@ def _excerpts(run: Session, all_rows: Iterable[RequirementRow], coverage: Covera
     for x in saved:
         coverage.note(x)
         if x.id in chosen:
-            shown[x.id] = excerpt.of(x)
+            shown[x.id] = {**excerpt.of(x), "operation": coverage.operation(x)}
     return shown
 
 
 def write(run: Session) -> Path:
     """Write results.json into the run's folder; the journals of several workers become one first."""
     assert run.options.out is not None
-    journal.merge(run.options.out)
+    for name in ("exchanges", "asides"):
+        journal.merge(run.options.out, name)
     path = run.options.out / "results.json"
     text = json.dumps(document(run, datetime.now(UTC)), indent=1, sort_keys=True, ensure_ascii=False)
     partial = path.with_suffix(".json.part")
@@ -224,9 +230,11 @@ def read(path: Path) -> Mapping[str, Any]:
     """A results file, or the one in a run's folder. Raises BadResults."""
     file = path / "results.json" if path.is_dir() else path
     try:
-        document: Mapping[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+        document: Mapping[str, Any] = versions.current(json.loads(file.read_text(encoding="utf-8")))
     except FileNotFoundError as error:
         raise BadResults(f"{file}: no such file; expected the folder of a run, or its results.json") from error
+    except versions.OtherVersion as error:
+        raise BadResults(f"{file}: schema_version: {error}") from error
     except ValueError as error:
         raise BadResults(f"{file}: not JSON: {error}; expected the results.json of a run") from error
     problems = jsonschema.Draft202012Validator(specs.schema("results")).iter_errors(document)

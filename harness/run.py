@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sys
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -14,9 +15,10 @@ from typing import Any
 import pytest
 from rich.console import Console
 
+from harness import chronicle, deployment, results
 from harness import plan as planning
-from harness import results
 from harness.checks import SUITES
+from harness.chronicle import Chronicle
 from harness.model import Exit
 from harness.plugin import SELECTION, SESSION
 from harness.progress import Reporter
@@ -45,20 +47,29 @@ class Request:
     workers: int = 0
     cap_usd: str | None = None
     fuzz_seconds: float | None = None
+    fuzz_once: bool = False  # every case of the fuzz suite, however long that takes, and no more
+    fuzz_resume: Path | None = None  # folder of the run that the fuzz suite goes on from
     paths: tuple[Path, ...] = field(default=())  # test files, when the caller knows which are needed
+    waivers: Path | None = None
+    replay: Path | None = None  # folder of a saved run that is played instead of asking the target
     again: str | None = None  # the words after --target that start the same judgement once more
 
     def arguments(self) -> list[str]:
         """The command line of pytest for this request."""
-        line = [f"--contract={self.contract}", f"--target={self.target}", f"--assay-profile={self.profile}"]
+        line = [f"--contract={self.contract}", f"--assay-profile={self.profile}"]
+        line += [] if self.replay is not None else [f"--target={self.target}"]
         line += [f"--only={i}" for i in self.only] + [f"--suite={name}" for name in self.suites]
         line += [f"--assay-seed={self.seed}"]
         optional = {
             "--base-url": self.base_url,
             "--assay-cap": self.cap_usd,
             "--fuzz-seconds": self.fuzz_seconds,
+            "--fuzz-resume": self.fuzz_resume,
             "--assay-again": self.again,
+            "--assay-waivers": None if self.waivers is None else str(self.waivers),
+            "--assay-replay": None if self.replay is None else str(self.replay),
         }
+        line += ["--fuzz-once"] if self.fuzz_once else []
         line += [f"{flag}={value}" for flag, value in optional.items() if value is not None]
         return line
 
@@ -149,7 +160,8 @@ def run(request: Request, out: Path, planned: Mapping[str, Any], console: Consol
     planning.write({k: v for k, v in planned.items() if k != "cap_usd"}, out)
     spread = ["-p", "xdist.plugin", f"-n{request.workers}", "--dist=loadfile"] if request.workers > 1 else []
     line = [*request.arguments(), f"--assay-out={out}", *spread]
-    code = execute(line, request, [_Foreseen(planned), Reporter(console, request.contract)])
+    plugins = [_Foreseen(planned), Chronicle(out, planned), Reporter(console, request.contract)]
+    code = execute(line, request, plugins)
     if not (out / "results.json").is_file():
         raise SystemExit(_exit_of(code))
     return results.read(out)
@@ -157,8 +169,18 @@ def run(request: Request, out: Path, planned: Mapping[str, Any], console: Consol
 
 def _forget(out: Path) -> None:
     """Take away what an earlier run left in the folder: should this one crash, its results must not pass for ours."""
-    for path in (out / "results.json", *out.glob("exchanges*.jsonl")):
-        path.unlink(missing_ok=True)
+    for pattern in (
+        "results.json",
+        chronicle.NAME,
+        "exchanges*.jsonl",
+        "asides*.jsonl",
+        deployment.FILE,
+        "waivers.yaml",
+        "certificate*",
+    ):
+        for path in out.glob(pattern):
+            path.unlink()
+    shutil.rmtree(out / deployment.ANCHORS, ignore_errors=True)
 
 
 class _Foreseen:

@@ -12,6 +12,8 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+from harness import deployment, waivers
+from harness.asides import STARTED, Asides
 from harness.ask import Ask
 from harness.budget import Budget
 from harness.curl import curl
@@ -19,8 +21,10 @@ from harness.exchange import Exchange
 from harness.journal import Journal, judged
 from harness.judge import Rule, judge, rules_for
 from harness.model import CheckReport, Finding, Outcome
+from harness.playback import Blind, Player, Tape
 from harness.redact import Redactor, printable
 from harness.target import Target
+from harness.waivers import Waiver
 from harness.wire import Client
 from specs import Contract
 
@@ -38,6 +42,10 @@ class Options:
     out: Path | None = None
     cap_usd: Decimal | None = None
     fuzz_seconds: float | None = None
+    fuzz_once: bool = False
+    fuzz_resume: Path | None = None
+    waivers: Path | None = None  # a waivers.yaml
+    replay: Path | None = None  # folder of a saved run that is played instead of asking the target
     again: str | None = None  # the words after --target that start the same judgement once more
     command: str = ""  # how the run was started, for the record
 
@@ -68,12 +76,20 @@ class Session:
     started: datetime = field(default_factory=lambda: datetime.now(UTC))
 
     def __post_init__(self) -> None:
-        self.redactor = Redactor(self.target.secrets())
-        self.journal = Journal(self._journal_path(), self.redactor, prefix=self.worker)
+        self.ended: datetime | None = None  # where a run is played: when it was over
+        tape = None if self.options.replay is None else Tape(self.options.replay)
+        if tape is not None:
+            self.target, self.started, self.ended = tape.target, tape.started, tape.ended
+        self.redactor = Redactor(self.target.secrets()) if tape is None else Blind()
+        self.journal = Journal(self._path("exchanges"), self.redactor, prefix=self.worker)
         self.budget = Budget.for_target(self.cap_usd / self.workers, self.target, self.contract)
         self.client = Client(self.target, self.redactor, self.budget, self.journal)
-        self.ask = Ask(self.contract, self.target, self.client)
+        if tape is not None:
+            self.client = Player(tape, self.redactor, self.budget, self.journal)
+        self.memory = Asides(self._path("asides"), self.redactor) if tape is None else tape.asides
+        self.ask = Ask(self.contract, self.target, self.client, self.memory)
         self.ask.alone = self.workers == 1
+        self.waivers = self._waivers()
         self.rng = random.Random(self.options.seed)  # noqa: S311 - reproducible inputs, not secrets
 
     @property
@@ -81,11 +97,27 @@ class Session:
         """What all processes of the run may spend together; a cap of zero is a cap."""
         return self.target.spend.cap_usd if self.options.cap_usd is None else self.options.cap_usd
 
-    def _journal_path(self) -> Path | None:
+    def begin(self) -> None:
+        """The run begins: keep what it takes to judge it again."""
+        if self.options.out is not None and self.worker == "main" and not self.memory.plays:
+            self.memory.note("run", STARTED, self.started.isoformat())
+            deployment.write(self.target, self.options.out, self.redactor)
+            if self.options.waivers is not None:
+                text = self.options.waivers.read_text(encoding="utf-8")
+                (self.options.out / waivers.FILE).write_text(self.redactor.text(text), encoding="utf-8")
+
+    def _waivers(self) -> tuple[Waiver, ...]:
+        """Those that concern this contract and target; a run that is played has its own."""
+        path = self.options.waivers
+        if path is None and self.options.replay is not None and (kept := self.options.replay / waivers.FILE).is_file():
+            path = kept
+        found = () if path is None else waivers.load(path)
+        return tuple(waiver for waiver in found if waiver.concerns(self.contract.name, self.target.name))
+
+    def _path(self, name: str) -> Path | None:
         if self.options.out is None:
             return None
-        name = "exchanges.jsonl" if self.worker == "main" else f"exchanges-{self.worker}.jsonl"
-        return self.options.out / name
+        return self.options.out / (f"{name}.jsonl" if self.worker == "main" else f"{name}-{self.worker}.jsonl")
 
     def explained(self, finding: Finding, check: str) -> Finding:
         """The finding, redacted, with the lines that reproduce it."""
@@ -98,7 +130,8 @@ class Session:
             exchanges=finding.exchanges,
             check=check,
             curl=curl(shown[-1], self.target, self.redactor) if shown else None,
-            assay=self._command(finding.requirement),
+            assay=self._command(finding.requirement, f"--target {self.options.again or self._target()}"),
+            replay=self._replay(finding),
         )
 
     def _clean(self, text: str | None) -> str | None:
@@ -108,11 +141,18 @@ class Session:
         """Text that a server may have chosen, fit for a file and a terminal: no secret, no control character."""
         return printable(self.redactor.text(text))
 
-    def _command(self, requirement: str) -> str:
+    def _replay(self, finding: Finding) -> str | None:
+        """The line that plays the saved run; none where nothing was saved."""
+        folder = self.options.replay or self.options.out
+        if folder is None:
+            return None
+        shown = f"{folder}#{finding.exchanges[-1]}" if finding.exchanges else str(folder)
+        return self._command(finding.requirement, f"--replay {shlex.quote(shown)}")
+
+    def _command(self, requirement: str, subject: str) -> str:
         options = self.options
         profile = "" if options.profile == "standard" else f" --profile {options.profile}"
-        target = options.again or self._target()
-        return f"assay run {self.contract.name} --target {target} --only {requirement}{profile} --seed {options.seed}"
+        return f"assay run {self.contract.name} {subject} --only {requirement}{profile} --seed {options.seed}"
 
     def _target(self) -> str:
         """The target as one word of a command line."""
@@ -120,6 +160,8 @@ class Session:
 
     def sweep(self) -> list[CheckReport]:
         """Judge everything that was recorded by every rule; findings no check has reported yet come back."""
+        if isinstance(self.client, Player):
+            self.client.take_rest()
         known = {(f.requirement, x) for report in self.reports for f in report.findings for x in f.exchanges}
         chosen = [rule for rule in rules_for(self.contract) if self._decided(rule)]
         return [report for rule in chosen if (report := self._swept(rule, known)) is not None]
@@ -179,6 +221,7 @@ class Session:
     def close(self) -> None:
         self.client.close()
         self.journal.close()
+        self.memory.close()
 
 
 def new_run_id(contract: str, now: str) -> str:

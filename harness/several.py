@@ -14,7 +14,7 @@ from harness.model import Exit
 
 MANY = {"only": "--only", "suites": "--suite", "defects": "--defect"}
 ONE = {"base_url": "--base-url", "profile": "--profile", "seed": "--seed", "workers": "--workers"}
-PERHAPS = {"cap_usd": "--cap", "fuzz_seconds": "--fuzz-seconds"}
+PERHAPS = {"cap_usd": "--cap", "fuzz_seconds": "--fuzz-seconds", "fuzz_resume": "--fuzz-resume"}
 GLANCE_S = 0.05
 
 
@@ -41,6 +41,7 @@ def run(folders: Mapping[str, Path], target: str, asked: Mapping[str, Any]) -> N
 
 
 def _start(contract: str, folder: Path, target: str, asked: Mapping[str, Any]) -> subprocess.Popen[bytes]:
+    (folder / "results.json").unlink(missing_ok=True)  # of an earlier run: it must not pass for what this one found
     words = ["run", contract, "--target", target, "--out", str(folder), "--json", *_options(asked)]
     return subprocess.Popen([sys.executable, "-m", "harness.cli", *words], stdout=subprocess.DEVNULL)  # noqa: S603
 

@@ -67,7 +67,7 @@ class Limits:
 
 @dataclass(frozen=True)
 class Spend:
-    cap_usd: Decimal = Decimal("0.50")
+    cap_usd: Decimal = Decimal("1.00")
     assumed_usd_per_million_tokens: Decimal = Decimal(20)
 
 
@@ -119,6 +119,7 @@ class Target:
     headers: Mapping[str, str] = field(default_factory=dict)
     ca_bundle: Path | None = None
     clock_ahead: timedelta = timedelta()  # how far the time to judge by is ahead of this machine's
+    private: Mapping[str, Secret] = field(default_factory=dict)  # texts, such as prompts, that nothing may keep
     names: Mapping[str, str] = field(default_factory=dict)  # what contracts ask for and no operation tells
     default_model: str | None = None
     models: Mapping[str, str] = field(default_factory=dict)  # of other kinds: embedding, image, completion
@@ -161,22 +162,22 @@ class Target:
         return frozenset(offered | (self.keys.keys() - {"main"}))
 
     def secrets(self) -> tuple[Secret, ...]:
-        """What must not be kept: keys, the control token, and headers of the file that look like a credential."""
-        headers = (_header_secret(name, value) for name, value in self.headers.items())
+        """What must not be kept: keys, private texts, control tokens, headers that look like a credential."""
+        headers = (found for name, value in self.headers.items() for found in _header_secrets(name, value))
         tokens = [point.token for point in (self.control, self.upstream) if point is not None]
-        return (*self.keys.values(), *tokens, *(found for found in headers if found is not None))
+        return (*self.keys.values(), *self.private.values(), *tokens, *headers)
 
 
-def _header_secret(name: str, value: str) -> Secret | None:
-    """A header's credential without its scheme; too short a one could not be told from other text."""
+def _header_secrets(name: str, value: str) -> Iterator[Secret]:
+    """A header's credential without its scheme, and each of several cookies; too short a one cannot be told apart."""
     if not _CREDENTIAL.search(name):
-        return None
+        return
+    own = f"HEADER_{re.sub(r'[^A-Za-z0-9]', '_', name).upper()}"
     credential = re.sub(r"^\s*(bearer|basic|token)\s+", "", value, flags=re.IGNORECASE).strip()
-    return (
-        Secret(f"HEADER_{re.sub(r'[^A-Za-z0-9]', '_', name).upper()}", credential)
-        if len(credential) >= MIN_LENGTH
-        else None
-    )
+    cookies = [pair.partition("=")[2].strip() for pair in value.split(";")] if "cookie" in name.lower() else []
+    for number, found in enumerate([credential, *cookies]):
+        if len(found) >= MIN_LENGTH:
+            yield Secret(own if number == 0 else f"{own}_{number}", found)
 
 
 def load(path_or_url: str | Path, *, base_url: str | None = None, environ: Mapping[str, str] = os.environ) -> Target:
@@ -215,6 +216,13 @@ def _secret(variable: str, value: str, where: str) -> Secret:
     return Secret(variable, value)
 
 
+def _private(variable: str, value: str, where: str) -> Secret:
+    """A text that goes into no header, and so may hold any character."""
+    if len(value) < MIN_LENGTH:
+        raise TargetError(f"{where}: {variable} has fewer than {MIN_LENGTH} characters and could not be redacted")
+    return Secret(variable, value)
+
+
 class _File:
     """One target file while it is read."""
 
@@ -245,6 +253,7 @@ class _File:
             headers=part("headers", {}),
             ca_bundle=self._beside(bundle, "ca_bundle") if bundle else None,
             clock_ahead=self._clock_ahead(),
+            private={name: self._from_environment("private", name) for name in part("private", {})},
             names=part("names", {}),
             default_model=part("model", {}).get("default"),
             models={kind: name for kind, name in part("model", {}).items() if kind in OTHER_KINDS},
@@ -322,6 +331,8 @@ class _File:
                 else "give its name, never the key itself"
             )
             raise TargetError(f"{self._where(*keys)}: the environment has no {name}; {fix}")
+        if keys[0] == "private":
+            return _private(variable, self.environ[variable], self._where(*keys))
         return _secret(variable, self.environ[variable], self._where(*keys))
 
     def _beside(self, name: str, *keys: str) -> Path:
@@ -356,7 +367,7 @@ class _File:
             places = ", ".join(self._where(*keys, key) for key in unknown)
             return f"{places}: no such key; there are: {', '.join(sorted(allowed))}"
         # what stands there may be a secret
-        if keys[:1] == ["keys"] or keys in (["control", "token"], ["upstream", "token"]):
+        if keys[:1] in (["keys"], ["private"]) or keys in (["control", "token"], ["upstream", "token"]):
             return f"{self._where(*keys)}: expected the name of an environment variable, never the key itself"
         return f"{self._where(*keys)}: {error.message}"
 

@@ -45,11 +45,19 @@ from mockserver.services import (
     embeddings,
     fine_tuning,
     forge,
+    health,
     images,
+    model_lists,
+    monthly_usage,
     orgs,
+    rag,
+    request_logs,
     sign_in,
     spark,
+    speech,
+    stored_completions,
     vault,
+    vector_store,
 )
 from mockserver.state import secret_of
 from mockserver.traits import Traits
@@ -68,6 +76,10 @@ Check = Callable[[Call, Any], None]
 @dataclass(frozen=True, kw_only=True)
 class Gateway:
     """Comments say what each field decides. Money: nano-USD as int, prices as Decimal USD per million tokens."""
+
+    # -- how bytes become requests
+    wants_host: bool = True  # whether a request of HTTP/1.1 without one Host, or with two, is refused
+    received: Callable[[bytes], bytes] | None = None  # sees what arrives before it is read
 
     # -- the way in: order of the steps; leave one out, repeat it or move it
     steps: tuple[Step, ...] = (auth.authenticate, limits.throttle, routes.route)  # every request
@@ -291,6 +303,14 @@ class Gateway:
     completions: completions.Decisions = field(default_factory=completions.Decisions)
     embeddings: embeddings.Decisions = field(default_factory=embeddings.Decisions)
     images: images.Decisions = field(default_factory=images.Decisions)
+    vectors: vector_store.Decisions = field(default_factory=vector_store.Decisions)
+    rag: rag.Decisions = field(default_factory=rag.Decisions)
+    stored: stored_completions.Decisions = field(default_factory=stored_completions.Decisions)
+    speech: speech.Decisions = field(default_factory=speech.Decisions)
+    model_lists: model_lists.Decisions = field(default_factory=model_lists.Decisions)
+    monthly_usage: monthly_usage.Decisions = field(default_factory=monthly_usage.Decisions)
+    request_logs: request_logs.Decisions = field(default_factory=request_logs.Decisions)
+    health: health.Decisions = field(default_factory=health.Decisions)
     spark: spark.Decisions = field(default_factory=spark.Decisions)
     fine_tuning: fine_tuning.Decisions = field(default_factory=fine_tuning.Decisions)
     orgs: orgs.Decisions = field(default_factory=orgs.Decisions)

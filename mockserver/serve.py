@@ -66,7 +66,10 @@ class Server:
         self.base_url = self.origin + self.state.traits.base_path
         self.target_path = self.options.target
         self._keys: tempfile.TemporaryDirectory[str] | None = None  # of TLS
-        self._uvicorn = _Uvicorn(uvicorn.Config(self._app(), **_UVICORN, **self._tls()), self.state.upstream.close)
+        self._uvicorn = _Uvicorn(
+            uvicorn.Config(self._app(), http=protocol_of(self.gateway), **_UVICORN, **self._tls()),
+            self.state.upstream.close,
+        )
         self._thread: threading.Thread | None = None
         self._folder: tempfile.TemporaryDirectory[str] | None = None
 
@@ -151,15 +154,38 @@ def _following(gateway: Gateway, options: Options) -> Gateway:
 class Protocol(HttpToolsProtocol):
     """Also gives what ASGI does not: header names as they were spelled, and the connection, to end it unanswered."""
 
+    wants_host = True
+
     def on_header(self, name: bytes, value: bytes) -> None:
         super().on_header(name, value)
         self.scope.setdefault("spelled", []).append(name)  # type: ignore[typeddict-item]
         self.scope["transport"] = self.transport  # type: ignore[typeddict-unknown-key]
 
+    def on_headers_complete(self) -> None:
+        """RFC 9112 section 3.2: a request of HTTP/1.1 names its host, and names it once."""
+        hosts = sum(name == b"host" for name, _ in self.headers)
+        if self.wants_host and hosts != 1 and self.parser.get_http_version() == "1.1":
+            raise ValueError("expected one Host header")  # the parser ends the connection with a 400
+        super().on_headers_complete()
+
+
+def protocol_of(gateway: Gateway) -> type[Protocol]:
+    """The protocol with the gateway's decisions; the plain one, with nothing to decide, for an honest mock."""
+    received = gateway.received
+    if gateway.wants_host and received is None:
+        return Protocol
+
+    class Decided(Protocol):
+        wants_host = gateway.wants_host
+
+        def data_received(self, data: bytes) -> None:
+            super().data_received(data if received is None else received(data))
+
+    return Decided
+
 
 _UVICORN: dict[str, Any] = {
     "loop": "uvloop",
-    "http": Protocol,
     "ws": "none",
     "lifespan": "off",
     "log_config": None,

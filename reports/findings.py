@@ -24,6 +24,6 @@ def grouped(findings: Sequence[Mapping[str, Any]]) -> list[Group]:
 
 
 def reproduce(finding: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """The lines that show the breach again: the harness's own first, then curl."""
+    """The lines that show the breach again: the harness's own first, then the saved run, then curl."""
     lines = finding.get("reproduce") or {}
-    return [(kind, str(lines[kind])) for kind in ("assay", "curl") if lines.get(kind)]
+    return [(kind, str(lines[kind])) for kind in ("assay", "replay", "curl") if lines.get(kind)]

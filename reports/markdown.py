@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from reports import findings, legible, phrases
+from reports import findings, legible, phrases, waived
 
 _ROWS = 60  # a pull request comment holds 65,536 characters
 _GROUPS = 5
@@ -27,6 +27,7 @@ def render(results: Mapping[str, Any]) -> str:
         *_listing("Could not be carried out", rows, ("error",)),
         *_listing("Warnings", rows, ("warn",)),
         *_listing("Not observed", rows, ("not-observed",)),
+        *_waivers(results),
         *_listing("Left out, with the reason", rows, ("excluded", "not-applicable", "waived")),
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
@@ -111,6 +112,11 @@ def _finding(group: findings.Group) -> str:
     lines += [f"- {key}: {code(first[key])}" for key in ("expected", "observed") if first.get(key)]
     shown = [fence(text) for _, text in findings.reproduce(first)]
     return "\n".join(lines) + "".join("\n\n" + block for block in shown)
+
+
+def _waivers(results: Mapping[str, Any]) -> list[str]:
+    found = [tuple(cell(text) for text in row) for row in waived.rows(results)]
+    return [f"## Waivers ({len(found)})", table(waived.HEAD, found)] if found else []
 
 
 def _listing(title: str, rows: list[dict[str, Any]], outcomes: tuple[str, ...]) -> list[str]:

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
+from reports import waived
+
 OUTCOMES = ("fail", "error", "warn", "pass", "not-observed", "not-applicable", "excluded", "waived")
 LEVELS = ("MUST", "SHOULD", "MAY")
 MARKS = {
@@ -37,6 +39,12 @@ VERDICTS = {
         "The harness itself failed, so this run speaks neither for nor against the target.",
     ),
 }
+BILLS = {
+    "reconciles": "The run reconciles: every call that was seen was charged exactly what was due.",
+    "differs": "The run does not reconcile: the ledger does not charge what was due.",
+    "vacuous": "No call could be held against an entry of the ledger. That is a failure, never a pass.",
+    "incomplete": "Whatever could be judged is charged right, but some calls could not be judged.",
+}
 PARTLY = {"conforms": " in what was asked"}  # a green word must not cover what nobody asked
 NOT_SELECTED = "not selected"  # the harness's own reason where the caller asked for less than everything
 TEST_ROOTS = "TEST ROOTS"
@@ -55,9 +63,11 @@ def verdict(results: Mapping[str, Any]) -> tuple[str, str]:
     if unasked := sum(row.get("reason") == NOT_SELECTED for row in rows):
         headline += PARTLY.get(name, "")
         sentences.append(f"Only {len(rows) - unasked} of {len(rows)} requirements were selected for this run.")
-    waived = sum(row["outcome"] == "waived" for row in results["requirements"])
-    if waived:
-        sentences.append(f"Waived and not counted: {waived}.")
+    if count := sum(row["outcome"] == "waived" for row in results["requirements"]):
+        sentences.append(f"Waived and not counted: {count}.")
+    if wrong := waived.red(results):
+        told = "; ".join(f"{waiver['requirement']} {waiver['state']}: {waiver['said']}" for waiver in wrong)
+        sentences.append(f"Waivers that do not hold: {told}.")
     if results["run"].get("interrupted"):
         sentences.append("The run was interrupted before its end.")
     return headline, " ".join(filter(None, sentences))
@@ -155,6 +165,16 @@ def reached(results: Mapping[str, Any]) -> str | None:
     return f"{found['reached']} of {found['of']} operations, {statuses}"
 
 
+def fuzzed(results: Mapping[str, Any]) -> str | None:
+    """What generated requests reached, in words; None where none were made."""
+    found = results.get("fuzz") or {}
+    if not (reach := found.get("reach")):
+        return None
+    asked = sum(found["cases"].values())
+    bounds = f"{reach['bounds_reached']} of {reach['bounds']} bounds of parameters"
+    return f"{asked} requests, {bounds}, {reach['kinds_of_answers']} kinds of answers"
+
+
 def facts(results: Mapping[str, Any]) -> list[tuple[str, str]]:
     """What was run, as label and value, in the order every report shows them."""
     run, contract, target, spend = (results[key] for key in ("run", "contract", "target", "spend"))
@@ -171,6 +191,7 @@ def facts(results: Mapping[str, Any]) -> list[tuple[str, str]]:
         ("Only", ", ".join(run.get("only") or [])),
         ("Capabilities", ", ".join(target.get("capabilities") or []) or "none"),
         ("Reached", reached(results)),
+        ("Fuzzed", fuzzed(results)),
         ("Spent", _spent(spend)),
         ("Estimated", _estimated(spend)),
         ("Started", run["started"]),

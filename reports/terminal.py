@@ -11,7 +11,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from reports import findings, legible, phrases
+from reports import findings, legible, phrases, waived
 
 STYLES = {
     "fail": "bold red",
@@ -38,6 +38,8 @@ def renderable(results: Mapping[str, Any]) -> RenderableType:
     for row in broken:
         parts += [Text(), _broken(row)]
     parts += _again(broken)
+    if told := waived.rows(results):
+        parts += [Text(), Text(f"Waivers ({len(told)})", "bold"), _waivers(told)]
     unasked = [row for row in rows if row.get("reason") == phrases.NOT_SELECTED]
     for title, outcome in GAPS.items():
         chosen = [row for row in rows if row["outcome"] == outcome and row not in unasked]
@@ -82,6 +84,7 @@ def _facts(results: Mapping[str, Any]) -> Table:
         "run": f"{known['Run']} · {known['Profile']} · {seed} · {known['Duration']}",
         "offers": known["Capabilities"],
         "reached": known.get("Reached"),
+        "fuzzed": known.get("Fuzzed"),
         "spent": f"{spent} (planned: {known['Estimated']})" if "Estimated" in known else spent,
     }
     grid = Table.grid(padding=(0, 2))
@@ -139,6 +142,17 @@ def _again(broken: list[dict[str, Any]]) -> list[RenderableType]:
     others = "" if len(broken) == 1 else " (the others likewise, by their ids)"
     line = Text(f"  {legible.line(lines[0], 2000)}", no_wrap=True, overflow="ignore")
     return [Text(f"\nTo see it again{others}; curl lines are in the report:", "dim"), line]
+
+
+def _waivers(told: list[tuple[str, ...]]) -> Table:
+    grid = Table.grid(padding=(0, 2, 0, 0))
+    grid.add_column(no_wrap=True)
+    grid.add_column(overflow="fold")
+    for requirement, state, until, owner, reason, link, said in told:
+        words = Text(legible.line(state), "bold red" if state.isupper() else "")
+        words.append(" " + legible.line(f"until {until} by {owner}: {reason} ({link})"), "dim")
+        grid.add_row(legible.line(requirement), words.append("\n" + legible.line(said)))
+    return grid
 
 
 def _reasons(rows: list[dict[str, Any]]) -> Table:

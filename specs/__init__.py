@@ -6,6 +6,7 @@ import difflib
 import functools
 import hashlib
 import json
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -16,6 +17,7 @@ import yaml
 
 HERE = Path(__file__).parent
 _MISSING = object()
+_OPERATION = re.compile(r"\s+operationId: *['\"]?([\w.-]+)")
 
 
 class SpecError(ValueError):
@@ -40,6 +42,12 @@ class Requirement:
     excluded: str | None = None  # why it is not checked
     contract: str = ""  # the contract, or the catalogue, whose file states it
     line: int = 0  # line of the id in that file
+
+    @property
+    def file(self) -> str:
+        """The file that states it, below the root of the checkout."""
+        folder = f"catalogues/{self.contract}" if self.contract in catalogues() else self.contract
+        return f"specs/{folder}/requirements.yaml"
 
 
 @dataclass(frozen=True)
@@ -101,6 +109,12 @@ class Contract:
     def openapi_path(self) -> Path:
         return self.folder / "openapi.yaml"
 
+    @functools.cached_property
+    def operation_lines(self) -> Mapping[str, int]:
+        """The line of each operationId in the OpenAPI document."""
+        found = map(_OPERATION.match, self.openapi_path.read_text().splitlines())
+        return {match[1]: n for n, match in enumerate(found, start=1) if match}
+
 
 def names() -> list[str]:
     """Names of all contracts in this folder."""
@@ -137,6 +151,22 @@ def policy(name: str | Path) -> dict[str, Any]:
 def fault_script(path: Path) -> dict[str, Any]:
     """What a provider is to do wrong, as its file says it. Raises SpecError with file, key and what was expected."""
     return dict(_validated(path, "faults"))
+
+
+def waivers(path: Path) -> list[dict[str, Any]]:
+    """The entries of waivers.yaml, as the file says them. Raises SpecError with file, key and what was expected."""
+    return list(_validated(path, "waivers"))
+
+
+def certificate_policy(path: Path) -> dict[str, Any]:
+    """What somebody demands of a certificate. Raises SpecError with file, key and what was expected."""
+    return dict(_validated(path, "certificate-policy"))
+
+
+@functools.cache
+def levels() -> tuple[Mapping[str, Any], ...]:
+    """What a certificate may claim (`levels.yaml`), in order. Raises SpecError."""
+    return tuple(_named(HERE / "levels.yaml"))
 
 
 def schema(name: str) -> dict[str, Any]:
@@ -242,6 +272,7 @@ def _repeat_what_is_checked(contract: Contract) -> None:
                 )
 
 
+@functools.cache
 def catalogues() -> list[str]:
     """Names of the requirement catalogues that a contract may take in."""
     return sorted(path.parent.name for path in HERE.glob("catalogues/*/requirements.yaml"))

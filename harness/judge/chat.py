@@ -58,7 +58,16 @@ def asked(x: Exchange) -> Mapping[str, Any]:
 
 def is_chat(x: Exchange) -> bool:
     """Whether this is a call of the chat operation, answered or not."""
-    return x.request.method == "POST" and x.request.url.split("?")[0].rstrip("/").endswith("/chat/completions")
+    return x.request.method == "POST" and _path(x).endswith(("/chat/completions", "/chat/completions/RAG"))
+
+
+def is_chat_over_texts(x: Exchange) -> bool:
+    """A call of the chat operation that reads in a collection first: its prompt is more than what was sent."""
+    return is_chat(x) and _path(x).endswith("/RAG")
+
+
+def _path(x: Exchange) -> str:
+    return x.request.url.split("?")[0].rstrip("/")
 
 
 def asks_stream(x: Exchange) -> bool:
@@ -121,12 +130,18 @@ def is_finished(x: Exchange) -> bool:
 
 def stream_errors(x: Exchange) -> list[dict[str, Any]]:
     """The error frames of a stream: what a server sends when it fails after the first byte."""
-    return [document for document in objects(list(x.documents)) if document.get("error")]
+    return [document for document in objects(list(x.documents)) if is_error(document)]
 
 
 def chunks(x: Exchange) -> list[dict[str, Any]]:
     """The JSON objects of a stream in order, error frames left out."""
-    return [document for document in objects(list(x.documents)) if not document.get("error")]
+    return [document for document in objects(list(x.documents)) if not is_error(document)]
+
+
+def is_error(document: object) -> bool:
+    """Whether a frame of a stream is an error, in any envelope: error, or a message where chunks have choices."""
+    own_words = member(document, "choices") is None and is_filled(member(document, "message"))
+    return bool(member(document, "error")) or own_words
 
 
 def choices(document: object) -> list[dict[str, Any]]:

@@ -14,6 +14,7 @@ from harness.judge.chat import (
     asks_stream,
     choices,
     is_chunked,
+    is_error,
     is_filled,
     is_finished,
     is_served,
@@ -114,7 +115,7 @@ def chunks_are_sent_once(x: Exchange, contract: Contract) -> Problems:
         yield Problem(
             "every chunk with content was sent twice", "each chunk once", f"{len(said)} chunks in equal pairs"
         )
-    errors = [event.data for event, document in _read(x) if member(document, "error")]
+    errors = [event.data for event, document in _read(x) if is_error(document)]
     if len(errors) > len(set(errors)):
         yield Problem(f"the same error frame was sent {len(errors)} times", expected="once, then the end of the stream")
 

@@ -13,6 +13,7 @@ from harness.judge.chat import (
     choices,
     content,
     indices,
+    is_chat_over_texts,
     is_completion,
     is_finished,
     listed,
@@ -72,7 +73,7 @@ def _tool_calls(x: Exchange) -> int:
 
 
 def _counts_prompt(x: Exchange) -> bool:
-    answered = is_completion(x) or is_finished(x)
+    answered = (is_completion(x) or is_finished(x)) and not is_chat_over_texts(x)
     return answered and token_count(x, "prompt_tokens") is not None and _is_text_only(asked(x).get("messages"))
 
 

@@ -123,7 +123,9 @@ def load_command(
 
 def _tell(found: Mapping[str, Any], *, as_json: bool) -> None:
     if as_json:
-        click.echo(json.dumps({name: value for name, value in found.items() if name != "series"}, indent=1))
+        click.echo(
+            json.dumps({name: value for name, value in found.items() if name not in {"series", "cdf"}}, indent=1)
+        )
     else:
         OUT.print(sweep_page(found) if "steps" in found else page(found))
         OUT.print(f"reports: {found['folder']}", soft_wrap=True)

@@ -202,6 +202,7 @@ class Desk:
             request_id=answer.header("x-request-id"),
             answer_id=progress.answer_id,
             kept=answer.on_kept_connection,
+            at=self._utc(answer.started_ns, "microseconds"),
         )
 
     def _exchange(self, place: Place, asked: Asked, answer: Answer) -> Exchange:
@@ -224,6 +225,6 @@ class Desk:
             intent=intent,
         )
 
-    def _utc(self, at_ns: int) -> str:
+    def _utc(self, at_ns: int, digits: str = "milliseconds") -> str:
         at = self._offset + timedelta(microseconds=at_ns / 1000)
-        return at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        return at.isoformat(timespec=digits).replace("+00:00", "Z")

@@ -11,6 +11,7 @@ from harness.load.intervals import interval
 from harness.load.tally import Slot, Tally
 
 SHARES = (50.0, 90.0, 99.0, 99.9)
+CURVE = (1.0, 5.0, 10.0, 25.0, 50.0, 75.0, 90.0, 95.0, 98.0, 99.0, 99.5, 99.9, 99.99)
 METRICS = ("connect", "queue", "ttft", "ttft_from_due", "itl", "tpot", "e2e", "e2e_from_due")
 LATE_MS, LATE_SHARE = 5.0, 0.1  # a generator later than both, at p99, is no clock for first tokens
 BUSY = 0.95  # of a core: a process that is busy so much queues what it reads
@@ -49,6 +50,16 @@ def figures(tally: Tally, users: int, cpu_s: float | None = None, generators: in
 def series(tally: Tally) -> list[dict[str, Any]]:
     """The load over time, a row a slot: when it began, what was due in it and how it went."""
     return [_moment(number * tally.slot_ns / 1e9, tally.slot_ns / 1e9, slot) for number, slot in _ordered(tally)]
+
+
+def curves(tally: Tally) -> dict[str, list[list[float]]]:
+    """The whole distribution of each metric as points [milliseconds, percent of the values that are not above]."""
+    whole = tally.total().durations
+    return {
+        metric: [[_ms(value), share] for share in CURVE if (value := whole[metric].percentile(share)) is not None]
+        for metric in METRICS
+        if metric in whole and whole[metric].count
+    }
 
 
 def distribution(found: Histogram | None, slots: Sequence[Histogram] = (), extra: Sequence[float] = ()) -> Any:

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from harness.load.figures import figures, series
+from harness.load.figures import curves, figures, series
 from harness.load.scenario import Scenario
 from harness.load.stream import Stream
 from harness.load.tally import Tally
@@ -17,7 +17,7 @@ Row = list[Any]
 COLUMNS = (
     *("worker", "number", "turn", "model", "key", "streamed", "due_ms", "started_ms", "queued_ms", "connect_ms"),
     *("ttft_ms", "e2e_ms", "itl_max_ms", "outputs", "coalesced", "prompt_tokens", "completion_tokens"),
-    *("status", "outcome", "request_id", "answer_id"),
+    *("status", "outcome", "request_id", "answer_id", "at"),
 )
 
 
@@ -60,7 +60,7 @@ class Gathering:
         measured = figures(self.tally, users, cpu_s, max(len(self.cpu_s), 1))
         measured |= {"interrupted": interrupted, "lost_generators": self.lost}
         moments = series(self.tally)
-        document = {**measured, "series": moments, "tally": self.tally.to_json()}
+        document = {**measured, "series": moments, "cdf": curves(self.tally), "tally": self.tally.to_json()}
         (self.out / "load.json").write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
         with (self.out / "series.csv").open("w", encoding="utf-8", newline="") as file:
             table = csv.DictWriter(file, list(moments[0]) if moments else ["at_s"])
@@ -77,7 +77,7 @@ def row(stream: Stream, worker: str = "") -> Row:
         *(_ms(stream.due_ns), _ms(stream.started_ns), _ms(stream.queued_ns), _ms(stream.connected_ns)),
         *(_ms(stream.first_ns), _ms(stream.end_ns), _ms(max(stream.gaps_ns, default=None))),
         *(stream.outputs, stream.coalesced, prompt, completion, stream.status, stream.outcome),
-        *(stream.request_id, stream.answer_id),
+        *(stream.request_id, stream.answer_id, stream.at),
     ]
 
 

@@ -18,17 +18,20 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from harness.asides import NotOnTape
 from harness.ask import Ask, credential_word
 from harness.budget import BudgetExceeded, Reservation
 from harness.exchange import Exchange, TargetFault
 from harness.journal import read
 from harness.load.scenario import Patience, Scenario
+from harness.playback import Player
 from harness.recording import examined
-from harness.target import Target
+from harness.target import Secret, Target
 
 START_S = 30.0  # a busy machine may need seconds to import locust
 END_S = 10.0  # that an interrupted generator has to write what it measured
 INTERRUPTED = 130
+FIGURES = "figures of the load"
 SHARE = 2  # the load may take one part in so many of what the cap leaves: other checks come after it
 
 
@@ -55,7 +58,14 @@ class LoadResult:
 
 
 def run_load(
-    ask: Ask, bodies: Sequence[bytes], size: Size, *, seed: int = 1, sample: int = 200, **changes: Any
+    ask: Ask,
+    bodies: Sequence[bytes],
+    size: Size,
+    *,
+    seed: int = 1,
+    sample: int = 200,
+    out: Path | None = None,
+    **changes: Any,
 ) -> LoadResult:
     """Send the bodies as chat requests; `changes` are further fields of the scenario.
 
@@ -68,25 +78,50 @@ def run_load(
     if len(chosen) < size.users:
         raise BudgetExceeded(f"{size.users} requests at once may cost more than half of what the spend cap leaves")
     reservation = budget.reserve(dearest, len(chosen))
+    if isinstance(ask.client, Player):
+        return _played(ask, ask.client, reservation)
     scenario = replace(scenario_of(ask, chosen, size, seed=seed, sample=sample), **changes)
-    return booked(ask, scenario, reservation)
+    return booked(ask, scenario, reservation, out)
 
 
 def booked(
-    ask: Ask, scenario: Scenario, reservation: Reservation, out: Path | None = None, words: Sequence[str] = ()
+    ask: Ask,
+    scenario: Scenario,
+    reservation: Reservation,
+    out: Path | None = None,
+    words: Sequence[str] = (),
+    keys: Sequence[Secret] = (),
+    role: str | None = None,
 ) -> LoadResult:
-    """Run a scenario, book what it cost, and record what was kept. Raises TargetFault and LoadFault."""
+    """Run a scenario, book what it cost, and record what was kept. Raises TargetFault and LoadFault.
+
+    `keys` are credentials beside the target's own; with a `role` the run's own rules and bill leave the exchanges out.
+    """
     with contextlib.ExitStack() as stack:
         folder = out or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="assay-load-")))
-        figures = generate(scenario, environment_of(ask.target), folder, words)
+        figures = generate(scenario, environment_of(ask.target, keys), folder, words)
         found, rows = list(read(folder / "load-exchanges.jsonl")), _rows(folder / "requests.csv")
     used = figures["usage"]
+    ask.notes.note(FIGURES, {"figures": figures, "rows": rows})
     ask.client.budget.settle_many(
         reservation, figures["requests"], used["prompt_tokens"], used["completion_tokens"], used["unknown"]
     )
-    kept = tuple(_recorded(ask, exchange) for exchange in found)
+    kept = tuple(_recorded(ask, exchange, role) for exchange in found)
     _refuse_silence(ask.target, figures, kept)
     return LoadResult(figures, kept, rows)
+
+
+def _played(ask: Ask, player: Player, reservation: Reservation) -> LoadResult:
+    """What the load of a run that is played came to."""
+    if (known := ask.notes.known(FIGURES)) is None:
+        raise NotOnTape("the saved run holds no figures of its load")
+    figures, used = known["figures"], known["figures"]["usage"]
+    ask.client.budget.settle_many(
+        reservation, figures["requests"], used["prompt_tokens"], used["completion_tokens"], used["unknown"]
+    )
+    kept = tuple(player.take_rest("loaded"))
+    _refuse_silence(ask.target, figures, kept)
+    return LoadResult(figures, kept, known["rows"])
 
 
 def scenario_of(ask: Ask, bodies: Sequence[bytes], size: Size, *, seed: int, sample: int) -> Scenario:
@@ -124,13 +159,18 @@ def generate(
     """
     line = [sys.executable, "-m", "harness.load", str(scenario.write(folder / "scenario.json")), f"--out={folder}"]
     with (folder / "generator.log").open("w+b") as log:
-        status = _run([*line, "--leash", *words], environment, log.fileno(), scenario.longest_s + START_S)
+        status = _run([*line, "--leash", *words], environment, log.fileno(), scenario.longest_s + _start_s(words))
     if status not in (0, INTERRUPTED):
         said = (folder / "generator.log").read_text(errors="replace").strip()[-1500:] or "(nothing)"
         why = "did not end in time" if status is None else f"ended with status {status}"
         raise LoadFault(f"the load generator {why}; it printed: {said}")
     found: dict[str, Any] = json.loads((folder / "load.json").read_text(encoding="utf-8"))
     return {name: value for name, value in found.items() if name != "tally"}
+
+
+def _start_s(words: Sequence[str]) -> float:
+    """How long the generator may take before it begins: workers of other machines may have to be started first."""
+    return START_S + next((float(w.partition("=")[2]) for w in words if w.startswith("--patience=")), 0.0)
 
 
 def _run(command: Sequence[str], environment: Mapping[str, str], log: int, timeout_s: float) -> int | None:
@@ -159,9 +199,9 @@ def _run(command: Sequence[str], environment: Mapping[str, str], log: int, timeo
             process.stdin.close()
 
 
-def environment_of(target: Target) -> dict[str, str]:
+def environment_of(target: Target, keys: Sequence[Secret] = ()) -> dict[str, str]:
     """Ours, with the credentials that the generator sends."""
-    return {**os.environ, **{secret.name: secret.reveal() for secret in target.keys.values()}}
+    return {**os.environ, **{secret.name: secret.reveal() for secret in (*target.keys.values(), *keys)}}
 
 
 def _rows(path: Path) -> tuple[dict[str, str], ...]:
@@ -169,10 +209,11 @@ def _rows(path: Path) -> tuple[dict[str, str], ...]:
         return tuple(csv.DictReader(file))
 
 
-def _recorded(ask: Ask, found: Exchange) -> Exchange:
+def _recorded(ask: Ask, found: Exchange, role: str | None) -> Exchange:
     journal = ask.client.journal
     started = datetime.fromisoformat(found.started) + ask.target.clock_ahead  # the generator knows no other clock
-    named = replace(found, id=journal.next_id(), started=started.isoformat(timespec="milliseconds"))
+    intent = {**found.intent, **({} if role is None else {"role": role})}
+    named = replace(found, id=journal.next_id(), started=started.isoformat(timespec="milliseconds"), intent=intent)
     return journal.append(examined(named, ask.target.limits))
 
 

@@ -34,6 +34,7 @@ class Stream:
     asked_stream: bool = True
     request_id: str = ""
     answer_id: str = ""
+    at: str = ""  # when it was sent, UTC in ISO 8601 to the microsecond
     kept: bool = False  # it went out on a connection that was open already
 
     @property

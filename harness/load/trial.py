@@ -20,6 +20,7 @@ from harness.model import NotObserved
 from harness.reconcile import BadInput
 from harness.session import Session
 
+PATIENCE_S = 600  # that workers of other machines have to join: a cluster may have to fetch their image first
 DRAIN_S = 5.0  # that the ledger has to end what it holds
 
 
@@ -32,7 +33,9 @@ def crewed(workers: int, awaited: int, bind: str, web: str | None) -> tuple[str,
     for text in filter(None, (bind, web)):
         if not text.rpartition(":")[2].isdigit():
             raise ValueError(f"{text!r}: expected HOST:PORT")
-    words = (f"--workers={workers}",) if workers else (f"--await={awaited}",) if awaited else ()
+    words = (
+        (f"--workers={workers}",) if workers else (f"--await={awaited}", f"--patience={PATIENCE_S}") if awaited else ()
+    )
     return (*words, *((f"--bind={bind}",) if words else ()), *((f"--web={web}",) if web else ()))
 
 

@@ -60,7 +60,7 @@ def reserve(call: Call, amount: int) -> bool:
 def settle(call: Call, usage: dict[str, int]) -> None:
     """Charge the hold of this call and release the rest."""
     call.settled, call.usage = True, usage
-    call.used["chat"] = usage["total_tokens"]
+    call.used[call.row.kind if call.row else "chat"] = usage["total_tokens"]
     if call.price is not None:
         call.state.ledger.settle(call.request_id, call.gateway.charge(call, usage), use_of(call, usage))
 

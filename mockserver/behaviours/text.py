@@ -1,6 +1,7 @@
 """The brain: what the model says. Deterministic in (model, messages, seed); it understands two commands.
 
-"Count from A to B" and "Repeat exactly: X"; otherwise a few sentences, or a quotation of a tool's result.
+"Count from A to B" and "Repeat exactly: X"; otherwise a few sentences, or a quotation: of a tool's
+result, or of a context that a system message holds.
 """
 
 from __future__ import annotations
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
 
 _REPEAT = re.compile(r"repeat exactly:[ \t]*\n?(.*)", re.IGNORECASE | re.DOTALL)
 _COUNT = re.compile(r"count from (\d{1,9}) to (\d{1,9})", re.IGNORECASE)
+_CONTEXT = re.compile(r"<context>\n(.*?)\n</context>", re.DOTALL)
+_SENTENCES = re.compile(r"(?<=[.!?])\s+|\n+")
+_WORDS = re.compile(r"\w+")
 _SUBJECTS = ["the enclave", "a careful reader", "the measured image", "this answer", "the gateway", "a quiet server"]
 _VERBS = ["keeps", "explains", "checks", "compares", "describes", "returns"]
 _OBJECTS = ["its promise", "the request", "each number", "a plain result", "the whole story", "what was asked"]
@@ -48,6 +52,8 @@ def compose(job: Job, rng: random.Random) -> str:
         return found[1]
     if found := _COUNT.search(prompt):
         return _count(int(found[1]), int(found[2]), ", " if "comma" in prompt.lower() else " ", job.max_tokens)
+    if found := _CONTEXT.search(_told(messages)):
+        return _quote_context(found[1], prompt)
     if job.fixed_tokens is not None:
         return _exactly(job.fixed_tokens, rng)
     return " ".join(_sentence(rng) for _ in range(rng.randint(4, 6)))
@@ -64,6 +70,19 @@ def _count(first: int, last: int, separator: str, max_tokens: int) -> str:
 def _quote(messages: list[dict[str, Any]]) -> str:
     results = [text_of(message.get("content")) for message in messages if message.get("role") == "tool"]
     return f"The tool answered: {results[-1]}"
+
+
+def _told(messages: list[dict[str, Any]]) -> str:
+    """The first system message."""
+    return next((text_of(message.get("content")) for message in messages if message.get("role") == "system"), "")
+
+
+def _quote_context(context: str, prompt: str) -> str:
+    """The sentence of the context that has the most words of the prompt; the first of several."""
+    asked = set(_WORDS.findall(prompt.lower()))
+    sentences = [sentence.strip() for sentence in _SENTENCES.split(context) if sentence.strip()]
+    best = max(sentences, key=lambda sentence: len(asked & set(_WORDS.findall(sentence.lower()))))
+    return f"According to the context: {best}"
 
 
 def _sentence(rng: random.Random) -> str:

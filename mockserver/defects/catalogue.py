@@ -59,7 +59,7 @@ def leaves_out_the_owner(gateway: Gateway) -> Gateway:
     return showing(gateway, lambda call, row, shown: without(shown, "owned_by"))
 
 
-@defect(breaks="OC-131")
+@defect(breaks="OC-131", hidden_in=("vultr-inference",))
 def sends_created_as_text(gateway: Gateway) -> Gateway:
     """Lists created as a string."""
     return showing(gateway, lambda call, row, shown: {**shown, "created": str(row.created)})

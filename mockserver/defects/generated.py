@@ -29,7 +29,7 @@ def answers_a_seeded_request_with_203(gateway: Gateway) -> Gateway:
     return replace(gateway, reply=reply)
 
 
-@defect(breaks="OC-171")
+@defect(breaks="OC-171", hidden_in=("vultr-inference",))
 def takes_any_presence_penalty(gateway: Gateway) -> Gateway:
     """Accepts penalties outside -2 to 2, and of any type."""
     return replace(
@@ -42,13 +42,13 @@ def takes_any_presence_penalty(gateway: Gateway) -> Gateway:
     )
 
 
-@defect(breaks="OC-171", also=("OC-047",), hidden_in=("voltagegpu-openapi",))
+@defect(breaks="OC-171", also=("OC-047",), hidden_in=("voltagegpu-openapi", "vultr-inference"))
 def reads_no_further_than_the_type(gateway: Gateway) -> Gateway:
     """Accepts any response_format and any tool, whatever is inside."""
     return replace(gateway, check_response_format=lambda call, value: None, check_tools=lambda call, value: None)
 
 
-@defect(breaks="OC-172", also=("OC-170",), seen=("C103",), hidden_in=("voltagegpu-openapi",))
+@defect(breaks="OC-172", also=("OC-170",), seen=("C103",), hidden_in=("voltagegpu-openapi", "vultr-inference"))
 def trips_over_logit_bias(gateway: Gateway) -> Gateway:
     """Ends in an internal error when logit_bias was sent."""
 

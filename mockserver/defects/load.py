@@ -131,7 +131,7 @@ def throttles_concurrency_as_rate(gateway: Gateway) -> Gateway:
 # --- Streams lose something ------------------------------------------------------------------------------------
 
 
-@defect("OC-162", seen=("C41",))
+@defect("OC-162", seen=("C41",), hidden_in=("vultr-inference",))
 def loses_usage_when_crowded(gateway: Gateway) -> Gateway:
     """Sends no usage chunk to a stream that ends while three are live."""
     floor = Floor()

@@ -150,6 +150,16 @@ def looks_at_scopes_of_writes_alone(gateway: Gateway) -> Gateway:
     return within(gateway, "orgs", wanted=wanted)
 
 
+@defect(breaks="VL-112", also=("VL-127",))
+def forgets_the_scopes_of_jobs(gateway: Gateway) -> Gateway:
+    """Looks at no scope where LoRA jobs are concerned."""
+
+    def wanted(call: Call) -> str | None:
+        return None if "/fine-tuning/" in call.path else scopes.wanted(call)
+
+    return within(gateway, "orgs", wanted=wanted)
+
+
 @defect(breaks="VL-113", also=("VL-127",))
 def lets_any_key_issue_keys(gateway: Gateway) -> Gateway:
     """Asks for no scope where keys are issued, nor whether the giver has what is given."""
@@ -408,6 +418,19 @@ def keeps_answers_to_be_fetched(gateway: Gateway) -> Gateway:
 def shows_the_oldest_first(gateway: Gateway) -> Gateway:
     """Turns each page of the audit trail round."""
     return within(gateway, "orgs", entries=lambda call, before, most: audit.entries(call, before, most)[::-1])
+
+
+@defect(breaks="VL-134", also=("OC-171",))
+def reads_any_page_as_the_first(gateway: Gateway) -> Gateway:
+    """Answers with the newest entries where it cannot read how many are wanted."""
+
+    def page(call: Call) -> tuple[int, int | None]:
+        try:
+            return audit.page_of(call)
+        except Refusal:
+            return 100, None
+
+    return within(gateway, "orgs", page_of=page)
 
 
 @defect(breaks="VL-134")

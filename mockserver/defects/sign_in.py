@@ -225,6 +225,23 @@ def cuts_the_state(gateway: Gateway) -> Gateway:
     return within(gateway, "sign_in", returned_state=lambda found: (found.state or "").partition("&")[0])
 
 
+@defect(breaks="VL-132")
+def forgets_the_state_of_errors(gateway: Gateway) -> Gateway:
+    """Sends people back with an error and without the state."""
+
+    def back(call: Call, uri: str, answer: Mapping[str, str]) -> Reply:
+        kept = {name: value for name, value in answer.items() if name != "state" or "error" not in answer}
+        return login.send_back(call, uri, kept)
+
+    return within(gateway, "sign_in", send_back=back)
+
+
+@defect(breaks="VL-015")
+def signs_in_whoever_knows_no_password(gateway: Gateway) -> Gateway:
+    """Takes any password for that of the first tenant."""
+    return within(gateway, "sign_in", person=lambda call, password: "acct_main")
+
+
 @defect(breaks="VL-133")
 def names_another_person_in_userinfo(gateway: Gateway) -> Gateway:
     """Names a person in userinfo by another id than in the id token."""

@@ -8,6 +8,7 @@ from typing import Any
 from harness.ask import OMIT, PROMPT, Ask
 from harness.exchange import Exchange
 from harness.probe import probe
+from suites.reading import accepted
 
 ONE_SENTENCE = "Write one sentence about the sea."
 SCHEMA = {
@@ -112,3 +113,24 @@ def json_schema(ask: Ask, tagged: Callable[..., str]) -> Exchange:
 def reasoned(ask: Ask, tagged: Callable[..., str]) -> Exchange:
     """A question that a reasoning model thinks about, asked of one where models are tagged."""
     return ask.chat("What is 17 times 23? Answer with the number.", model=tagged("reasoning"), max_tokens=256)
+
+
+MARKER = "Say hello to the baker of Vik."
+
+
+@probe(calls=1, completion_tokens=4)
+def bare(ask: Ask) -> dict[str, Any]:
+    """What the provider was asked when the client gave neither bound nor temperature nor top_p (max_tokens apart)."""
+    mark = ask.provider.mark()
+    answer = ask.chat(MARKER, max_tokens=4)
+    accepted(answer, "a plain request")
+    bodies = [call["body"] for call in ask.provider.calls_since(mark)]
+    mine = [body for body in bodies if MARKER in str(body.get("messages"))]
+    assert mine, "the provider was never asked"
+    return dict(mine[-1])
+
+
+@probe(calls=1, prompt_tokens=30, completion_tokens=1024)
+def unbounded(ask: Ask) -> Exchange:
+    """A request whose answer would be longer than the documented default allows."""
+    return ask.chat("Count from 1 to 3000, separated by spaces.", max_tokens=OMIT, temperature=0)

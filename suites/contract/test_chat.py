@@ -8,32 +8,10 @@ from typing import Any
 import pytest
 
 from harness.ask import OMIT, Ask
-from harness.exchange import Exchange
 from harness.judge import chat
 from harness.model import NotObserved
-from harness.probe import probe
 from specs import Contract
 from suites.reading import accepted, tokens
-
-MARKER = "Say hello to the baker of Vik."
-
-
-@probe(calls=1, completion_tokens=4)
-def bare(ask: Ask) -> dict[str, Any]:
-    """What the provider was asked when the client gave neither bound nor temperature nor top_p (max_tokens apart)."""
-    mark = ask.provider.mark()
-    answer = ask.chat(MARKER, max_tokens=4)
-    accepted(answer, "a plain request")
-    bodies = [call["body"] for call in ask.provider.calls_since(mark)]
-    mine = [body for body in bodies if MARKER in str(body.get("messages"))]
-    assert mine, "the provider was never asked"
-    return dict(mine[-1])
-
-
-@probe(calls=1, prompt_tokens=30, completion_tokens=1024)
-def unbounded(ask: Ask) -> Exchange:
-    """A request whose answer would be longer than the documented default allows."""
-    return ask.chat("Count from 1 to 3000, separated by spaces.", max_tokens=OMIT, temperature=0)
 
 
 @pytest.mark.requirement("VT-050")
@@ -65,7 +43,7 @@ def test_messages_are_required(plain, ask: Ask):
     assert absent.status == 400, f"a request without messages was answered with {absent.status}"
 
 
-@pytest.mark.requirement("VT-053", "VC-025")
+@pytest.mark.requirement("VT-053", "VU-014", "VC-025")
 def test_output_is_bounded_by_default(unbounded, contract: Contract):
     due, count = contract.trait("chat.default_max_tokens"), tokens(unbounded)
     reason = chat.finish_reason(unbounded)

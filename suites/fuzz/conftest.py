@@ -1,30 +1,80 @@
-"""One exploration of all operations serves every fuzz check."""
+"""What the fuzz checks share: each kind of asking is done once, and serves every check that is about it."""
 
 from __future__ import annotations
 
+import contextlib
+import json
 from dataclasses import replace
 
 import pytest
 
-from harness.cases import EFFORTS, paid_operations
+from harness.asides import NOT_GENERATED, NotOnTape
 from harness.classify import needs_an_answer
-from harness.fuzz import Exploration, Explorer
+from harness.fuzz import counterexamples
+from harness.fuzz.alike import Alike, Rewriter
+from harness.fuzz.cases import EFFORTS, paid_operations
+from harness.fuzz.explorer import Exploration, Explorer, documented
+from harness.fuzz.payer import key_for_fuzzing
+from harness.fuzz.races import Racer, Races
+from harness.fuzz.sequences import Walk, Walker
+from harness.fuzz.shrink import shorten
+from harness.fuzz.siege import Besieger, Siege
 from harness.model import Nonconformity, NotObserved
-from harness.probe import probe
+from harness.playback import Player
+from harness.probe import Cost, probe
 from harness.session import Session
 
-MODES = {"OC-170": ("positive",), "OC-171": ("negative",)}  # the cases a requirement is about; OC-172 is about both
+MODES = {"OC-170": ("positive",), "OC-171": ("negative",)}  # the cases a requirement is about; others are about both
+STATE = "fuzz.json"  # in the folder of a run: where the next one goes on
+SHORTENING_S = 3.0
+PROFILES = ("quick", "standard", "full")
+REWRITTEN = dict.fromkeys(PROFILES, Cost(120, 26 * 90, 26 * 8))  # those that are answered are short
+RACED = dict.fromkeys(PROFILES, Cost(100, 14 * 70, 14 * 8))
+STEPS = {"quick": 0, "standard": 12, "full": 200}  # of a random walk, for each resource
+WALKED_S = {"quick": 1.0, "standard": 1.0, "full": 20.0}
+BESIEGED = dict.fromkeys(PROFILES, Cost(240, 30 * 90, 30 * 8))
+
+
+def not_played(ask, name: str, *, left_unread: bool = False) -> None:
+    """Where a saved run is played, generated requests are not made: their answers join the journal, and that is all."""
+    if isinstance(ask.client, Player):
+        with contextlib.suppress(NotOnTape):
+            key_for_fuzzing(ask, left_unread=left_unread)
+        for asker in ("fuzz", name):
+            ask.client.take_rest(asker)
+        raise NotObserved(NOT_GENERATED)
 
 
 @probe(calls=EFFORTS["standard"].calls, costs={profile: effort.cost for profile, effort in EFFORTS.items()})
 def explored(ask, assay_session: Session) -> Exploration:
+    not_played(ask, "explored")
     options = assay_session.options
     effort = EFFORTS[options.profile]
-    if options.fuzz_seconds is not None:
+    if options.fuzz_once:
+        effort = replace(effort, seconds=60.0)
+    elif options.fuzz_seconds is not None:
         effort = replace(effort, seconds=options.fuzz_seconds)
-    found = Explorer(ask, effort, options.seed).explore()
-    assay_session.figures["fuzz"] = found.figures()
+    state = _state(options)
+    seed = options.seed if state is None else state["seed"]
+    explorer = Explorer(ask, effort, seed, endless=options.fuzz_seconds is not None and not options.fuzz_once)
+    found = explorer.explore(state)
+    if not options.fuzz_once:
+        shorten(explorer, SHORTENING_S)
+    assay_session.figures.setdefault("fuzz", {}).update(found.figures(documented(ask)))
+    if options.out is not None:
+        (options.out / STATE).write_text(json.dumps(explorer.state()), encoding="utf-8")
+        counterexamples.write(options.out, ask, found.causes.all)
     return found
+
+
+def _state(options):
+    """Where an earlier run stopped. NotObserved when its folder does not say."""
+    if options.fuzz_resume is None:
+        return None
+    try:
+        return json.loads((options.fuzz_resume / STATE).read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise NotObserved(f"{options.fuzz_resume / STATE} cannot be gone on with: {error}") from error
 
 
 @pytest.fixture(scope="session")
@@ -34,7 +84,7 @@ def nothing_found(ask, explored: Exploration):
     paid = paid_operations(ask.contract.name)
 
     def check(requirement: str) -> None:
-        if findings := explored.findings.get(requirement):
+        if findings := explored.findings(requirement):
             raise Nonconformity(findings)
         if explored.broken and requirement == "OC-172":
             needs_an_answer(explored.broken)  # dropping the connection is no way to answer what one cannot read
@@ -43,9 +93,103 @@ def nothing_found(ask, explored: Exploration):
         ]
         if missed := [case for case in asked if not explored.cases.get(case)]:
             needs_an_answer(explored.broken)
-            raise NotObserved(f"the time box of the fuzz suite ended before {missed[0]} cases; see --fuzz-seconds")
+            why = "the spend cap was reached" if explored.out_of_money else "the time box of the fuzz suite ended"
+            raise NotObserved(f"{why} before {missed[0]} cases; see --fuzz-seconds and --cap")
         refused = [name for name in paid if not any(s.startswith("2") for s in explored.statuses.get(name, ()))]
-        if refused and requirement == "OC-170":
+        if refused and requirement in {"OC-170", "FZ-001"}:
             raise NotObserved(f"no generated request of {refused[0]} was accepted: nothing was learned of its answers")
+
+    return check
+
+
+@probe(calls=120, costs=REWRITTEN)
+def alike(ask, assay_session: Session) -> Alike:
+    not_played(ask, "alike", left_unread=True)
+    found = Rewriter(ask, key_for_fuzzing(ask, left_unread=True), assay_session.options.seed).explore()
+    told(assay_session, "rewritten", found.asked, found.causes)
+    return found
+
+
+@probe(calls=240, costs=BESIEGED)
+def besieged(ask, assay_session: Session) -> Siege:
+    not_played(ask, "besieged", left_unread=True)
+    found = Besieger(ask, key_for_fuzzing(ask, left_unread=True)).explore()
+    told(assay_session, "hostile", found.asked, found.causes)
+    return found
+
+
+def told(session: Session, kind: str, asked, causes) -> None:
+    """What was asked into results.json, what was found into the folder of counter-examples."""
+    session.figures.setdefault("fuzz", {})[kind] = {"asked": dict(sorted(asked.items())), "causes": len(causes.all)}
+    if session.options.out is not None:
+        counterexamples.write(session.options.out, session.ask, causes.all)
+
+
+@pytest.fixture(scope="session")
+def alike_in(alike: Alike):
+    """Whether all rewritings of a kind were answered alike."""
+
+    def check(requirement: str) -> None:
+        if findings := alike.causes.of(requirement):
+            raise Nonconformity(findings)
+        if not alike.asked[requirement]:
+            raise NotObserved(f"no such rewriting was answered; unsteady: {', '.join(alike.unsteady) or 'nothing'}")
+
+    return check
+
+
+@pytest.fixture(scope="session")
+def withstood(besieged: Siege):
+    """Whether the target withstood all attacks of a kind."""
+
+    def check(requirement: str) -> None:
+        if findings := besieged.causes.of(requirement):
+            raise Nonconformity(findings)
+        if not besieged.asked[requirement]:
+            raise NotObserved("the spend cap was reached before it could be asked; see --cap")
+
+    return check
+
+
+@probe(calls=400)
+def walked(ask, assay_session: Session) -> Walk:
+    not_played(ask, "walked")
+    options = assay_session.options
+    seconds = 60.0 if options.fuzz_once else WALKED_S[options.profile]
+    found = Walker(ask, options.seed).explore(STEPS[options.profile], seconds)
+    told(assay_session, "sequences", found.asked, found.causes)
+    return found
+
+
+@probe(calls=100, costs=RACED)
+def raced(ask, assay_session: Session) -> Races:
+    not_played(ask, "raced")
+    found = Racer(ask, key_for_fuzzing(ask)).explore()
+    told(assay_session, "races", found.asked, found.causes)
+    return found
+
+
+@pytest.fixture(scope="session")
+def lives_by(walked: Walk):
+    """Whether every thing that was made lived by a property."""
+
+    def check(requirement: str) -> None:
+        if findings := walked.causes.of(requirement):
+            raise Nonconformity(findings)
+        if not walked.asked[requirement]:
+            raise NotObserved(f"nothing could be made: {', '.join(walked.unmade) or 'no links'}")
+
+    return check
+
+
+@pytest.fixture(scope="session")
+def held_at_once(raced: Races):
+    """Whether pairs of requests were answered as one after the other would be."""
+
+    def check(requirement: str) -> None:
+        if findings := raced.causes.of(requirement):
+            raise Nonconformity(findings)
+        if not raced.asked[requirement]:
+            raise NotObserved("no pair of requests was answered")
 
     return check

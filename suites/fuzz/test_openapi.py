@@ -18,3 +18,8 @@ def test_invalid_requests_are_refused(nothing_found):
 @pytest.mark.requirement("OC-172")
 def test_no_request_makes_the_server_fail(nothing_found):
     nothing_found("OC-172")
+
+
+@pytest.mark.requirement("FZ-001")
+def test_every_judge_holds_of_every_answer(nothing_found):
+    nothing_found("FZ-001")

@@ -102,6 +102,15 @@ def test_the_trail_is_in_order_and_can_be_read_on(ask, trail):
     assert len(set(ids)) == len(ids), "reading on gives entries again"
 
 
+@pytest.mark.requirement("VL-134")
+@pytest.mark.cost(calls=4)
+def test_a_page_that_cannot_be_is_refused(ask, contract):
+    due = contract.trait("errors.invalid_status")
+    for query in ("limit=0", "limit=many", "limit=-1", "before=%27%20OR%201=1"):
+        answer = ask.send("GET", f"/orgs/{ask.named('org')}/audit?{query}")
+        assert answer.status in due, f"the audit trail with {query} was answered with {answer.status}"
+
+
 def _page(ask, more):
     answer = ask.send("GET", f"/orgs/{ask.named('org')}/audit?limit=2{more}")
     assert answer.status == 200, f"reading on was answered with {answer.status}"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import secrets
 from dataclasses import dataclass
 from html.parser import HTMLParser
 from typing import Any
@@ -128,20 +127,24 @@ class Browser:
     def sign_in(self, scope: str = "openid read") -> Login:
         """Raises NotObserved where a person would be needed."""
         verifier, nonce, state = (
-            secrets.token_urlsafe(48),
-            secrets.token_urlsafe(16),
-            f"s {secrets.token_urlsafe(16)}&=",  # what a client may send, and what has to be escaped on its way
+            self._ask.draw(32).hex(),
+            self._ask.draw(16).hex(),
+            f"s {self._ask.draw(16).hex()}&=",  # what a client may send, and what has to be escaped on its way
         )
         page = self.open(verifier, nonce=nonce, state=state, scope=scope)
-        assert page.status == 200, f"the page to sign in on was answered with {page.status}"
-        form = _Form(page.text)
-        password = {"password": self._ask.target.keys["main"].reveal()}
-        answer = self._ask.send("POST", form.action, form={**form.hidden, **password}, key=None, from_host=True)
+        answer = self.submit(page, self._ask.target.keys["main"].reveal())
         if answer.status not in (302, 303):
             raise NotObserved("nobody is there to sign in: the page does not take the key of the tenant")
         to = answer.header("location") or ""
         back = dict(parse_qsl(urlsplit(to).query))
         return Login(to.partition("?")[0], back, verifier, nonce, state)
+
+    def submit(self, page: Exchange, password: str) -> Exchange:
+        """What the form of the page is answered with."""
+        assert page.status == 200, f"the page to sign in on was answered with {page.status}"
+        form = _Form(page.text)
+        given = {**form.hidden, "password": password}
+        return self._ask.send("POST", form.action, form=given, key=None, from_host=True)
 
     def exchange(self, login: Login, **changes: str | None) -> Exchange:
         """The tokens of a login; a change of None leaves the member out."""

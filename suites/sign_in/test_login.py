@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import secrets
+from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 
+from harness.ask import wrong_key
 from harness.control import Key
 from harness.judge import id_token
 from harness.model import NotObserved
@@ -122,6 +124,25 @@ def test_a_person_is_sent_back_only_where_agreed(browser):
 def test_the_state_comes_back(browser):
     login = browser.sign_in()
     assert login.answer.get("state") == login.state, "the state that came back is not the one that was sent"
+
+
+@pytest.mark.requirement("VL-132")
+@pytest.mark.cost(calls=1)
+def test_the_state_comes_back_with_an_error(browser):
+    answer = browser.open("v" * 43, response_type="assay", state="a state", nonce="n")
+    back = dict(parse_qsl(urlsplit(answer.header("location") or "").query))
+    assert answer.status in (302, 303, 400), f"an unknown response type was answered with {answer.status}"
+    assert answer.status == 400 or back.get("error"), "the person was sent back without a word of what is wrong"
+    assert answer.status == 400 or back.get("state") == "a state", "an error was sent back without the state"
+
+
+@pytest.mark.requirement("VL-015")
+@pytest.mark.cost(calls=2)
+def test_a_wrong_password_signs_nobody_in(browser, contract):
+    page = browser.open(secrets.token_urlsafe(48), state="s", nonce="n")
+    answer = browser.submit(page, wrong_key(contract))
+    assert answer.header("location") is None, "a wrong password was answered with a way back"
+    assert answer.status in (200, 400, 401, 403), f"a wrong password was answered with {answer.status}"
 
 
 @pytest.mark.requirement("VL-133")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 from typing import Any
 
 import pytest
@@ -85,7 +84,7 @@ def failed_streams(ask: Ask) -> tuple[Exchange, ...]:
     model = ask.chatting[-1]["id"]
 
     def fail(kind: str) -> Exchange:
-        mark, word = ask.provider.mark(), secrets.token_hex(6)
+        mark, word = ask.provider.mark(), ask.draw(6).hex()
         ask.provider.fault(kind, at=4, model=model)
         try:
             stream = ask.chat(count_for(word), model=model, stream=True, max_tokens=32, stream_options=INCLUDE_USAGE)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import secrets
 import time
 from datetime import datetime
 from typing import Any
@@ -107,7 +106,7 @@ def test_stream_is_not_stored(streams, holds):
 @pytest.mark.requirement("OC-100")
 @pytest.mark.cost(calls=1, completion_tokens=600)
 def test_client_that_leaves_stops_the_work(ask: Ask):
-    mark, word = ask.provider.mark(), secrets.token_hex(6)
+    mark, word = ask.provider.mark(), ask.draw(6).hex()
     left = ask.chat(count_for(word, 900), stream=True, max_tokens=600, abort_after=3)
     call = _ended(ask, mark, word, within_s=3)
     outcome = call["outcome"]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 from typing import Any
 
 import pytest
@@ -71,7 +70,7 @@ def test_upstream_usage_is_the_one_reported(ask: Ask):
 
 def _with_upstream_call(ask: Ask, **members: Any) -> tuple[Exchange, dict[str, Any]]:
     """A stream, and the call it made upstream."""
-    mark, word = ask.provider.mark(), secrets.token_hex(6)
+    mark, word = ask.provider.mark(), ask.draw(6).hex()
     stream = ask.chat(count_for(word), stream=True, max_tokens=4, **members)
     assert stream.status == 200, f"the stream was answered {stream.status}"
     return stream, upstream_call(ask, mark, word)

@@ -94,7 +94,7 @@ def test_what_no_file_can_hold_does_not_cost_the_results(session: Session) -> No
     )
 
 
-@pytest.mark.parametrize(("asked", "cap"), [(None, "0.50"), (Decimal(0), "0"), (Decimal("0.1"), "0.1")])
+@pytest.mark.parametrize(("asked", "cap"), [(None, "1.00"), (Decimal(0), "0"), (Decimal("0.1"), "0.1")])
 def test_a_cap_of_zero_is_a_cap(asked: Decimal | None, cap: str) -> None:
     run = Session(specs.load("openai-core"), a_target("http://127.0.0.1:9/v1"), Options(cap_usd=asked))
     run.close()

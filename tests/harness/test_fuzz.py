@@ -3,14 +3,28 @@
 from __future__ import annotations
 
 import json
+import random
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+import specs
 from harness.ask import Ask
-from harness.cases import BYTES_PER_TOKEN, EFFORTS, batches, tamed
-from harness.fuzz import Explorer, told
+from harness.exchange import Exchange, Request
+from harness.fuzz.cases import BYTES_PER_TOKEN, EFFORTS, batches, combined, tamed
+from harness.fuzz.causes import Causes
+from harness.fuzz.explorer import Explorer
+from harness.fuzz.hostile import REFUSED_OR_CLOSED, Attack
+from harness.fuzz.judging import told
+from harness.fuzz.links import resources
+from harness.fuzz.rewrite import REWRITINGS, Subject, differences
+from harness.fuzz.shrink import smaller
+from harness.fuzz.siege import judged
+from harness.fuzz.socket import Speaker, Spoken
 from tests.harness import hostile
 from tests.harness.hostile import serving
 
@@ -27,14 +41,14 @@ def test_the_valid_requests_cost_no_more_than_the_plan_says(profile: str) -> Non
             json.dumps(tamed(case.body, batch.kind, "maker/a-model-of-some-name", stream=True)) for case in batch.cases
         ]
         assert sum(map(len, bodies)) // BYTES_PER_TOKEN <= effort.cost.prompt_tokens
-        assert len(bodies) >= effort.paid  # the systematic ones are short, and none is left out
+        assert len(bodies) >= effort.paid // 2  # each holds several values
 
 
 def test_a_case_without_a_whole_answer_is_no_case(connect: Callable[..., Ask]) -> None:
     batch = batches("openai-core", EFFORT, 1)[0]
     with serving(hostile.half_closed) as server:
         explorer = Explorer(connect(server.url, default_model="m"), EFFORT, 1)
-        explorer._explore(replace(batch, cases=batch.cases[:1]))
+        explorer._round([replace(batch, cases=batch.cases[:1])], {})
     assert not explorer.found.cases
     assert len(explorer.found.broken) == 1
 
@@ -43,7 +57,7 @@ def test_the_path_is_below_the_base_url_however_its_host_is_spelled(connect: Cal
     batch = next(found for found in batches("openai-core", EFFORT, 1) if found.operation == "listModels")
     with serving(hostile.answer(b"{}", hostile.JSON, b"Connection: close")) as server:
         explorer = Explorer(connect(server.url.replace("127.0.0.1", "LOCALHOST"), default_model="m"), EFFORT, 1)
-        explorer._explore(replace(batch, cases=batch.cases[:1]))
+        explorer._round([replace(batch, cases=batch.cases[:1])], {})
     assert server.heads[0].split(b" ")[1] == b"/v1/models"
 
 
@@ -72,3 +86,100 @@ def test_a_violation_is_told_in_parts() -> None:
 def test_other_words_stay() -> None:
     assert told("Received: 418\n\nDocumented: 200, 400") == ("Received: 418 Documented: 200, 400", None, None)
     assert len(told("x" * 1000)[0]) == 300
+
+
+def test_one_cause_is_one_finding_shown_by_its_shortest_request() -> None:
+    causes = Causes()
+    for size in (30, 5, 12):
+        causes.add("FZ-001", "it breaks", [_answered(b"x" * size, str(size))], f"operation {size}")
+    (found,) = causes.of("FZ-001")
+    assert found.exchanges == ("5",)
+    assert "in 3 answers of operation 12, operation 30, operation 5" in (found.observed or "")
+
+
+def test_the_signature_does_not_know_what_was_asked() -> None:
+    one, two = Causes(), Causes()
+    one.add("FZ-001", "it breaks", [_answered(b"a", "1")], "first", observed="this")
+    two.add("FZ-001", "it breaks", [_answered(b"b", "2")], "second", observed="that")
+    assert one.of("FZ-001")[0].signature == two.of("FZ-001")[0].signature
+
+
+def test_combined_values_hold_every_single_one() -> None:
+    single = [case for case in batches("openai-core", EFFORTS["standard"], 1)[0].cases if case.meta is not None]
+    packs = combined(single)
+    assert len(packs) < len(single)
+    named = {name for case in single for name in case.body}
+    assert named == {name for pack in packs for name in pack.body}
+
+
+@given(
+    st.dictionaries(
+        st.text("abcxyz_", min_size=1),
+        st.none() | st.booleans() | st.integers() | st.text() | st.lists(st.integers()),
+        max_size=6,
+    ),
+    st.integers(0, 1000),
+)
+def test_a_rewriting_says_the_same(body: dict[str, Any], seed: int) -> None:
+    sent = json.dumps(body).encode()
+    headers = (("Host", "h"), ("Content-Type", "application/json"), ("Content-Length", str(len(sent))))
+    subject = Subject("any", "POST", "/v1/chat/completions", headers, sent)
+    for name, (_, rewritten) in REWRITINGS.items():
+        pieces = rewritten(subject, random.Random(seed))
+        assert pieces is not None
+        head, _, rest = b"".join(p for p in pieces if isinstance(p, bytes)).partition(b"\r\n\r\n")
+        if b"chunked" in head:
+            continue
+        assert f"content-length: {len(rest)}".encode() in head.lower().replace(b" \t", b" ").replace(b":  ", b": "), (
+            name
+        )
+        read = json.loads(rest)
+        assert {n: v for n, v in read.items() if not n.startswith("x_assay_")} == body, name
+
+
+def test_a_difference_is_told_and_what_varies_is_not() -> None:
+    first, second = {"status": "200", "/id": "str", "/n": "1"}, {"status": "200", "/id": "str", "/n": "2"}
+    assert differences(first, second, {"status": "200", "/id": "str", "/n": "3"}) == []
+    assert differences(first, second, {"status": "400", "/id": "str", "/n": "1"}) == ["status: 200, then 400"]
+
+
+def test_a_hostile_request_may_be_refused_and_nothing_else() -> None:
+    attack = Attack("FZ-046", "any", (b"",), REFUSED_OR_CLOSED, one_answer=True)
+    refused, served = (_answered(b"", "1", status) for status in (400, 200))
+    assert judged(attack, Spoken((refused,), True, False)) is None
+    assert judged(attack, Spoken((), True, False)) is None
+    assert judged(attack, Spoken((served,), False, False)) == "a hostile request is not refused"
+    assert judged(attack, Spoken((refused, refused), True, False)) == "what was smuggled into a request is answered"
+
+
+def test_a_socket_counts_the_answers_that_nobody_asked_for(connect: Callable[..., Ask]) -> None:
+    twice = hostile.answer(b"{}", hostile.JSON) * 2
+    with serving(twice) as server:
+        ask = connect(server.url, default_model="m")
+        spoken = Speaker(ask, None).say([b"GET /v1/models HTTP/1.1\r\nHost: h\r\n\r\n"], listen_on=True)
+    assert [answer.head_status for answer in spoken.answers] == [200, 200]
+    assert all("role" in x.intent for x in ask.client.journal.exchanges)
+
+
+def test_resources_come_from_links() -> None:
+    (documents,) = [one for one in resources(specs.load("vultr-inference")) if one.delete is not None]
+    assert (documents.create.name, documents.pointer, documents.above) == (
+        "createCollection",
+        "/collection/id",
+        "/collection",
+    )
+    assert [one.create.name for one in documents.inside] == ["addItem"]
+    assert resources(specs.load("openai-core")) == []
+
+
+def test_what_is_left_out_makes_a_request_smaller() -> None:
+    body = {"model": "m", "messages": [{"role": "user", "content": "a long text to be cut"}]}
+    made = list(smaller(body))
+    assert {"model": "m"} in made
+    assert {"messages": body["messages"]} in made
+    assert all(len(json.dumps(each)) < len(json.dumps(body)) for each in made)
+
+
+def _answered(body: bytes, name: str, status: int = 200) -> Exchange:
+    asked = Request("POST", "http://h/v1/chat/completions", (), body)
+    return Exchange(name, "fuzz", asked, status, (), (), None, "2026-01-01T00:00:00Z", 1, 1)

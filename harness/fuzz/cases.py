@@ -6,6 +6,7 @@ import contextlib
 import functools
 import json
 import random
+import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -29,6 +30,8 @@ ADDED_BYTES = 128  # to a body by `tamed`: the model, the few tokens, the stream
 # Text that some server has tripped over: beyond the basic plane and joined, control characters, marks that combine,
 # turn the direction or are no character at all. Chance may miss them: what it draws depends on the code around it.
 ODD_TEXTS = ("\U0001f9ea\U0001f468\u200d\U0001f469", "\0\a\x1b[2J", "e\u0301\u202etxet\u202c\ufeff\uffff")
+TOGETHER = 6  # members that one request combines
+_ABOUT = re.compile(r"Object with (?:valid|all required properties and) '(\w+)'")
 UNKNOWN = "x-schemathesis-unknown-property"  # in a query; HTTP leaves it to the server whether it minds, and few do
 SIGNED = {"Authorization": "Bearer a-key", "X-VoltageGPU-Key": "a-key"}  # our client sends its own; saves generation
 
@@ -41,11 +44,11 @@ class Effort:
     """
 
     calls: int = field(compare=False)  # what all contracts of ours come to, at most
-    seconds: float = field(default=5.0, compare=False)  # bounds the asking; the cases do not depend on it
+    seconds: float = field(default=2.0, compare=False)  # bounds the asking; the cases do not depend on it
     paid: int = 40  # of all paid operations together
     free: int = 500
     small: int = 80  # free ones of an operation that is not chat
-    random: int = 8
+    random: int = 0  # each costs a hundred times the processor time of a systematic one to make
     paid_bytes: int = 27_000  # of all valid requests that cost money: random ones can be long, and prompts have a price
 
     @property
@@ -53,6 +56,11 @@ class Effort:
         """The most that is asked; only valid requests of the paid operations have a price."""
         answered = len(ODD_TEXTS) + self.paid + self.random
         return Cost(self.calls, self.paid_bytes // BYTES_PER_TOKEN, answered * MAX_TOKENS * MAX_CHOICES)
+
+    @staticmethod
+    def seed_of(seed_number: int, round_number: int) -> int:
+        """Of a later round: another one than any earlier round of the same run had."""
+        return seed_number + 1_000_003 * round_number
 
     def share(self, kind: str, others: int) -> tuple[int, int]:
         """Cases and bytes of one paid operation beside `others` that are not chat."""
@@ -62,7 +70,7 @@ class Effort:
 
 
 EFFORTS = {
-    "quick": Effort(calls=300, seconds=2.0, paid=8, free=60, small=12, random=0, paid_bytes=3_000),
+    "quick": Effort(calls=300, seconds=1.0, paid=8, free=60, small=12, random=0, paid_bytes=3_000),
     "standard": Effort(calls=1_200),
     "full": Effort(calls=5_000, seconds=180.0, paid=200, free=2000, small=500, random=200, paid_bytes=300_000),
 }
@@ -78,6 +86,7 @@ class Batch:
     cases: tuple[Any, ...]
     kind: str | None = None  # of the model that answers, where an accepted request costs money
     rooted: bool = False  # whether its path is below the host and not below the base URL
+    most: int | None = None  # answers that are paid for; None: as many as there are cases
 
     @property
     def pays(self) -> bool:
@@ -97,6 +106,7 @@ def batches(contract: str, effort: Effort, seed_number: int) -> tuple[Batch, ...
             tuple(_affordable(operation, mode, effort, others, seed_number)),
             _kind_of(operation),
             is_rooted(operation),
+            _most(operation, mode, effort, others),
         )
         for mode in (GenerationMode.POSITIVE, GenerationMode.NEGATIVE)
         for operation in operations
@@ -104,6 +114,30 @@ def batches(contract: str, effort: Effort, seed_number: int) -> tuple[Batch, ...
         if not (refused and mode is GenerationMode.NEGATIVE)  # it declares no input that could be wrong
     ]
     return tuple(sorted(made, key=lambda batch: not batch.pays))
+
+
+def _most(operation: Any, mode: GenerationMode, effort: Effort, others: int) -> int | None:
+    kind = _kind_of(operation)
+    if kind is None or mode is not GenerationMode.POSITIVE:
+        return None
+    return effort.share(kind, others)[0] + (effort.random + len(ODD_TEXTS)) * (kind == CHAT)
+
+
+def at_random(contract: str, seed_number: int, each: int = 10) -> tuple[Batch, ...]:
+    """Other cases of every operation with a body or a parameter, for a run that has time left."""
+    return tuple(
+        Batch(
+            _id_of(operation),
+            mode,
+            "refused" in operation.tags,
+            tuple(_random(operation, mode, each, seed_number, always=True)),
+            _kind_of(operation),
+            is_rooted(operation),
+        )
+        for operation in _operations(contract)
+        for mode in (GenerationMode.POSITIVE, GenerationMode.NEGATIVE)
+        if not ("refused" in operation.tags and mode is GenerationMode.NEGATIVE)
+    )
 
 
 def paid_operations(contract: str) -> list[str]:
@@ -121,8 +155,17 @@ def _affordable(operation: Any, mode: GenerationMode, effort: Effort, others: in
     if kind is None or mode is not GenerationMode.POSITIVE:
         return _cases(operation, mode, effort.free if kind == CHAT else effort.small, effort.random, seed_number)
     most, most_bytes = effort.share(kind, others)
-    found = _cases(operation, mode, most, effort.random if kind == CHAT else 0, seed_number)
-    return _within(most_bytes, [*_odd(found), *found] if kind == CHAT else found)
+    if kind != CHAT:
+        return _within(most_bytes, _cases(operation, mode, most, 0, seed_number))
+    single = _systematic(operation, mode, seed_number)
+    packs = combined(single)
+    found = [
+        *packs,
+        *packs,
+        *_random(operation, mode, effort.random, seed_number),
+        *single,
+    ]  # once whole and once streamed
+    return _within(most_bytes, [*_odd(single), *found])
 
 
 def _odd(cases: list[Any]) -> Iterator[Any]:
@@ -136,14 +179,46 @@ def _odd(cases: list[Any]) -> Iterator[Any]:
 
 
 def _cases(operation: Any, mode: GenerationMode, most: int, more: int, seed_number: int) -> list[Any]:
-    """Boundary values of every parameter, shuffled so that a time box cuts evenly, then random cases."""
+    """Boundary values of every parameter, then random cases."""
+    return _systematic(operation, mode, seed_number)[:most] + _random(operation, mode, more, seed_number)
+
+
+def _systematic(operation: Any, mode: GenerationMode, seed_number: int) -> list[Any]:
+    """Boundary values of every parameter, shuffled so that a time box cuts evenly."""
     schema = operation.schema
     settled = schema.config.generation_for(operation=operation)
     found = schema.iter_coverage_cases(operation, generation_modes=[mode], generation_config=settled)
     asked = (case for case in found if case.method == operation.method.upper())
     systematic = [case for case in asked if UNKNOWN not in (case.query or {})]
     random.Random(seed_number).shuffle(systematic)  # noqa: S311 - a reproducible order
-    return systematic[:most] + _random(operation, mode, more, seed_number)
+    return systematic
+
+
+def combined(cases: Iterable[Any]) -> list[Any]:
+    """The same boundary values in fewer requests: what is valid of one member goes with what is valid of another.
+
+    An answer that is paid for then tells of many values. Where the target refuses some members together, which costs
+    nothing, the single cases are still to come.
+    """
+    packs: list[Any] = []
+    filled: list[set[str]] = []
+    for case in cases:
+        about = _ABOUT.match(str(getattr(case.meta.phase.data, "description", "")))
+        if about is None or not isinstance(case.body, Mapping) or about[1] not in case.body:
+            continue
+        name = about[1]
+        at = next((n for n, names in enumerate(filled) if name not in names and len(names) < TOGETHER), None)
+        if at is None:
+            packs.append(case.derive())
+            packs[-1].body = dict(case.body)
+            filled.append({name})
+        else:
+            packs[at].body[name] = case.body[name]
+            filled[at].add(name)
+    for pack in packs:
+        if pack.body.get("top_logprobs") is not None:
+            pack.body["logprobs"] = True  # the one is valid with the other alone
+    return packs
 
 
 def _within(most: int, cases: Iterable[Any]) -> Iterator[Any]:
@@ -155,9 +230,9 @@ def _within(most: int, cases: Iterable[Any]) -> Iterator[Any]:
             yield case
 
 
-def _random(operation: Any, mode: GenerationMode, most: int, seed_number: int) -> list[Any]:
+def _random(operation: Any, mode: GenerationMode, most: int, seed_number: int, *, always: bool = False) -> list[Any]:
     made: list[Any] = []
-    if most == 0 or not operation.body:
+    if most == 0 or not (operation.body or always):
         return made  # where there is no body, the systematic cases are all there are
 
     @settings(
@@ -181,7 +256,9 @@ def tamed(body: Any, kind: str | None, model: str | None, *, stream: bool) -> An
     """A valid request that is cheap to answer: a real model, few tokens, few results; still valid."""
     if not isinstance(body, Mapping):
         return body
-    asked = dict(body) if model is None else {**body, "model": model}
+    asked = {**body, "model": model}
+    if model is None:
+        del asked["model"]  # where the target names none, it takes requests without one
     if kind in {CHAT, "completion"}:
         asked |= {"max_tokens": MAX_TOKENS, "stream": stream}
         asked.pop("max_completion_tokens", None)

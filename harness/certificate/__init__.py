@@ -1,0 +1,1 @@
+"""A certificate: a signed statement about one run, and all that it takes to check it without its author."""

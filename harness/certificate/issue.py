@@ -1,0 +1,80 @@
+"""`assay certify`: judge a saved run again, say what came of it, and sign that."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+from securesystemslib.signer import Signer
+
+import specs
+from harness import deployment, journal, results
+from harness.certificate import bundle, envelope, statement
+from harness.certificate.attested import attestation, tls_keys
+from harness.certificate.levels import claims
+from harness.certificate.problem import BadRequest
+from harness.certificate.rejudge import differences, played
+
+PROOF = "proof.json"
+
+
+def payload_of(folder: Path, proof: Path | None, issued: datetime, lasts: timedelta) -> bytes:
+    """The statement about a run. Raises BadRequest, BadResults, TargetError, Refused."""
+    was = results.read(folder)
+    _can_be_certified(folder, was)
+    told = None if proof is None else _kept(proof, folder, was)
+    found = differences(was, played(folder, was))
+    exchanges = list(journal.read(folder / "exchanges.jsonl"))
+    return statement.statement(
+        statement.Parts(
+            results=was,
+            files=bundle.digests(folder),
+            claims=claims(was),
+            differences=found,
+            attestation=attestation(deployment.read(folder), exchanges),
+            tls_keys=tls_keys(exchanges),
+            proof=told,
+            issued=issued,
+            lasts=lasts,
+        )
+    )
+
+
+def certified(folder: Path, payload: bytes, signer: Signer) -> Path:
+    """Write certificate.json into the folder of the run."""
+    path = folder / bundle.CERTIFICATE
+    path.write_bytes(envelope.sealed(payload, signer))
+    return path
+
+
+def _can_be_certified(folder: Path, was: Mapping[str, Any]) -> None:
+    contract = specs.load(was["contract"]["name"])
+    if contract.digest != was["contract"]["digest"]:
+        raise BadRequest(f"{folder}: {contract.name} has changed since the run was made: run it again")
+    if was["run"]["workers"] > 1:
+        raise BadRequest(
+            f"{folder}: made by {was['run']['workers']} processes, which cannot be played: run it without -n"
+        )
+    if was["run"]["interrupted"]:
+        raise BadRequest(f"{folder}: the run was interrupted: run it to its end")
+
+
+def _kept(proof: Path, folder: Path, was: Mapping[str, Any]) -> dict[str, Any]:
+    """What the certificate says of a proof, of which the bundle gets a copy. Raises BadRequest."""
+    raw = proof.read_bytes()
+    try:
+        document = json.loads(raw)
+        jsonschema.Draft202012Validator(specs.schema("proof")).validate(document)
+    except (ValueError, jsonschema.ValidationError) as error:
+        raise BadRequest(f"{proof}: expected the proof.json of `assay prove`") from error
+    if document["contract"]["digest"] != was["contract"]["digest"]:
+        raise BadRequest(f"{proof}: proves another version of {document['contract']['name']}: prove it again")
+    if proof.resolve() != (folder / PROOF).resolve():
+        shutil.copyfile(proof, folder / PROOF)
+    return {"sha256": hashlib.sha256(raw).hexdigest(), "score": document["score"]}

@@ -1,0 +1,131 @@
+"""Asks a request as it is and rewritten in ways that mean the same, and finds answers that mean something else."""
+
+from __future__ import annotations
+
+import json
+import random
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from harness.ask import Ask, Credential
+from harness.budget import BudgetExceeded
+from harness.exchange import Exchange
+from harness.fuzz.causes import Causes
+from harness.fuzz.rewrite import REWRITINGS, Pieces, Subject, differences, meaning
+from harness.fuzz.socket import Speaker, Spoken
+from harness.model import NotObserved
+from harness.operations import Operations
+
+KEPT = "FZ-026"  # that a connection which is kept answers as a new one does
+MAX_TOKENS = 8
+
+
+@dataclass
+class Alike:
+    """How often each rewriting was asked, and what was not alike."""
+
+    asked: Counter[str] = field(default_factory=Counter)  # by requirement
+    causes: Causes = field(default_factory=Causes)
+    unsteady: list[str] = field(default_factory=list)  # subjects that answer the very same request in two ways
+
+
+class Rewriter:
+    """The rewritings of a few requests: one that is answered, two that are refused, and reads that are free."""
+
+    def __init__(self, ask: Ask, key: Credential, seed: int) -> None:
+        self.ask, self.speaker, self.rng = ask, Speaker(ask, key), random.Random(seed)  # noqa: S311 - reproducible
+        self.found = Alike()
+
+    def explore(self) -> Alike:
+        """Every rewriting of every subject. What the budget does not allow is not asked."""
+        with self.ask.asking("fuzz"):
+            for subject in self.subjects():
+                self._all_of(subject)
+            self._on_one_connection()
+        return self.found
+
+    def subjects(self) -> Iterator[Subject]:
+        base = self.speaker.base
+        chat = {
+            "model": self.ask.default_model,
+            "messages": [{"role": "user", "content": "Say hello."}],
+            "max_tokens": MAX_TOKENS,
+            "temperature": 0,
+        }
+        path = f"{base}/chat/completions"
+        yield self._post("a chat request", path, chat, paid=True)
+        yield self._post("a chat request that is refused", path, {**chat, "max_tokens": -1})
+        yield self._post("a chat request to no model", path, {**chat, "model": "assay/no-such-model"})
+        known = {one.name for one in Operations(self.ask.contract).all}
+        if "listModels" in known and self.ask.contract.trait("catalogue.listed", True):
+            yield Subject("the list of models", "GET", f"{base}/models", tuple(self.speaker.headers()))
+        yield Subject("a path that is not there", "GET", f"{base}/assay-not-there", tuple(self.speaker.headers()))
+
+    def _post(self, name: str, path: str, members: dict[str, object], *, paid: bool = False) -> Subject:
+        body = json.dumps(members).encode()
+        return Subject(name, "POST", path, tuple(self.speaker.headers(body)), body, paid)
+
+    def _all_of(self, subject: Subject) -> None:
+        first, second = (self._said(subject, [subject.spoken()]) for _ in range(2))
+        if first is None or second is None:
+            self.found.unsteady.append(subject.name)
+            return
+        for name, (requirement, rewritten) in REWRITINGS.items():
+            pieces = rewritten(subject, self.rng)
+            if pieces is None:
+                continue
+            other = self._said(subject, pieces)
+            if other is None:
+                self._add(requirement, f"{subject.name} is not answered", name, first, other, ["no answer"])
+                continue
+            self.found.asked[requirement] += 1
+            if lines := differences(meaning(first), meaning(second), meaning(other)):
+                self._add(requirement, f"{subject.name} is answered otherwise", name, first, other, lines)
+
+    def _said(self, subject: Subject, pieces: Pieces) -> Exchange | None:
+        try:
+            spoken: Spoken = self.speaker.say(pieces, paid=subject.body if subject.paid and subject.body else b"")
+        except BudgetExceeded as error:
+            raise NotObserved(str(error)) from error
+        return spoken.answers[0] if spoken.answers else None
+
+    def _add(
+        self, requirement: str, what: str, name: str, first: Exchange, other: Exchange | None, lines: list[str]
+    ) -> None:
+        shown = [first] if other is None else [first, other]
+        self.found.causes.add(
+            requirement, f"{what} when it has {name}", shown, name, observed="; ".join(lines[:5])[:600]
+        )
+
+    def _on_one_connection(self) -> None:
+        """Several requests on a connection that is kept, one after the other and all at once."""
+        steady = [subject for subject in self.subjects() if subject.name not in self.found.unsteady]
+        own = {subject.name: [self._said(subject, [subject.spoken()]) for _ in range(2)] for subject in steady}
+        kept = [self._kept(subject) for subject in (*steady, *reversed(steady))]
+        paid = b"".join(subject.body or b"" for subject in kept if subject.paid)
+        self._compare(
+            "all at once",
+            kept,
+            self.speaker.say([b"".join(s.spoken() for s in kept)], paid=paid, answers=len(kept)),
+            own,
+        )
+        self._compare("in turn", kept, self.speaker.say([s.spoken() for s in kept], paid=paid, answers=len(kept)), own)
+
+    @staticmethod
+    def _kept(subject: Subject) -> Subject:
+        headers = tuple(pair for pair in subject.headers if pair[0] != "Connection")
+        return Subject(subject.name, subject.method, subject.path, headers, subject.body, subject.paid)
+
+    def _compare(self, how: str, kept: list[Subject], spoken: Spoken, own: dict[str, list[Exchange | None]]) -> None:
+        if len(spoken.answers) < len(kept) and spoken.closed:
+            return  # a server may end a connection whenever it likes; what it answered until then still counts
+        self.found.asked[KEPT] += 1
+        for n, (subject, answer) in enumerate(zip(kept, spoken.answers, strict=False)):
+            first, second = own[subject.name]
+            if first is None or second is None:
+                continue
+            if lines := differences(meaning(first), meaning(second), meaning(answer)):
+                what = f"{subject.name} is answered otherwise on a connection that is kept"
+                told = f"request {n + 1} of {len(kept)}, sent {how}: " + "; ".join(lines[:5])
+                self.found.causes.add(KEPT, what, [first, answer], how, observed=told[:600])

@@ -1,0 +1,258 @@
+"""Explores every operation with requests made from a contract's OpenAPI document, and judges every answer.
+
+schemathesis makes the cases and judges shape, our rules judge the rest; new kinds of answers steer what is asked next.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import time
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from decimal import Decimal
+from typing import Any
+from urllib.parse import urlsplit
+
+import requests
+from schemathesis import GenerationMode
+
+from harness.ask import Ask
+from harness.budget import BudgetExceeded
+from harness.exchange import Chunk, Exchange
+from harness.fuzz import cases
+from harness.fuzz.cases import Batch, Effort
+from harness.fuzz.causes import Causes
+from harness.fuzz.judging import SHAPE, Judges, Wrong, one_line, shape
+from harness.fuzz.payer import key_for_fuzzing
+from harness.fuzz.reach import Reach
+from harness.fuzz.schedule import Lane, Schedule
+from harness.fuzz.secrets import given_away
+from harness.model import Finding, NotObserved
+from harness.operations import Operations
+
+_BY_CHECK: Mapping[GenerationMode, Mapping[str, tuple[str, ...]]] = {
+    GenerationMode.POSITIVE: {"OC-170": SHAPE},
+    GenerationMode.NEGATIVE: {"OC-171": ("negative_data_rejection",)},
+}
+OURS = {"user-agent", "accept-encoding", "accept", "connection", "x-schemathesis-testcaseid"}  # headers not taken over
+
+
+@dataclass
+class Exploration:
+    """What was asked and what was wrong with the answers."""
+
+    cases: dict[str, int] = field(default_factory=dict)  # "operation mode" -> cases asked and answered
+    statuses: dict[str, dict[str, int]] = field(default_factory=dict)  # operation -> status -> answers
+    causes: Causes = field(default_factory=Causes)
+    reach: Reach = field(default_factory=Reach)
+    broken: list[Exchange] = field(default_factory=list)  # without a whole answer: nothing can be said of them
+    positions: dict[str, int] = field(default_factory=dict)
+    seed: int = 0
+    rounds: int = 0
+    seconds: float = 0.0
+    spent: Decimal = Decimal(0)  # USD
+    paid_calls: int = 0
+    out_of_time: bool = False
+    out_of_money: bool = False
+
+    def findings(self, requirement: str) -> list[Finding]:
+        return self.causes.of(requirement)
+
+    def figures(self, documented: dict[str, tuple[str, ...]]) -> dict[str, Any]:
+        """What the report shows of it."""
+        return {
+            "seed": self.seed,
+            "rounds": self.rounds,
+            "seconds": round(self.seconds, 3),
+            "cases": self.cases,
+            "statuses": self.statuses,
+            "reach": self.reach.document(documented),
+            "spent_usd": f"{self.spent:f}",
+            "paid_calls": self.paid_calls,
+            "out_of_time": self.out_of_time,
+            "out_of_money": self.out_of_money,
+        }
+
+
+class Explorer:
+    """Explores every operation of a contract once, and then at random for as long as there is time."""
+
+    def __init__(self, ask: Ask, effort: Effort, seed_number: int, *, endless: bool = False) -> None:
+        """`endless`: the time box is to be filled; otherwise it only bounds one round."""
+        self.ask, self.effort, self.seed, self.endless = ask, effort, seed_number, endless
+        self.found = Exploration(seed=seed_number)
+        self.judges = Judges(ask.contract)
+        self.deadline = 0.0
+        self._ways: Counter[tuple[str, bool]] = Counter()  # members of paid requests, streamed or not
+        self._asked: dict[str, bool] = {}  # bodies of paid requests, and whether the last one was streamed
+        self.key = key_for_fuzzing(ask)
+
+    def explore(self, state: Mapping[str, Any] | None = None) -> Exploration:
+        """All operations in both modes, on from an earlier run's `state`.
+
+        Raises NotObserved when the target has no model to ask.
+        """
+        self.ask.default_model  # noqa: B018 - asked for now, so that a missing catalogue is not a finding of every case
+        started, budget = time.monotonic(), self.ask.client.budget
+        spent = budget.spent
+        self.found.reach.take(dict(state or {}))
+        first = dict((state or {}).get("positions", {}))
+        batches = cases.batches(self.ask.contract.name, self.effort, self.seed)
+        started, self.deadline = time.monotonic(), time.monotonic() + self.effort.seconds
+        self._round(batches, first)
+        while self.endless and self._in_time():
+            self.found.rounds += 1
+            more = cases.at_random(self.ask.contract.name, self.effort.seed_of(self.seed, self.found.rounds))
+            if not any(batch.cases for batch in more):
+                break
+            self._round(more, {})
+        self.found.seconds, self.found.spent = time.monotonic() - started, budget.spent - spent
+        return self.found
+
+    def state(self) -> dict[str, Any]:
+        """What a later run needs to go on from here."""
+        return {"seed": self.seed, "positions": self.found.positions, **self.found.reach.state()}
+
+    def _in_time(self) -> bool:
+        return time.monotonic() < self.deadline
+
+    def _round(self, batches: Iterable[Batch], positions: Mapping[str, int]) -> None:
+        asked = [batch for batch in batches if not (batch.pays and self.found.rounds and not self.free_of_charge)]
+        self.found.reach.expect(asked)
+        schedule = Schedule(asked, positions)
+        for lane, case in self._due(schedule):
+            self._one(schedule, lane, case)
+        if not self.found.rounds:
+            self.found.positions = schedule.positions()
+
+    def _due(self, schedule: Schedule) -> Iterator[tuple[Lane, Any]]:
+        yield from schedule.first()
+        for lane, case in schedule.rest():
+            if not self._in_time():
+                lane.asked -= 1
+                self.found.out_of_time = True
+                return
+            yield lane, case
+
+    @property
+    def free_of_charge(self) -> bool:
+        """Whether accepted requests cost nobody real money."""
+        return self.ask.target.control is not None
+
+    def _one(self, schedule: Schedule, lane: Lane, made: Any) -> None:
+        case, batch = self.prepared(made, lane.batch), lane.batch
+        try:
+            asked = self.send(case, batch)
+        except BudgetExceeded:
+            lane.closed = self.found.out_of_money = True  # what is free goes on
+            return
+        if not asked.complete:
+            self.found.broken.append(asked)
+            return
+        wrong = list(self.wrong(case, batch, asked))
+        self._count(batch, asked)
+        lane.paid += batch.pays and asked.status < 300
+        for each in wrong:
+            self._add(each, case, batch, asked)
+        schedule.learned(lane, new=self.found.reach.note(batch, case, asked, (each.cause for each in wrong)))
+
+    def prepared(self, made: Any, batch: Batch) -> Any:
+        """The case as it is asked: to a real model and, when it is paid for, cheap to answer."""
+        model = None if batch.kind is None else self._model(batch.kind)
+        case = made.derive()
+        if batch.pays:
+            case.body = cases.tamed(case.body, batch.kind, model, stream=self._streamed(case.body))
+        else:
+            case.body = cases.addressed(case.body, model, cases.example_models(self.ask.contract.name))
+        return case
+
+    def _model(self, kind: str) -> str | None:
+        with contextlib.suppress(NotObserved):
+            return self.ask.model_for(kind)
+        return None
+
+    def _streamed(self, body: Any) -> bool:
+        """Whether to ask for a stream: the other way than the same body was asked, else so that members come even."""
+        members = [*body] if isinstance(body, dict) else []
+        need = {way: sum(1 / (1 + self._ways[name, way]) for name in members) for way in (False, True)}
+        text = json.dumps(body, default=str, sort_keys=True)
+        way = self._asked[text] = not self._asked[text] if text in self._asked else need[True] > need[False]
+        self._ways.update((name, way) for name in members)
+        return way
+
+    def send(self, case: Any, batch: Batch) -> Exchange:
+        """Ask it, once. Raises BudgetExceeded."""
+        sent = case.as_transport_kwargs(base_url=self.ask.target.base_url)
+        prepared = requests.Request(
+            case.method, sent["url"], params=sent.get("params"), data=sent.get("data"), json=sent.get("json")
+        ).prepare()
+        body: Any = prepared.body or b""
+        path = prepared.path_url.removeprefix(urlsplit(self.ask.target.base_url).path)
+        with self.ask.asking("fuzz"):
+            return self.ask.send(
+                case.method,
+                path,
+                content=body.encode() if isinstance(body, str) else body or None,
+                key=None if self._is_about_the_key(case) else self.key,
+                headers=self._own_headers(dict(sent["headers"])),
+                from_host=batch.rooted,
+                secrets=given_away,
+            )
+
+    def wrong(self, case: Any, batch: Batch, asked: Exchange) -> Iterator[Wrong]:
+        """Everything that is wrong with the answer to a case."""
+        # schemathesis has a check of server errors as well, but it sends requests of its own past our budget.
+        busy = asked.status == 503 and asked.header("retry-after") is not None
+        if asked.status >= 500 and not batch.refused and not busy:
+            yield Wrong("OC-172", f"{batch.operation}: answered {asked.status}", None, f"to {_said(case)}")
+        for requirement, checks in _BY_CHECK[batch.mode].items():
+            yield from shape(case, self._revealed(asked), checks, requirement)
+        yield from self.judges.wrong(asked)
+
+    def _revealed(self, asked: Exchange) -> Exchange:
+        """The answer with what it gave away, for its shape to be judged; findings are redacted again."""
+        if not self.ask.client.issued or b"${ISSUED_SECRET" not in asked.body:
+            return asked
+        body = asked.body
+        for placeholder, secret in self.ask.client.issued.items():
+            body = body.replace(placeholder.encode(), secret.reveal().encode())
+        return replace(asked, chunks=(Chunk(asked.end_ns, body),))
+
+    def _own_headers(self, headers: Mapping[str, str]) -> dict[str, str]:
+        ours = {*OURS, self.ask.contract.trait("auth.header").lower()}
+        return {name: value for name, value in headers.items() if name.lower() not in ours}
+
+    def _is_about_the_key(self, case: Any) -> bool:
+        parameter = getattr(case.meta.phase.data, "parameter", None)
+        return bool(parameter == self.ask.contract.trait("auth.header"))
+
+    def _count(self, batch: Batch, asked: Exchange) -> None:
+        counted = f"{batch.operation} {batch.mode.value}"
+        self.found.cases[counted] = self.found.cases.get(counted, 0) + 1
+        statuses = self.found.statuses.setdefault(batch.operation, {})
+        statuses[str(asked.status)] = statuses.get(str(asked.status), 0) + 1
+        self.found.paid_calls += batch.kind is not None and asked.status < 300
+
+    def _add(self, wrong: Wrong, case: Any, batch: Batch, asked: Exchange) -> None:
+        self.found.causes.add(
+            wrong.requirement,
+            wrong.cause,
+            [asked],
+            batch.operation,
+            expected=wrong.expected,
+            observed=wrong.observed,
+            case=(case, batch),
+            rule=wrong.rule,
+        )
+
+
+def documented(ask: Ask) -> dict[str, tuple[str, ...]]:
+    """The status codes that each operation documents."""
+    return {one.name: one.documented for one in Operations(ask.contract).all}
+
+
+def _said(case: Any) -> str:
+    """What the case is about, in schemathesis's words."""
+    return one_line(str(getattr(case.meta.phase.data, "description", None) or "a valid request"))

@@ -1,0 +1,71 @@
+"""Which case comes next: every operation a few times, then those whose answers still tell something new."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from harness.fuzz.cases import Batch
+
+LEAST = 8  # cases of an operation in a mode that are asked though time is out: none at all would observe nothing
+_KEEP = 0.9  # of what was learned of a batch, with each further answer: what is new wears off
+
+
+@dataclass
+class Lane:
+    """One batch, how far it has been asked, and how much its last answers told."""
+
+    batch: Batch
+    asked: int = 0
+    gain: float = 1.0
+    closed: bool = False
+    paid: int = 0  # answers that cost money
+
+    @property
+    def name(self) -> str:
+        return f"{self.batch.operation} {self.batch.mode.value}"
+
+    @property
+    def left(self) -> bool:
+        enough = self.batch.most is not None and self.paid >= self.batch.most
+        return not self.closed and not enough and self.asked < len(self.batch.cases)
+
+    def worth(self, total: int) -> float:
+        """Upper confidence bound of what its next answer tells."""
+        return self.gain + math.sqrt(math.log(total + 1) / (self.asked + 1))
+
+
+class Schedule:
+    """A black box shows no line coverage: the novelty of answers steers instead. Deterministic for equal answers."""
+
+    def __init__(self, batches: Sequence[Batch], positions: Mapping[str, int] | None = None) -> None:
+        self.lanes = [
+            Lane(batch, (positions or {}).get(f"{batch.operation} {batch.mode.value}", 0)) for batch in batches
+        ]
+        self._started = {id(lane): lane.asked for lane in self.lanes}
+        self.total = 0
+
+    def first(self) -> Iterator[tuple[Lane, Any]]:
+        """A few cases of every batch, whatever the time."""
+        for lane in self.lanes:
+            while lane.left and lane.asked - self._started[id(lane)] < LEAST:
+                yield self._next(lane)
+
+    def rest(self) -> Iterator[tuple[Lane, Any]]:
+        """All others, the most telling batch first."""
+        while left := [lane for lane in self.lanes if lane.left]:
+            yield self._next(max(left, key=lambda lane: lane.worth(self.total)))
+
+    def learned(self, lane: Lane, *, new: bool) -> None:
+        lane.gain = lane.gain * _KEEP + new * (1 - _KEEP)
+
+    def positions(self) -> dict[str, int]:
+        return {lane.name: lane.asked for lane in self.lanes}
+
+    def _next(self, lane: Lane) -> tuple[Lane, Any]:
+        case = lane.batch.cases[lane.asked]
+        lane.asked += 1
+        self.total += 1
+        return lane, case

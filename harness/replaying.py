@@ -1,0 +1,35 @@
+"""`assay run --replay`: the request that plays a saved run. Says what is wrong with a folder before it plays it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from harness import journal, results
+from harness.run import BadRequest, Request
+
+
+def request(contract: str, replay: str, *, defects: tuple[str, ...] = (), **asked: Any) -> Request:
+    """What `--replay RUN[#EXCHANGE]` asks for. Raises BadRequest, BadResults."""
+    folder, exchange = named(replay)
+    if defects or asked.get("base_url") or asked.get("workers", 0) > 1:
+        raise BadRequest("--replay plays what was answered then: it goes with no --defect, --base-url or -n")
+    was = results.read(folder)
+    if was["contract"]["name"] != contract:
+        raise BadRequest(f"{folder} is a run by {was['contract']['name']}, and cannot be played by {contract}")
+    if exchange is not None and all(x.id != exchange for x in journal.read(folder / "exchanges.jsonl")):
+        raise BadRequest(f"{folder / 'exchanges.jsonl'} has no exchange {exchange}")
+    given = {**asked, "cap_usd": asked.get("cap_usd") or was["spend"]["cap_usd"]}
+    return Request(contract=contract, target="", replay=folder.resolve(), **given)
+
+
+def contract_of(replay: str) -> str:
+    """The contract that a saved run was judged by. Raises BadResults."""
+    return str(results.read(named(replay)[0])["contract"]["name"])
+
+
+def named(replay: str) -> tuple[Path, str | None]:
+    """Folder and exchange; the folder may be named by the file of exchanges in it."""
+    path, _, exchange = replay.partition("#")
+    folder = Path(path)
+    return (folder.parent if folder.name == "exchanges.jsonl" else folder), exchange or None

@@ -1,0 +1,91 @@
+"""Defects of answers to unusual requests that are right in every other answer: a promise breaks for one caller."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from typing import Any
+
+from mockserver.call import Call, Reply
+from mockserver.defects import defect
+from mockserver.gateway import Gateway
+from mockserver.refusal import Refusal
+
+Json = dict[str, Any]
+Frames = AsyncIterator[bytes]
+
+
+def asked(call: Call) -> Json:
+    return call.body if isinstance(call.body, dict) else {}
+
+
+@defect(breaks="FZ-001", seen=("C01",))
+def forgets_done_when_top_p_was_sent(gateway: Gateway) -> Gateway:
+    """Ends a stream without [DONE] when the request had a top_p."""
+
+    async def frames(call: Call, honest: Frames) -> Frames:
+        async for frame in honest:
+            if not (b"[DONE]" in frame and "top_p" in asked(call)):
+                yield frame
+
+    return replace(gateway, frames=frames)
+
+
+@defect(breaks="FZ-001")
+def miscounts_when_top_p_was_sent(gateway: Gateway) -> Gateway:
+    """Reports a total that is one more than its parts when the request had a top_p."""
+
+    def reported(call: Call, usage: dict[str, int]) -> Json | None:
+        honest = gateway.reported_usage(call, usage)
+        if honest is None or "top_p" not in asked(call):
+            return honest
+        return {**honest, "total_tokens": honest["total_tokens"] + 1}
+
+    return replace(gateway, reported_usage=reported, reported_stream_usage=reported)
+
+
+@defect(breaks="FZ-001")
+def forgets_the_time_of_hot_answers(gateway: Gateway) -> Gateway:
+    """Says that an answer was made in 1970 when the temperature was above 1."""
+
+    def created(call: Call) -> int:
+        heat = asked(call).get("temperature")
+        return 0 if isinstance(heat, int | float) and heat > 1 else gateway.created(call)
+
+    return replace(gateway, created=created)
+
+
+@defect(breaks="FZ-001", seen=("C101",))
+def wraps_nested_errors_twice(gateway: Gateway) -> Gateway:
+    """Puts the error of a member inside a message into an envelope of its own."""
+
+    def body(call: Call, refusal: Refusal) -> Any:
+        honest = gateway.error_body(call, refusal)
+        return {"detail": [honest]} if "[" in (refusal.param or "") else honest
+
+    return replace(gateway, error_body=body)
+
+
+@defect(breaks="FZ-001", seen=("C109",))
+def quotes_what_a_message_held(gateway: Gateway) -> Gateway:
+    """Repeats the messages in the refusal of a member inside one of them."""
+
+    def refuse(call: Call, param: str, message: str) -> Refusal:
+        honest = gateway.refuse_parameter(call, param, message)
+        shown = f"{message} Got {asked(call)['messages']!r}" if param.count("[") > 1 or "].c" in param else message
+        return replace(honest, message=shown)
+
+    return replace(gateway, refuse_parameter=refuse)
+
+
+@defect(breaks="FZ-001")
+def refuses_objects_in_html(gateway: Gateway) -> Gateway:
+    """Labels the refusal of a max_tokens that is no number as a page."""
+
+    def reply(call: Call, refusal: Refusal) -> Reply:
+        honest = gateway.error_reply(call, refusal)
+        if isinstance(asked(call).get("max_tokens"), dict | list | str):
+            honest.headers[:] = [("Content-Type", "text/html; charset=utf-8")]
+        return honest
+
+    return replace(gateway, error_reply=reply)

@@ -1,0 +1,25 @@
+"""The waivers a run was given, and what became of each. One that is red is never shown as one among others."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+HEAD = ("Waiver", "State", "Until", "Owner", "Reason", "Link", "What became of it")
+
+
+def rows(results: Mapping[str, Any]) -> list[tuple[str, ...]]:
+    """A line a waiver under HEAD, those that are red first; none in results without waivers."""
+    found = sorted(results.get("waivers") or [], key=lambda waiver: (not waiver["red"], waiver["requirement"]))
+    return [(w["requirement"], state(w), w["expires"], w["owner"], w["reason"], w["link"], w["said"]) for w in found]
+
+
+def state(waiver: Mapping[str, Any]) -> str:
+    """Its state as a word; red ones in capitals."""
+    name = str(waiver["state"])
+    return name.upper() if waiver["red"] else name
+
+
+def red(results: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """The waivers that keep the run from conforming."""
+    return [waiver for waiver in results.get("waivers") or [] if waiver["red"]]

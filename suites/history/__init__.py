@@ -1,0 +1,1 @@
+"""What is remembered of calls: completions, requests, usage; and health."""

@@ -1,0 +1,1 @@
+"""Collections, items, files and search, and chat that reads in them."""
