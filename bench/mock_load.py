@@ -18,6 +18,7 @@ from pathlib import Path
 
 import confined
 import peers
+import truth
 from mock_servers import SERVERS, TOKENS, Served, ours
 from rich.table import Table
 from rounds import console, machine, ratio
@@ -95,7 +96,7 @@ def _table(
     table = Table("", "per core-second", "this mock / it (range)", "MiB", "KiB grown an answer", title=title)
     base = rates.get("this mock")
     for name, found in rates.items():
-        grown = (memory[name][-1] - memory[name][0]) * 1024 / max(answers[name], 1)
+        grown = (memory[name][-1] - memory[name][0]) * 1024 / max(answers.get(name, 0), 1)
         against = ratio(base, found) if base else ""
         table.add_row(name, f"{statistics.median(found):.0f}", against, f"{memory[name][-1]:.0f}", f"{grown:.2f}")
     return table
@@ -106,7 +107,7 @@ def paced(users: int, rounds: int, nice: int) -> None:
     for _ in range(rounds):
         with tempfile.TemporaryDirectory(prefix="assay-bench-") as name, ours(Path(name), TTFT_MS, ITL_MS) as served:
             folder = Path(name)
-            os.sched_setaffinity(served.process.pid, {SERVER_CORE})
+            truth.prefer(served.process.pid, SERVER_CORE)
             before = served.core_seconds()
             late = sorted(_lateness(served, users, folder, nice))
             if not late:

@@ -32,7 +32,7 @@ PEERS = {
     "guidellm": Peer(("guidellm==0.8.1",)),
     "inference-perf": Peer(("inference-perf==0.7.0",)),
     # Its bench client alone: what it depends on is an engine of several gigabytes for a GPU.
-    "vllm": Peer(("vllm==0.33.0",), bare=True, beside=("aiohttp", "numpy", "tqdm", "transformers", "pillow")),
+    "vllm": Peer(("vllm==0.33.0",), bare=True, beside=("aiohttp", "numpy", "regex", "tqdm")),
     "litellm": Peer(("litellm[proxy]==1.106.2",)),
     "aimock": Peer(("@copilotkit/aimock@1.43.0",), node=True),
     "prism": Peer(("@stoplight/prism-cli@5.14.2",), node=True),

@@ -71,7 +71,7 @@ def running(program: Path, pace: Pace, *, core: int, tls: bool) -> Iterator[Trut
         assert process.stdin is not None
         assert process.stdout is not None
         try:
-            _prefer(process.pid, core)
+            prefer(process.pid, core)
             port = int(process.stdout.readline())
             yield Truth(f"{'https' if ca else 'http'}://127.0.0.1:{port}", ca)
         finally:
@@ -80,7 +80,8 @@ def running(program: Path, pace: Pace, *, core: int, tls: bool) -> Iterator[Trut
             process.stdout.close()
 
 
-def _prefer(pid: int, core: int) -> None:
+def prefer(pid: int, core: int) -> None:
+    """Give a server this core, and the first right to it where we may."""
     os.sched_setaffinity(pid, {core})
     with contextlib.suppress(PermissionError):
         os.sched_setscheduler(pid, os.SCHED_FIFO, os.sched_param(REAL_TIME))

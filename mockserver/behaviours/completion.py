@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import codecs
 import secrets
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from mockserver.behaviours.admission import Disconnected
 from mockserver.call import Reply
 from mockserver.upstream import Aborted, UpstreamFailure
+from mockserver.upstream.pieces import choice_of, finish_of, text_of, tool_of
 from mockserver.wire import encode
 
 if TYPE_CHECKING:
@@ -110,9 +112,10 @@ def document(call: Call, choices: list[dict[str, Any]], usage: dict[str, Any] | 
 def choice(call: Call, index: int, pieces: list[Piece]) -> dict[str, Any]:
     """One choice from its pieces."""
     gateway = call.gateway
-    finish = next((piece.finish for piece in pieces if piece.finish), None)
-    entries = [entry for piece in pieces for entry in piece.logprobs or ()]
-    logprobs = gateway.logprobs_member(entries) if gateway.wants_logprobs(call.body) else None
+    finish = next(filter(None, map(finish_of, pieces)), None)
+    logprobs = None
+    if gateway.wants_logprobs(call.body):
+        logprobs = gateway.logprobs_member([entry for piece in pieces for entry in piece.logprobs or ()])
     return {
         "index": index,
         "message": gateway.message(call, pieces),
@@ -128,10 +131,10 @@ def logprobs_member(entries: list[dict[str, Any]]) -> dict[str, Any]:
 def message(call: Call, pieces: list[Piece]) -> dict[str, Any]:
     """The assistant's message: text, or tool calls with null content."""
     gateway = call.gateway
-    if any(piece.tool for piece in pieces):
+    if any(map(tool_of, pieces)):
         calls = gateway.tool_calls_member(call, pieces)
         return {"role": gateway.assistant_role, "content": None, "tool_calls": calls}
-    text = decode_pieces(call, [piece.text for piece in pieces])
+    text = decode_pieces(call, map(text_of, pieces))
     call.delivered += len(text.encode("utf-8", "replace"))
     if gateway.content is not None:
         text = gateway.content(call, text)
@@ -157,7 +160,7 @@ def tool_call(call: Call, call_id: str, name: str, arguments: str) -> dict[str, 
     return {"id": call_id, "type": "function", "function": {"name": name, "arguments": arguments}}
 
 
-def decode_pieces(call: Call, pieces: list[bytes]) -> str:
+def decode_pieces(call: Call, pieces: Iterable[bytes]) -> str:
     decode = call.gateway.decoder()
     return decode.decode(b"".join(pieces), final=True)
 
@@ -188,8 +191,6 @@ def reported_usage(call: Call, usage: dict[str, int]) -> dict[str, Any] | None:
 
 
 def _by_choice(pieces: list[Piece]) -> list[list[Piece]]:
-    groups: dict[int, list[Piece]] = {}
-    for piece in pieces:
-        if piece.usage is None:
-            groups.setdefault(piece.choice, []).append(piece)
-    return [groups[index] for index in sorted(groups)]
+    said = [piece for piece in pieces if piece.usage is None]
+    choices = sorted(set(map(choice_of, said)))
+    return [said] if len(choices) == 1 else [[piece for piece in said if piece.choice == n] for n in choices]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from mockserver.upstream import Piece, text_pieces
+from mockserver.upstream.pieces import tokens_of
 
 if TYPE_CHECKING:
     import random
@@ -29,7 +30,7 @@ def generate(job: Job) -> list[Piece]:
         pieces += _choice(job, choice)
     if choices > 1:
         pieces.sort(key=lambda piece: piece.step)
-    completion = sum([piece.tokens for piece in pieces])
+    completion = sum(map(tokens_of, pieces))
     usage = gateway.engine_usage(job, gateway.count_prompt(job.body), completion)
     return [*pieces, Piece(pieces[-1].step, 0, usage=usage)]
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from mockserver.upstream.faults import OF_THE_ANSWER, Fault, Script
 from mockserver.upstream.log import KEPT_CALLS, CallRecord
-from mockserver.upstream.pieces import Aborted, Piece, UpstreamFailure
+from mockserver.upstream.pieces import Aborted, Piece, UpstreamFailure, tokens_of
 
 if TYPE_CHECKING:
     from mockserver.clock import Clock
@@ -192,7 +192,7 @@ class LocalGeneration:
     def _take_all(self) -> None:
         """What `_take` does, for every piece in one pass."""
         self._at = len(self._pieces)
-        self.tokens = sum([piece.tokens for piece in self._pieces])
+        self.tokens = sum(map(tokens_of, self._pieces))
         self.record.chunks = sum([1 for piece in self._pieces if piece.text or piece.tool])
         self.record.usage = self._pieces[-1].usage
         self._end("completed")
