@@ -104,7 +104,8 @@ def besieged(ask, assay_session: Session) -> Siege:
 
 def told(session: Session, kind: str, asked, causes) -> None:
     """What was asked into results.json, what was found into the folder of counter-examples."""
-    session.figures.setdefault("fuzz", {})[kind] = {"asked": dict(sorted(asked.items())), "causes": len(causes.all)}
+    figures = session.figures.setdefault("fuzz", {})
+    figures[kind] = {"asked": dict(sorted(asked.items())), "causes": causes.document()}
     if session.options.out is not None:
         counterexamples.write(session.options.out, session.ask, causes.all)
 
