@@ -7,7 +7,7 @@ import nox
 nox.options.sessions = ["lint", "tests"]
 nox.options.default_venv_backend = "venv"
 nox.options.reuse_existing_virtualenvs = True
-BENCHES = ("mock_rate", "attest_quote", "attest_gpu", "attest_batch", "reconcile")
+BENCHES = ("attest_quote", "attest_gpu", "attest_batch", "reconcile")
 
 
 @nox.session
@@ -61,6 +61,20 @@ def bench_fuzz(session: nox.Session) -> None:
     """What raw schemathesis and the fuzz suite find of the catalogue: `nox -s bench-fuzz -- --sample 24`."""
     session.install("--editable", ".[dev]")
     session.run("python", "-m", "bench.fuzz", *session.posargs)
+@nox.session(name="bench-load")
+def bench_load(session: nox.Session) -> None:
+    """How true load generators' times are: `nox -s bench-load -- --users 1000 --rounds 1 --only assay locust`."""
+    session.install(".", "psutil")
+    session.run("python", "bench/load_accuracy.py", *session.posargs)
+
+
+@nox.session(name="bench-mock")
+def bench_mock(session: nox.Session) -> None:
+    """The mock under load against other mocks, then paced."""
+    session.install(".", "psutil")
+    session.run("python", "bench/mock_load.py", *session.posargs)
+    if not session.posargs:
+        session.run("python", "bench/mock_load.py", "--paced", "1000", "--rounds", "3")
 
 
 @nox.session
@@ -73,7 +87,17 @@ def foreign(session: nox.Session) -> None:
 
 
 @nox.session
+def clients(session: nox.Session) -> None:
+    """Official clients of other languages against the mock of every contract."""
+    session.install("--editable", ".[dev]")
+    session.run("npm", "install", "--prefix", "tests/clients", "--no-audit", "--no-fund", external=True)
+    session.run("pytest", "tests/clients", "tests/sdk", *session.posargs)
+
+
+@nox.session
 def docs(session: nox.Session) -> None:
-    """Write the generated pages of docs/ again."""
-    session.install(".")
+    """Write the generated pages of docs/ again, and build the site into out/docs."""
+    session.install(".[docs]")
     session.run("python", "-m", "suites.selftest.table", "docs/requirements.md")
+    session.run("python", "-m", "suites.selftest.pages", "docs/reference")
+    session.run("mkdocs", "build", "--strict", "--site-dir", "out/docs")

@@ -4,36 +4,43 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import AsyncIterator
+from typing import Any
 
+import msgspec
 import uvicorn
-from starlette.applications import Starlette
-from starlette.requests import Request
-from starlette.responses import Response, StreamingResponse
-from starlette.routing import Route
 
-MESSAGE = {"role": "assistant", "content": "one two three four five six seven eight"}
+MESSAGE = {"role": "assistant", "content": "word " * 50}
 WHOLE = json.dumps({"id": "x", "object": "chat.completion", "choices": [{"index": 0, "message": MESSAGE}]}).encode()
-CHUNK = {"id": "x", "object": "chat.completion.chunk", "choices": [{"index": 0, "delta": {"content": "one "}}]}
+CHUNK = {"id": "x", "object": "chat.completion.chunk", "choices": [{"index": 0, "delta": {"content": "word "}}]}
+FRAME = b"data: " + json.dumps(CHUNK).encode() + b"\n\n"
 
 
-async def chat(request: Request) -> Response:
-    asked = json.loads(await request.body())
-    if not asked.get("stream"):
-        return Response(WHOLE, media_type="application/json")
-
-    async def events() -> AsyncIterator[bytes]:
-        for _ in range(asked["max_tokens"]):
-            yield b"data: " + json.dumps(CHUNK).encode() + b"\n\n"
-        yield b"data: [DONE]\n\n"
-
-    return StreamingResponse(events(), media_type="text/event-stream")
+class Asked(msgspec.Struct):
+    model: str
+    messages: list[dict[str, Any]]
+    max_tokens: int
+    stream: bool = False
 
 
-def main() -> None:
-    app = Starlette(routes=[Route("/v1/chat/completions", chat, methods=["POST"])])
-    uvicorn.run(app, host="127.0.0.1", port=int(sys.argv[1]), log_level="error", access_log=False)
+decode = msgspec.json.Decoder(Asked).decode
+
+
+def start(kind: bytes, *more: tuple[bytes, bytes]) -> dict[str, Any]:
+    return {"type": "http.response.start", "status": 200, "headers": [(b"content-type", kind), *more]}
+
+
+async def app(_: Any, receive: Any, send: Any) -> None:
+    """Any path: one JSON answer, or one event for each token that was asked for, each sent by itself."""
+    asked = decode((await receive())["body"])
+    if not asked.stream:
+        await send(start(b"application/json", (b"content-length", str(len(WHOLE)).encode())))
+        await send({"type": "http.response.body", "body": WHOLE})
+        return
+    await send(start(b"text/event-stream"))
+    for _ in range(asked.max_tokens):
+        await send({"type": "http.response.body", "body": FRAME, "more_body": True})
+    await send({"type": "http.response.body", "body": b"data: [DONE]\n\n"})
 
 
 if __name__ == "__main__":
-    main()
+    uvicorn.run(app, host="127.0.0.1", port=int(sys.argv[1]), log_level="error", access_log=False, lifespan="off")

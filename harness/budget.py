@@ -59,7 +59,10 @@ class Budget:
     def reserve(self, body: bytes, calls: int = 1) -> Reservation:
         """Set aside the most that this request can cost, `calls` times. Raises BudgetExceeded above the cap."""
         price, each = self.bound(body)
-        usd = each * calls
+        return self.set_aside(price, each * calls, calls)
+
+    def set_aside(self, price: Price, usd: Decimal, calls: int) -> Reservation:
+        """The same for requests whose bounds were added up. Raises BudgetExceeded above the cap."""
         with self._lock:
             if self.spent + self.reserved + usd > self.cap:
                 left, asked = self.cap - self.spent - self.reserved, "request" if calls == 1 else f"{calls} requests"

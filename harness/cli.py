@@ -9,6 +9,7 @@ import shlex
 import signal
 import subprocess
 import sys
+import threading
 import traceback
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
@@ -25,12 +26,17 @@ from harness import run as running
 from harness.attest_cli import attest
 from harness.contracts import difference, difference_page
 from harness.exchange import TargetFault
+from harness.export import export_command
+from harness.load.command import load_command
 from harness.model import Exit
 from harness.reconcile.cli import reconcile_command
 from harness.session import PROFILES, new_run_id
+from harness.show.cli import diff_command, overview_command, report_command, write_overview
+from harness.show.ui import UiFault, beside, ui_command
 from harness.target import TargetError
 from harness.target import load as load_target
-from reports import overview, terminal
+from harness.watch.command import watch_command
+from reports import terminal
 
 OUT = Console(highlight=False)
 ERR = Console(stderr=True, highlight=False)
@@ -38,6 +44,7 @@ EXPECTED = (
     specs.SpecError,
     TargetError,
     mock.MockFault,
+    UiFault,
     running.BadRequest,
     running.OverCap,
     results.BadResults,
@@ -86,6 +93,17 @@ def main() -> None:
 
 main.add_command(attest)
 main.add_command(reconcile_command)
+COMMANDS = (
+    load_command,
+    report_command,
+    diff_command,
+    overview_command,
+    ui_command,
+    export_command,
+    watch_command,
+)
+for command in COMMANDS:
+    main.add_command(command)
 
 
 @main.command()
@@ -281,9 +299,22 @@ def plan_command(contract: str | None, as_json: bool, **asked: Any) -> None:
 @click.argument("contracts", nargs=-1, metavar="[CONTRACT]...")
 @_request_options
 @click.option("--out", type=click.Path(path_type=Path), help="Folder of the run (default out/<run>).")
+@click.option("--ui", is_flag=True, help="Show the run as it goes on a local web page, until Ctrl-C.")
 @as_json
-def run_command(contracts: tuple[str, ...], out: Path | None, as_json: bool, **asked: Any) -> None:
+def run_command(contracts: tuple[str, ...], out: Path | None, as_json: bool, ui: bool, **asked: Any) -> None:
     """Judge a deployment by these contracts: by default the one its target file names; `all` means every one."""
+    if not ui:
+        raise SystemExit(_run_all(contracts, out, as_json=as_json, **asked))
+    with beside(Path("out") if out is None else out.parent) as url:
+        ERR.print(f"live: {url}", soft_wrap=True)
+        code = _run_all(contracts, out, as_json=as_json, **asked)
+        with contextlib.suppress(KeyboardInterrupt):
+            ERR.print("the page stays until Ctrl-C", soft_wrap=True)
+            threading.Event().wait()
+    raise SystemExit(code)
+
+
+def _run_all(contracts: tuple[str, ...], out: Path | None, *, as_json: bool, **asked: Any) -> int:
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # a cancelled job keeps its results, as Ctrl-C does
     wanted = _all_stating(asked["only"]) if contracts == ("all",) else list(contracts)
     wanted = wanted or [_contract_of(asked["target"])]
@@ -297,7 +328,7 @@ def run_command(contracts: tuple[str, ...], out: Path | None, as_json: bool, **a
         done = [(folder, _run_one(name, folder, **asked)) for name, folder in folders.items()]
     _show(done, as_json=as_json)
     _tell_if_another_fits(asked["target"], done)
-    raise SystemExit(_exit_code([document["exit_code"] for _, document in done]))
+    return _exit_code([document["exit_code"] for _, document in done])
 
 
 def _tell_if_another_fits(target: str, done: list[tuple[Path, Mapping[str, Any]]]) -> None:
@@ -350,7 +381,7 @@ def _all_stating(only: tuple[str, ...]) -> list[str]:
 
 
 def _render_all(folder: Path, document: Mapping[str, Any]) -> None:
-    for kind in ("html", "junit", "markdown"):
+    for kind in (kind for kind in reports.KINDS if kind != "text"):
         (folder / reports.KINDS[kind][1]).write_text(reports.render(dict(document), kind), encoding="utf-8")
 
 
@@ -360,18 +391,13 @@ def _show(done: list[tuple[Path, Mapping[str, Any]]], *, as_json: bool) -> None:
         return click.echo(json.dumps(rows[0] if len(rows) == 1 else rows, indent=1))
     for folder, document in done:
         terminal.show(document, OUT)
-        OUT.print(
-            f"reports: {folder / reports.KINDS['html'][1]}  (also JUnit, Markdown, results.json)\n", soft_wrap=True
-        )
+        page = folder / reports.KINDS["html"][1]
+        OUT.print(f"reports: {page}  (also JUnit, SARIF, CTRF, Markdown, a badge, results.json)\n", soft_wrap=True)
     if len(done) > 1:
         page = done[0][0].parent / "overview.html"
-        page.write_text(overview.render([document for _, document in done], _links(page, done)), encoding="utf-8")
+        write_overview(page, done)
         OUT.print(f"overview: {page}", soft_wrap=True)
     return None
-
-
-def _links(page: Path, done: list[tuple[Path, Mapping[str, Any]]]) -> list[str]:
-    return [(folder / reports.KINDS["html"][1]).relative_to(page.parent).as_posix() for folder, _ in done]
 
 
 def _headline(document: Mapping[str, Any]) -> dict[str, Any]:
@@ -393,24 +419,12 @@ def prove_command(arguments: tuple[str, ...]) -> None:
     --only ID         only the defects of this requirement (repeatable)
     --defect NAME     only this defect (repeatable)
     --wide            run every check on every defect, and report what else turned red
+    --again           prove what another contract of the command has proven in the same words once more
     -n WORKERS        worker processes (default: one a core)
     --out DIR         where proof.json and the table go (default out/proof-CONTRACT)
     --json            print proof.json
     """
     _become("suites.selftest.prove", *arguments)
-
-
-@main.command(name="report")
-@click.argument("run", type=click.Path(exists=True, path_type=Path), metavar="RUN")
-@click.option("--format", "kind", type=click.Choice(sorted(reports.KINDS)), default="text", show_default=True)
-@click.option("--output", type=click.Path(path_type=Path), help="Write to this file instead of printing.")
-def report_command(run: Path, kind: str, output: Path | None) -> None:
-    """Render the results of a run again, in any format."""
-    text = reports.render(dict(results.read(run)), kind)
-    if output is None:
-        return click.echo(text)
-    output.write_text(text, encoding="utf-8")
-    return None
 
 
 if __name__ == "__main__":

@@ -16,6 +16,7 @@ class Seen:
     """How often each status answered one operation."""
 
     operation: Operation
+    line: int | None  # of its operationId in openapi.yaml
     answers: Counter[str] = field(default_factory=Counter)
 
     def row(self) -> dict[str, Any]:
@@ -24,9 +25,11 @@ class Seen:
             "operation": one.name,
             "method": one.method,
             "path": one.path,
+            "line": self.line,
             "calls": self.answers.total(),
             "statuses": dict(sorted(self.answers.items())),
             "unseen": [status for status in one.documented if not self.answers[status]],
+            "undocumented": sorted(self.answers.keys() - set(one.documented)),
         }
 
 
@@ -35,7 +38,13 @@ class Coverage:
 
     def __init__(self, contract: Contract) -> None:
         self._operations = Operations(contract)
-        self._seen = {id(one): Seen(one) for one in self._operations.all}
+        lines = contract.operation_lines
+        self._seen = {id(one): Seen(one, lines.get(one.name)) for one in self._operations.all}
+
+    def operation(self, x: Exchange) -> str | None:
+        """The operation that an exchange called; None for a path that the document does not have."""
+        found = self._operations.of(x.request.method, x.request.url)
+        return found.name if found else None
 
     def note(self, x: Exchange) -> None:
         if x.head_status is not None and (found := self._operations.of(x.request.method, x.request.url)):

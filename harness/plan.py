@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from harness.model import NotObserved
 from harness.probe import FREE, Cost, cost_of
 from harness.selection import Selection
 from harness.session import Session
@@ -52,12 +54,19 @@ def make(items: Iterable[pytest.Item], chosen: Selection, session: Session, work
         for requirement in chosen.ids_of.get(item, ()):
             checks.setdefault(requirement, []).append(item.nodeid)
         costs.update(_costs_of(item, session.options.profile, workers))
-    prompt, completion, basis = session.budget.prices(session.ask.model_or_none())
-    lines = (
-        Line(name, cost, (cost.prompt_tokens * prompt + cost.completion_tokens * completion) / 1_000_000)
-        for name, cost in sorted(costs.items())
-    )
+    basis = session.budget.prices(session.ask.model_or_none())[2]
+    lines = (Line(name, cost, _usd(cost, session)) for name, cost in sorted(costs.items()))
     return Plan(tuple(lines), {i: tuple(names) for i, names in checks.items()}, basis)
+
+
+def _usd(cost: Cost, session: Session) -> Decimal:
+    """By the price of the model of its kind."""
+    model = session.ask.model_or_none()
+    if cost.kind != "chat":
+        with contextlib.suppress(NotObserved):  # nobody names one: the assumed price is the default model's
+            model = session.ask.model_for(cost.kind)
+    prompt, completion, _ = session.budget.prices(model)
+    return (cost.prompt_tokens * prompt + cost.completion_tokens * completion) / 1_000_000
 
 
 def _costs_of(item: pytest.Item, profile: str, workers: int) -> dict[str, Cost]:

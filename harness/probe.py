@@ -19,16 +19,11 @@ class Cost:
     calls: int = 0
     prompt_tokens: int = 0
     completion_tokens: int = 0
+    kind: str = "chat"  # of the model that is asked, by which the tokens are priced
 
     def __mul__(self, times: int) -> Cost:
-        return Cost(self.calls * times, self.prompt_tokens * times, self.completion_tokens * times)
-
-    def __add__(self, other: Cost) -> Cost:
-        return Cost(
-            self.calls + other.calls,
-            self.prompt_tokens + other.prompt_tokens,
-            self.completion_tokens + other.completion_tokens,
-        )
+        tokens = self.prompt_tokens * times, self.completion_tokens * times
+        return Cost(self.calls * times, *tokens, self.kind)
 
 
 FREE = Cost()
@@ -41,7 +36,12 @@ def cost_of(function: Any, profile: str = "standard") -> Cost:
 
 
 def probe(
-    *, calls: int, prompt_tokens: int = 30, completion_tokens: int = 0, costs: Mapping[str, Cost] | None = None
+    *,
+    calls: int,
+    prompt_tokens: int = 30,
+    completion_tokens: int = 0,
+    kind: str = "chat",
+    costs: Mapping[str, Cost] | None = None,
 ) -> Callable[[Callable[..., Any]], Any]:
     """Make a session fixture of a function that asks; its cost is `__assay_cost__` of the fixture's function.
 
@@ -57,7 +57,7 @@ def probe(
             with ask.asking(function.__name__):
                 return function(**fixtures)
 
-        asked.__assay_cost__ = Cost(calls, prompt_tokens, completion_tokens)  # type: ignore[attr-defined]
+        asked.__assay_cost__ = Cost(calls, prompt_tokens, completion_tokens, kind)  # type: ignore[attr-defined]
         asked.__assay_costs__ = dict(costs or {})  # type: ignore[attr-defined]
         return pytest.fixture(scope="session")(asked)
 

@@ -14,7 +14,7 @@ from typing import Any
 import jsonschema
 
 import specs
-from harness import __version__, excerpt, journal
+from harness import __version__, excerpt, journal, versions
 from harness.coverage import Coverage
 from harness.model import (
     CheckReport,
@@ -31,7 +31,6 @@ from harness.model import (
 from harness.session import Session
 from specs import Contract, Requirement
 
-SCHEMA_VERSION = "1.0"
 _HALF_A_PAIR = re.compile("[\ud800-\udfff]")  # JSON can spell it, UTF-8 cannot
 MAX_EXCERPTS = 200  # findings name exchanges; results.json shows this many, the journal keeps all
 
@@ -115,7 +114,7 @@ def document(run: Session, finished: datetime) -> dict[str, Any]:
     coverage = Coverage(run.contract)
     excerpts = _excerpts(run, all_rows, coverage)
     return {
-        "schema_version": SCHEMA_VERSION,
+        "schema_version": versions.CURRENT,
         "run": _run(run, finished),
         "contract": _contract(run.contract),
         "target": _target(run),
@@ -175,6 +174,7 @@ def _target(run: Session) -> dict[str, Any]:
 def _requirement(requirement: Requirement, row: RequirementRow) -> dict[str, Any]:
     return {
         "id": requirement.id,
+        "at": {"file": requirement.file, "line": requirement.line},
         "level": requirement.level,
         "title": requirement.title,
         "text": requirement.text,
@@ -200,7 +200,7 @@ def _excerpts(run: Session, all_rows: Iterable[RequirementRow], coverage: Covera
     for x in saved:
         coverage.note(x)
         if x.id in chosen:
-            shown[x.id] = excerpt.of(x)
+            shown[x.id] = {**excerpt.of(x), "operation": coverage.operation(x)}
     return shown
 
 
@@ -224,9 +224,11 @@ def read(path: Path) -> Mapping[str, Any]:
     """A results file, or the one in a run's folder. Raises BadResults."""
     file = path / "results.json" if path.is_dir() else path
     try:
-        document: Mapping[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+        document: Mapping[str, Any] = versions.current(json.loads(file.read_text(encoding="utf-8")))
     except FileNotFoundError as error:
         raise BadResults(f"{file}: no such file; expected the folder of a run, or its results.json") from error
+    except versions.OtherVersion as error:
+        raise BadResults(f"{file}: schema_version: {error}") from error
     except ValueError as error:
         raise BadResults(f"{file}: not JSON: {error}; expected the results.json of a run") from error
     problems = jsonschema.Draft202012Validator(specs.schema("results")).iter_errors(document)

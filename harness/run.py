@@ -14,9 +14,10 @@ from typing import Any
 import pytest
 from rich.console import Console
 
+from harness import chronicle, results
 from harness import plan as planning
-from harness import results
 from harness.checks import SUITES
+from harness.chronicle import Chronicle
 from harness.model import Exit
 from harness.plugin import SELECTION, SESSION
 from harness.progress import Reporter
@@ -153,7 +154,8 @@ def run(request: Request, out: Path, planned: Mapping[str, Any], console: Consol
     planning.write({k: v for k, v in planned.items() if k != "cap_usd"}, out)
     spread = ["-p", "xdist.plugin", f"-n{request.workers}", "--dist=loadfile"] if request.workers > 1 else []
     line = [*request.arguments(), f"--assay-out={out}", *spread]
-    code = execute(line, request, [_Foreseen(planned), Reporter(console, request.contract)])
+    plugins = [_Foreseen(planned), Chronicle(out, planned), Reporter(console, request.contract)]
+    code = execute(line, request, plugins)
     if not (out / "results.json").is_file():
         raise SystemExit(_exit_of(code))
     return results.read(out)
@@ -161,7 +163,7 @@ def run(request: Request, out: Path, planned: Mapping[str, Any], console: Consol
 
 def _forget(out: Path) -> None:
     """Take away what an earlier run left in the folder: should this one crash, its results must not pass for ours."""
-    for path in (out / "results.json", *out.glob("exchanges*.jsonl")):
+    for path in (out / "results.json", out / chronicle.NAME, *out.glob("exchanges*.jsonl")):
         path.unlink(missing_ok=True)
 
 

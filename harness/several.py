@@ -41,6 +41,7 @@ def run(folders: Mapping[str, Path], target: str, asked: Mapping[str, Any]) -> N
 
 
 def _start(contract: str, folder: Path, target: str, asked: Mapping[str, Any]) -> subprocess.Popen[bytes]:
+    (folder / "results.json").unlink(missing_ok=True)  # of an earlier run: it must not pass for what this one found
     words = ["run", contract, "--target", target, "--out", str(folder), "--json", *_options(asked)]
     return subprocess.Popen([sys.executable, "-m", "harness.cli", *words], stdout=subprocess.DEVNULL)  # noqa: S603
 

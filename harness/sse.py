@@ -47,6 +47,18 @@ class Parser:
         self._started = True
         return [event for event in self._complete(final=False) if event is not None]
 
+    def alone(self, data: bytes) -> bytes | None:
+        """The value where `data` is one whole event of one `data: ` line and nothing is unfinished, otherwise None.
+
+        Takes nothing in. Nearly every read of a stream is of this form, and this is a tenth of the work of `feed`.
+        """
+        if not self._started or self._pending or self._lines:
+            return None
+        if not (data.startswith(b"data: ") and data.endswith(b"\n\n")):
+            return None
+        value = data[6:-2]
+        return None if b"\n" in value or b"\r" in value else value
+
     def close(self) -> list[Event]:
         """The block that was cut off by the end of the stream, if any, marked with a fault."""
         events = [event for event in self._complete(final=True) if event is not None]

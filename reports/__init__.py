@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any
 
-from reports import html, junit, markdown, terminal
+from reports import badge, ctrf, html, junit, markdown, sarif, terminal
 
 Renderer = Callable[[Mapping[str, Any]], str]
 
@@ -15,6 +15,9 @@ KINDS: Mapping[str, tuple[Renderer, str]] = MappingProxyType(
         "html": (html.render, "report.html"),
         "junit": (junit.render, "junit.xml"),
         "markdown": (markdown.render, "report.md"),
+        "sarif": (sarif.render, "report.sarif"),
+        "ctrf": (ctrf.render, "ctrf.json"),
+        "badge": (badge.render, "badge.svg"),
         "text": (terminal.render, "report.txt"),
     }
 )

@@ -42,6 +42,11 @@ class Event:
     gap_ms: float
     x: float
     data: str
+    kind: str  # content, finish, usage, done or error: what a reader looks for in a stream
+
+
+KINDS = ("content", "finish", "usage", "done", "error")
+STALL_SHARE = 0.2  # of the whole answer without an event: a pause worth a mark
 
 
 def segments(counts: Mapping[str, int]) -> list[Segment]:
@@ -61,9 +66,28 @@ def timeline(events: Sequence[Mapping[str, Any]]) -> list[Event]:
     made, before = [], 0.0
     for number, event in enumerate(events, start=1):
         at = float(event["at_ms"])
-        made.append(Event(number, at, at - before, round(100 * at / last, 3), str(event["data"])))
+        data = str(event["data"])
+        made.append(Event(number, at, at - before, round(100 * at / last, 3), data, kind(data)))
         before = at
     return made
+
+
+def kind(data: str) -> str:
+    """What an event is, told from its text: the text may be cut, and may be no JSON at all."""
+    text = data.replace(" ", "")
+    if text.removeprefix("data:").startswith("[DONE]"):
+        return "done"
+    if '"error":{' in text:
+        return "error"
+    if '"usage":{' in text:
+        return "usage"
+    return "finish" if '"finish_reason":"' in text else "content"
+
+
+def stalls(events: Sequence[Event]) -> list[Event]:
+    """Events that came after a long silence, the wait for the first one left out."""
+    last = events[-1].at_ms if events else 0.0
+    return [event for event in events[1:] if event.gap_ms > STALL_SHARE * last]
 
 
 def ends(events: Sequence[Event], limit: int) -> list[Event]:

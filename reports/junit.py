@@ -2,35 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 from typing import Any
 from xml.etree import ElementTree as ET
 
 from reports import legible, phrases
+from reports.cases import Case, of
 
 SKIPPED = frozenset({"not-observed", "not-applicable", "excluded", "waived"})
 KINDS = {"fail": "failure", "error": "error"} | dict.fromkeys(SKIPPED, "skipped")
-_BODY_LIMIT = 4000
-
-
-@dataclass(frozen=True)
-class Case:
-    """One testcase: a requirement seen through one check, or the requirement alone when no check ran."""
-
-    suite: str
-    classname: str
-    name: str
-    outcome: str
-    reason: str
-    duration_s: float = 0.0
-    body: str = ""
 
 
 def render(results: Mapping[str, Any]) -> str:
     """The XML document. Failures and errors of the file are those of the results; the rest is skipped with a reason."""
     cases: dict[str, list[Case]] = {}
-    for case in [*_faults(results), *(case for row in results["requirements"] for case in _cases(row))]:
+    for case in of(results):
         cases.setdefault(case.suite, []).append(case)
     everything = [case for group in cases.values() for case in group]
     root = ET.Element("testsuites", _totals(phrases.headline(results), everything))
@@ -63,51 +49,6 @@ def _properties(element: ET.Element, results: Mapping[str, Any]) -> None:
     for label, value in pairs:
         name = "assay." + label.lower().replace(" ", "_")
         ET.SubElement(holder, "property", {"name": name, "value": legible.visible(str(value))})
-
-
-def _faults(results: Mapping[str, Any]) -> Iterator[Case]:
-    for number, fault in enumerate(results.get("harness_faults") or [], start=1):
-        yield Case("harness", "harness", f"harness fault {number}", "error", legible.line(fault), body=fault)
-
-
-def _cases(row: Mapping[str, Any]) -> Iterator[Case]:
-    """A requirement whose outcome no check shows (found by a sweep, or never run) gets a testcase of its own."""
-    checks = row["checks"]
-    for check in checks:
-        yield _check_case(row, check)
-    if row["outcome"] not in {check["outcome"] for check in checks}:
-        suite = (phrases.suites(row) or ["contract"])[0]
-        name = f"{row['id']} {row['title']}"
-        yield Case(suite, f"requirement.{row['level']}", name, row["outcome"], _reason(row), body=_body(row, None))
-
-
-def _check_case(row: Mapping[str, Any], check: Mapping[str, Any]) -> Case:
-    path, _, test = check["id"].partition("::")
-    return Case(
-        suite=phrases.suite(check["id"]),
-        classname=path.removesuffix(".py").replace("/", "."),
-        name=f"{row['id']} {test or path}",
-        outcome=check["outcome"],
-        reason=check.get("reason") or _reason(row),
-        duration_s=check.get("duration_s") or 0.0,
-        body=_body(row, check["id"]),
-    )
-
-
-def _reason(row: Mapping[str, Any]) -> str:
-    return str(row.get("reason") or row["title"])
-
-
-def _body(row: Mapping[str, Any], check: str | None) -> str:
-    """The requirement in words, then the findings of this check, or all of them where the requirement stands alone."""
-    lines = [f"{row['id']} {row['level']}: {row['text']}", f"Effect: {row['effect']}", f"Source: {row['source']}"]
-    for finding in row["findings"]:
-        if check is not None and finding.get("check") not in (None, check):
-            continue
-        lines += ["", str(finding["message"])]
-        lines += [f"{key}: {finding[key]}" for key in ("expected", "observed") if finding.get(key)]
-        lines += [f"{kind}: {text}" for kind, text in (finding.get("reproduce") or {}).items() if text]
-    return legible.clip("\n".join(lines), _BODY_LIMIT)
 
 
 def _append(parent: ET.Element, case: Case) -> None:

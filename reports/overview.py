@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from reports import page, phrases
+from reports import page, phrases, trends
 
 
 def render(runs: Sequence[Mapping[str, Any]], links: Sequence[str | None] = ()) -> str:
@@ -13,7 +13,7 @@ def render(runs: Sequence[Mapping[str, Any]], links: Sequence[str | None] = ()) 
     columns = [_column(run) for run in runs]
     for column, label, link in zip(columns, _labels(runs), links or [None] * len(runs), strict=True):
         column |= {"label": label, "link": link}
-    return page.fill("overview.html.j2", runs=columns, rows=_rows(runs))
+    return page.fill("overview.html.j2", charts=trends.of(runs), runs=columns, rows=_rows(runs))
 
 
 def _labels(runs: Sequence[Mapping[str, Any]]) -> list[str]:
@@ -23,7 +23,10 @@ def _labels(runs: Sequence[Mapping[str, Any]]) -> list[str]:
         return targets
     if len(set(contracts)) == len(runs):
         return contracts
-    return [f"{target} {contract}" for target, contract in zip(targets, contracts, strict=True)]
+    both = [f"{target} {contract}" for target, contract in zip(targets, contracts, strict=True)]
+    if len(set(both)) == len(runs):
+        return both
+    return [f"{name} {str(run['run']['started'])[:16].replace('T', ' ')}" for name, run in zip(both, runs, strict=True)]
 
 
 def _column(run: Mapping[str, Any]) -> dict[str, Any]:
@@ -36,7 +39,7 @@ def _column(run: Mapping[str, Any]) -> dict[str, Any]:
         "verdict": run["verdict"],
         "words": phrases.verdict(run)[0],
         "test_roots": bool(run["target"].get("test_roots")),
-        "started": run["run"]["started"],
+        "started": str(run["run"]["started"])[:16].replace("T", " "),
         "model": run["target"].get("model"),
         "spent": phrases.usd(run["spend"]["usd"]),
         "calls": run["spend"]["calls"],

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import functools
 import hashlib
+from collections.abc import Sequence
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -12,11 +13,22 @@ from markupsafe import Markup
 
 from reports import findings, legible, phrases
 
+PLOTS = ("vendor/uplot-1.6.32.css", "vendor/uplot-1.6.32.js")  # draws a million points without a network, in 51 kB
 
-def fill(template: str, **values: Any) -> str:
-    """A self-contained page. Its policy allows exactly the style and script that we ship, by digest."""
+
+def fill(template: str, *, charts: Sequence[object] = (), live: bool = False, **values: Any) -> str:
+    """A self-contained page. Its policy allows exactly the style and script that we ship, by digest.
+
+    `charts`: what the template puts into figures with data-chart; what draws them is put into the page with them.
+    `live`: a page of the live view, which may ask the server that it came from.
+    """
     style, script = _asset("style.css"), _asset("page.js")
-    policy = f"default-src 'none'; style-src {_digest(style)}; script-src {_digest(script)}; base-uri 'none'"
+    if charts:
+        style, script = _asset(PLOTS[0]) + style, "\n".join((_asset(PLOTS[1]), _asset("charts.js"), script))
+    if live:
+        script = "\n".join((_asset("live.js"), script))
+    own = "connect-src 'self'; form-action 'self'" if live else "form-action 'none'"
+    policy = f"default-src 'none'; style-src {_digest(style)}; script-src {_digest(script)}; base-uri 'none'; {own}"
     return (
         _templates()
         .get_template(template)
@@ -25,6 +37,7 @@ def fill(template: str, **values: Any) -> str:
             script=Markup(script),  # noqa: S704
             policy=policy,
             phrases=phrases,
+            charts=charts,
             **values,
         )
     )

@@ -37,6 +37,12 @@ VERDICTS = {
         "The harness itself failed, so this run speaks neither for nor against the target.",
     ),
 }
+BILLS = {
+    "reconciles": "The run reconciles: every call that was seen was charged exactly what was due.",
+    "differs": "The run does not reconcile: the ledger does not charge what was due.",
+    "vacuous": "No call could be held against an entry of the ledger. That is a failure, never a pass.",
+    "incomplete": "Whatever could be judged is charged right, but some calls could not be judged.",
+}
 PARTLY = {"conforms": " in what was asked"}  # a green word must not cover what nobody asked
 NOT_SELECTED = "not selected"  # the harness's own reason where the caller asked for less than everything
 TEST_ROOTS = "TEST ROOTS"

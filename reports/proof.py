@@ -25,6 +25,8 @@ def headline(proof: Mapping[str, Any]) -> str:
     killed = sum(row["outcome"] == "killed" for row in proof["rows"])
     score = proof["score"]
     musts = f"{score['must_proven']} of {score['must_checked']} checked MUSTs proven"
+    if elsewhere := proof.get("elsewhere"):
+        musts += f" ({len(elsewhere)} requirements by {', '.join(sorted(set(elsewhere.values())))})"
     return f"{killed} of {len(proof['rows'])} defects killed, {musts}"
 
 

@@ -84,20 +84,20 @@ def _step(number: int, label: str, begins: int, ends: int, tone: str, span: tupl
 def render(found: Mapping[str, Any]) -> str:
     """The page. The same reconciliation always gives the same bytes."""
     words, meaning, tone = VERDICTS[found["verdict"]]
+    return page.fill("reconciliation.html.j2", found=found, words=words, meaning=meaning, tone=tone, **parts(found))
+
+
+def parts(found: Mapping[str, Any]) -> dict[str, Any]:
+    """What the template of a bill needs: the waterfall, the counts and how money is written."""
     drawn = steps(found)
-    return page.fill(
-        "reconciliation.html.j2",
-        found=found,
-        words=words,
-        meaning=meaning,
-        tone=tone,
-        counts=[(label, found["counts"][name]) for name, label in COUNTS.items()],
-        steps=drawn,
-        height=len(drawn) * (BAR + GAP),
-        frame={"width": WIDTH, "bar": BAR},
-        money=usd,
-        signed=signed,
-    )
+    return {
+        "bill_counts": [(label, found["counts"][name]) for name, label in COUNTS.items()],
+        "steps": drawn,
+        "height": len(drawn) * (BAR + GAP),
+        "frame": {"width": WIDTH, "bar": BAR},
+        "money": usd,
+        "signed": signed,
+    }
 
 
 def text(found: Mapping[str, Any]) -> str:

@@ -6,6 +6,7 @@ import difflib
 import functools
 import hashlib
 import json
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -16,6 +17,7 @@ import yaml
 
 HERE = Path(__file__).parent
 _MISSING = object()
+_OPERATION = re.compile(r"\s+operationId: *['\"]?([\w.-]+)")
 
 
 class SpecError(ValueError):
@@ -40,6 +42,12 @@ class Requirement:
     excluded: str | None = None  # why it is not checked
     contract: str = ""  # the contract, or the catalogue, whose file states it
     line: int = 0  # line of the id in that file
+
+    @property
+    def file(self) -> str:
+        """The file that states it, below the root of the checkout."""
+        folder = f"catalogues/{self.contract}" if self.contract in catalogues() else self.contract
+        return f"specs/{folder}/requirements.yaml"
 
 
 @dataclass(frozen=True)
@@ -100,6 +108,12 @@ class Contract:
     @property
     def openapi_path(self) -> Path:
         return self.folder / "openapi.yaml"
+
+    @functools.cached_property
+    def operation_lines(self) -> Mapping[str, int]:
+        """The line of each operationId in the OpenAPI document."""
+        found = map(_OPERATION.match, self.openapi_path.read_text().splitlines())
+        return {match[1]: n for n, match in enumerate(found, start=1) if match}
 
 
 def names() -> list[str]:
@@ -242,6 +256,7 @@ def _repeat_what_is_checked(contract: Contract) -> None:
                 )
 
 
+@functools.cache
 def catalogues() -> list[str]:
     """Names of the requirement catalogues that a contract may take in."""
     return sorted(path.parent.name for path in HERE.glob("catalogues/*/requirements.yaml"))

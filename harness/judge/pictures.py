@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import io
+import re
 import warnings
 from typing import Any
 
@@ -56,7 +57,9 @@ def measured(data: bytes) -> tuple[str, tuple[int, int]] | str:
 
 def size_due(x: Exchange, contract: Contract) -> tuple[int, int]:
     """Width and height that the request asked for, or the contract's default."""
-    wanted = str(asked(x).get("size") or contract.trait("images.default_size"))
+    wanted = asked(x).get("size")
+    if not isinstance(wanted, str) or not re.fullmatch(r"[0-9]{1,5}x[0-9]{1,5}", wanted):
+        wanted = contract.trait("images.default_size")
     width, _, height = wanted.partition("x")
     return int(width), int(height)
 
@@ -86,7 +89,7 @@ def answer_has_created_and_data(x: Exchange, contract: Contract) -> Problems:
 @rule("IM-002", on=is_listed)
 def as_many_images_as_asked(x: Exchange, contract: Contract) -> Problems:
     """n entries; one where n was not given."""
-    due = asked(x).get("n") or 1
+    due = asked(x)["n"] if is_integer(asked(x).get("n")) else 1
     if len(entries(x)) != due:
         yield Problem("another number of images than asked for", str(due), str(len(entries(x))))
 

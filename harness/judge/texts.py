@@ -60,7 +60,7 @@ def choices_have_text(x: Exchange, contract: Contract) -> Problems:
     for choice in choices:
         if not isinstance(choice.get("text"), str):
             yield Problem("the text of a choice is not a string", "a string", repr(choice.get("text"))[:80])
-        if choice.get("finish_reason") not in FINISHES:
+        if not _is_finish(choice.get("finish_reason")):
             yield Problem("finish_reason is not known", "stop or length", repr(choice.get("finish_reason"))[:80])
 
 
@@ -77,7 +77,7 @@ def usage_adds_up(x: Exchange, contract: Contract) -> Problems:
 @rule("TC-004", on=lambda x: is_whole(x) and is_integer(asked(x).get("max_tokens")))
 def output_is_bounded(x: Exchange, contract: Contract) -> Problems:
     """No more tokens than max_tokens times the choices."""
-    most = asked(x)["max_tokens"] * (asked(x).get("n") or 1)
+    most = asked(x)["max_tokens"] * (asked(x)["n"] if is_integer(asked(x).get("n")) else 1)
     completion = _usage(x)[1]
     if is_integer(completion) and completion > most:
         yield Problem("more tokens than max_tokens allows", f"at most {most}", str(completion))
@@ -98,8 +98,12 @@ def stream_is_of_text(x: Exchange, contract: Contract) -> Problems:
     if not any(is_filled(choice.get("text")) for choice in choices):
         yield Problem("no chunk holds text", "text", repr(choices[:1])[:120])
     finishes = [choice["finish_reason"] for choice in choices if choice.get("finish_reason") is not None]
-    if len(finishes) != len({choice.get("index") for choice in choices}) or not set(finishes) <= FINISHES:
+    if len(finishes) != len({repr(choice.get("index")) for choice in choices}) or not all(map(_is_finish, finishes)):
         yield Problem("not every choice finishes exactly once", "stop or length, once", str(finishes)[:80])
+
+
+def _is_finish(value: Any) -> bool:
+    return isinstance(value, str) and value in FINISHES
 
 
 def _usage(x: Exchange) -> tuple[Any, Any, Any]:

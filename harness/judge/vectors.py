@@ -96,8 +96,12 @@ def rows_are_numbered(x: Exchange, contract: Contract) -> Problems:
 @rule("EM-004", on=is_embedding)
 def vectors_have_the_dimension(x: Exchange, contract: Contract) -> Problems:
     """As many numbers as the contract knows of the model, or as were asked for."""
-    known = contract.trait("embeddings.dimensions", {}).get(asked(x).get("model"))
-    due = asked(x).get("dimensions") or known
+    known, model, wanted = (
+        contract.trait("embeddings.dimensions", {}),
+        asked(x).get("model"),
+        asked(x).get("dimensions"),
+    )
+    due = wanted if is_integer(wanted) else known.get(model) if isinstance(model, str) else None
     if due is not None and (wrong := sorted({len(found) for found in vectors(x)} - {due})):
         yield Problem("a vector has another dimension than its model", str(due), str(wrong)[:80])
 

@@ -1,124 +1,159 @@
-"""Figures of a load: distributions, rates, outcomes, and how far the generator itself may be off. Pure."""
+"""Figures of a load: distributions with their intervals, rates, outcomes, and how far we ourselves may be off. Pure."""
 
 from __future__ import annotations
 
-import math
-from collections import Counter
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-ANSWERED = "answered"
-CUT = "cut by us"
+from harness.load import slo as levels
+from harness.load.histogram import Histogram
+from harness.load.intervals import interval
+from harness.load.tally import Slot, Tally
+
+SHARES = (50.0, 90.0, 99.0, 99.9)
+CURVE = (1.0, 5.0, 10.0, 25.0, 50.0, 75.0, 90.0, 95.0, 98.0, 99.0, 99.5, 99.9, 99.99)
+METRICS = ("connect", "queue", "ttft", "ttft_from_due", "itl", "tpot", "e2e", "e2e_from_due")
+LATE_MS, LATE_SHARE = 5.0, 0.1  # a generator later than both, at p99, is no clock for first tokens
+BUSY = 0.95  # of a core: a process that is busy so much queues what it reads
+COALESCED = 0.05  # of the outputs: their gaps are not known
 
 
-@dataclass(frozen=True)
-class Stream:
-    """One request in figures. Times in nanoseconds; `started_ns` counts from the start of the load."""
-
-    status: int | None
-    fault: str | None
-    is_stream: bool
-    done: bool
-    failed: bool
-    started_ns: int
-    end_ns: int  # from the request's own start
-    connected_ns: int | None  # None on a connection that was kept
-    first_ns: int | None
-    gaps_ns: Sequence[int]
-    outputs: int
-    coalesced: int
-    tokens: tuple[int, int] | None
-
-    @property
-    def outcome(self) -> str:
-        """How the request ended, one of a short list."""
-        if self.fault == "aborted":
-            return CUT
-        if self.status is None:
-            return f"no answer: {self.fault or 'protocol'}"
-        if self.status != 200:
-            return f"status {self.status}"
-        if self.fault is not None:
-            return f"broken: {self.fault}"
-        if self.failed:
-            return "error in the stream"
-        if not self.is_stream:
-            return "no stream"
-        return ANSWERED if self.done else "no end marker"
-
-
-def figures(streams: Sequence[Stream], lags_ns: Sequence[int], users: int) -> dict[str, Any]:
-    """Everything that was measured. Latencies are those of answered streams: a failure is fast and says nothing."""
-    good = [stream for stream in streams if stream.outcome == ANSWERED]
-    first = [stream.first_ns for stream in good if stream.first_ns is not None]
-    wall_ns = max((s.started_ns + s.end_ns for s in streams), default=0) - min(
-        (s.started_ns for s in streams), default=0
-    )
-    outputs = sum(stream.outputs for stream in good)
-    tokens = sum(stream.tokens[1] if stream.tokens else stream.outputs for stream in good)
-    return {
+def figures(tally: Tally, users: int, cpu_s: float | None = None, generators: int = 1) -> dict[str, Any]:
+    """Everything that was measured. `users` is 0 in an open loop; `cpu_s` what all generators used."""
+    whole = tally.total()
+    wall_s = tally.window_s
+    made: dict[str, Any] = {
         "users": users,
-        "requests": len(streams),
-        "wall_s": round(wall_ns / 1e9, 3),
-        "in_flight_max": most_at_once(streams),
-        "outcomes": dict(sorted(Counter(stream.outcome for stream in streams).items())),
-        "streams_per_s": rate(len(good), wall_ns),
-        "tokens_per_s": rate(tokens, wall_ns),
-        "connect_ms": distribution(s.connected_ns for s in good if s.connected_ns is not None),  # a part of the ttft
-        "ttft_ms": distribution(first),
-        "itl_ms": distribution(gap for stream in good for gap in stream.gaps_ns),
-        "e2e_ms": distribution(stream.end_ns for stream in good),
-        "usage": usage(streams),
-        "generator": {
-            "lag_ms": distribution(lags_ns),
-            "coalesced": sum(stream.coalesced for stream in good),
-            "coalesced_share": round(sum(stream.coalesced for stream in good) / outputs, 4) if outputs else None,
+        "requests": whole.counts["requests"] + tally.warm_up["requests"],
+        "warm_up_requests": tally.warm_up["requests"],
+        "wall_s": round(wall_s, 3),
+        "in_flight_max": int(tally.most("in_flight") or 0),
+        "dropped": whole.counts["dropped"],
+        "outcomes": _named(whole, "outcome "),
+        "statuses": _named(whole, "status "),
+        "connections": _named(whole, "connections "),
+        "errors_percent": _errors(whole),
+        "streams_per_s": rate(whole.counts["ended"], wall_s),
+        "tokens_per_s": rate(whole.counts["ended tokens"], wall_s),
+        **_distributions(tally, whole),
+        "usage": {
+            name: whole.counts[name] + tally.warm_up[name] for name in ("prompt_tokens", "completion_tokens", "unknown")
         },
     }
+    made["generator"] = _generator(whole, made, cpu_s, generators, tally.most("memory_mb"))
+    if tally.slos:
+        made["slos"] = levels.judged(tally.slos, made)
+        made["goodput_per_s"] = rate(whole.counts["ended good"], wall_s)
+    return made
 
 
-def usage(streams: Iterable[Stream]) -> dict[str, int]:
-    """Tokens reported; `unknown` counts requests that may have been charged and say nothing of it."""
-    told = [stream.tokens for stream in streams if stream.tokens is not None]
-    silent = [s for s in streams if s.tokens is None and s.fault not in {"connect", "tls"} and (s.status or 0) < 400]
+def series(tally: Tally) -> list[dict[str, Any]]:
+    """The load over time, a row a slot: when it began, what was due in it and how it went."""
+    return [_moment(number * tally.slot_ns / 1e9, tally.slot_ns / 1e9, slot) for number, slot in _ordered(tally)]
+
+
+def curves(tally: Tally) -> dict[str, list[list[float]]]:
+    """The whole distribution of each metric as points [milliseconds, percent of the values that are not above]."""
+    whole = tally.total().durations
     return {
-        "prompt_tokens": sum(prompt for prompt, _ in told),
-        "completion_tokens": sum(completion for _, completion in told),
-        "unknown": len(silent),
+        metric: [[_ms(value), share] for share in CURVE if (value := whole[metric].percentile(share)) is not None]
+        for metric in METRICS
+        if metric in whole and whole[metric].count
     }
 
 
-def distribution(values_ns: Iterable[int]) -> dict[str, float | int] | None:
-    """Percentiles in milliseconds, by nearest rank: each is a value that was measured. None without values."""
-    ordered = sorted(values_ns)
-    if not ordered:
+def distribution(found: Histogram | None, slots: Sequence[Histogram] = (), extra: Sequence[float] = ()) -> Any:
+    """Percentiles in milliseconds by nearest rank, those of `extra` too. None without values."""
+    if found is None or found.most is None:
         return None
+    shares = sorted({*SHARES, *extra})
+    within = {share: bounds for share in shares if slots and (bounds := interval(slots, share)) is not None}
     return {
-        "count": len(ordered),
-        "mean": _ms(sum(ordered) / len(ordered)),
-        **{f"p{share}": _ms(percentile(ordered, share)) for share in (50, 90, 99)},
-        "max": _ms(ordered[-1]),
+        "count": found.count,
+        "mean": _ms(found.sum / found.count),
+        **{f"p{share:g}": _ms(found.percentile(share) or 0) for share in shares},
+        "max": _ms(found.most),
+        **({"within": {f"p{s:g}": [_ms(low), _ms(high)] for s, (low, high) in within.items()}} if within else {}),
     }
 
 
-def percentile(ordered: Sequence[int], share: int) -> int:
-    """The smallest value that at least `share` percent of the (sorted) values do not exceed."""
-    return ordered[max(math.ceil(len(ordered) * share / 100), 1) - 1]
+def rate(count: int, wall_s: float) -> float | None:
+    return round(count / wall_s, 2) if wall_s > 0 else None
 
 
-def rate(count: int, wall_ns: int) -> float | None:
-    return round(count / (wall_ns / 1e9), 2) if wall_ns > 0 else None
+def _distributions(tally: Tally, whole: Slot) -> dict[str, Any]:
+    made = {}
+    for metric in METRICS:
+        extra = [slo.share for slo in tally.slos if slo.metric == metric.removesuffix("_from_due")]
+        slots = [slot.durations[metric] for _, slot in _ordered(tally) if metric in slot.durations]
+        found = distribution(whole.durations.get(metric), slots, extra)
+        if found is not None or metric in {"connect", "ttft", "itl", "e2e"}:
+            made[f"{metric}_ms"] = found
+    return made
 
 
-def most_at_once(streams: Iterable[Stream]) -> int:
-    """The largest number of requests that were in flight at one moment."""
-    edges = sorted(edge for s in streams for edge in ((s.started_ns, 1), (s.started_ns + s.end_ns, -1)))
-    most = now = 0
-    for _, step in edges:
-        now += step
-        most = max(most, now)
-    return most
+def _generator(
+    whole: Slot, made: Mapping[str, Any], cpu_s: float | None, generators: int, memory_mb: float | None
+) -> dict[str, Any]:
+    outputs, coalesced = whole.counts["outputs"], whole.counts["coalesced"]
+    found = {
+        "processes": generators,
+        "lag_ms": distribution(whole.durations.get("lag")),
+        "cpu_s": None if cpu_s is None else round(cpu_s, 3),
+        "cpu_share": None
+        if cpu_s is None or not made["wall_s"]
+        else round(cpu_s / generators / float(made["wall_s"]), 3),
+        "cpu_ms_per_request": None if cpu_s is None or not made["requests"] else _ms(cpu_s * 1e9 / made["requests"]),
+        "memory_mb": memory_mb,
+        "coalesced": coalesced,
+        "coalesced_share": round(coalesced / outputs, 4) if outputs else None,
+    }
+    return {**found, "bottleneck": bottleneck(found, made)}
+
+
+def bottleneck(generator: Mapping[str, Any], made: Mapping[str, Any]) -> list[str]:
+    """Why the times are no times of the target but our own; empty where they are the target's."""
+    found, lag, ttft = [], generator["lag_ms"], made.get("ttft_ms")
+    if lag and lag["p99"] > max(LATE_MS, LATE_SHARE * (ttft["p50"] if ttft else 0)):
+        found.append(f"the generator was {lag['p99']} ms late at p99")
+    if (share := generator["cpu_share"]) is not None and share > BUSY:
+        found.append(f"the generator was busy for {share:.0%} of the time")
+    if (share := generator["coalesced_share"]) is not None and share > COALESCED:
+        found.append(f"{share:.0%} of the outputs arrived together with the one before")
+    if made["dropped"]:
+        found.append(f"{made['dropped']} requests that were due were not sent: too many were in flight")
+    return found
+
+
+def _moment(at_s: float, width_s: float, slot: Slot) -> dict[str, Any]:
+    row: dict[str, Any] = {
+        "at_s": round(at_s, 3),
+        "requests": slot.counts["requests"],
+        "answered_per_s": rate(slot.counts["ended"], width_s),
+        "failed": slot.counts["requests"] - slot.counts["answered"] - slot.counts["outcome cut by us"],
+        "in_flight": int(slot.gauge("in_flight")),
+    }
+    for metric in ("ttft", "itl", "e2e", "queue", "lag"):
+        found = slot.durations.get(metric)
+        for share in (50, 99):
+            value = found.percentile(share) if found else None
+            row[f"{metric}_p{share}_ms"] = None if value is None else _ms(value)
+    return row
+
+
+def _ordered(tally: Tally) -> list[tuple[int, Slot]]:
+    return sorted(tally.slots.items())
+
+
+def _errors(whole: Slot) -> float | None:
+    """Percent of the requests, those we left aside, that were not answered."""
+    meant = whole.counts["requests"] - whole.counts["outcome cut by us"]
+    return round(100 * (meant - whole.counts["answered"]) / meant, 3) if meant else None
+
+
+def _named(whole: Slot, prefix: str) -> dict[str, int]:
+    found = {name.removeprefix(prefix): count for name, count in whole.counts.items() if name.startswith(prefix)}
+    return dict(sorted(found.items()))
 
 
 def _ms(nanoseconds: float) -> float:

@@ -5,6 +5,8 @@ A target that answers nothing is a TargetFault; a generator that crashes or does
 
 from __future__ import annotations
 
+import contextlib
+import csv
 import json
 import os
 import subprocess
@@ -17,14 +19,16 @@ from pathlib import Path
 from typing import Any
 
 from harness.ask import Ask, credential_word
-from harness.budget import BudgetExceeded
+from harness.budget import BudgetExceeded, Reservation
 from harness.exchange import Exchange, TargetFault
 from harness.journal import read
 from harness.load.scenario import Patience, Scenario
 from harness.recording import examined
-from harness.target import Target
+from harness.target import Secret, Target
 
 START_S = 30.0  # a busy machine may need seconds to import locust
+END_S = 10.0  # that an interrupted generator has to write what it measured
+INTERRUPTED = 130
 SHARE = 2  # the load may take one part in so many of what the cap leaves: other checks come after it
 
 
@@ -47,10 +51,23 @@ class LoadResult:
 
     figures: dict[str, Any]
     exchanges: tuple[Exchange, ...]
+    rows: tuple[dict[str, str], ...] = ()  # of requests.csv: every request, kept or not
 
 
-def run_load(ask: Ask, bodies: Sequence[bytes], size: Size, *, seed: int = 1, sample: int = 200) -> LoadResult:
-    """Send the bodies as chat requests. Raises TargetFault, BudgetExceeded (nothing was sent) and LoadFault."""
+def run_load(
+    ask: Ask,
+    bodies: Sequence[bytes],
+    size: Size,
+    *,
+    seed: int = 1,
+    sample: int = 200,
+    out: Path | None = None,
+    **changes: Any,
+) -> LoadResult:
+    """Send the bodies as chat requests; `changes` are further fields of the scenario.
+
+    Raises TargetFault, BudgetExceeded (nothing was sent) and LoadFault.
+    """
     budget = ask.client.budget
     dearest = max(bodies, key=lambda body: budget.bound(body)[1])
     affordable = budget.affordable(dearest)
@@ -58,15 +75,34 @@ def run_load(ask: Ask, bodies: Sequence[bytes], size: Size, *, seed: int = 1, sa
     if len(chosen) < size.users:
         raise BudgetExceeded(f"{size.users} requests at once may cost more than half of what the spend cap leaves")
     reservation = budget.reserve(dearest, len(chosen))
-    scenario = scenario_of(ask, chosen, size, seed=seed, sample=sample)
-    figures, found = generate(scenario, _environment(ask.target))
+    scenario = replace(scenario_of(ask, chosen, size, seed=seed, sample=sample), **changes)
+    return booked(ask, scenario, reservation, out)
+
+
+def booked(
+    ask: Ask,
+    scenario: Scenario,
+    reservation: Reservation,
+    out: Path | None = None,
+    words: Sequence[str] = (),
+    keys: Sequence[Secret] = (),
+    role: str | None = None,
+) -> LoadResult:
+    """Run a scenario, book what it cost, and record what was kept. Raises TargetFault and LoadFault.
+
+    `keys` are credentials beside the target's own; with a `role` the run's own rules and bill leave the exchanges out.
+    """
+    with contextlib.ExitStack() as stack:
+        folder = out or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="assay-load-")))
+        figures = generate(scenario, environment_of(ask.target, keys), folder, words)
+        found, rows = list(read(folder / "load-exchanges.jsonl")), _rows(folder / "requests.csv")
     used = figures["usage"]
-    budget.settle_many(
+    ask.client.budget.settle_many(
         reservation, figures["requests"], used["prompt_tokens"], used["completion_tokens"], used["unknown"]
     )
-    kept = tuple(_recorded(ask, exchange) for exchange in found)
+    kept = tuple(_recorded(ask, exchange, role) for exchange in found)
     _refuse_silence(ask.target, figures, kept)
-    return LoadResult(figures, kept)
+    return LoadResult(figures, kept, rows)
 
 
 def scenario_of(ask: Ask, bodies: Sequence[bytes], size: Size, *, seed: int, sample: int) -> Scenario:
@@ -95,22 +131,27 @@ def scenario_of(ask: Ask, bodies: Sequence[bytes], size: Size, *, seed: int, sam
     )
 
 
-def generate(scenario: Scenario, environment: Mapping[str, str]) -> tuple[dict[str, Any], list[Exchange]]:
-    """Run the generator to its end: figures and kept exchanges. Raises LoadFault."""
-    with tempfile.TemporaryDirectory(prefix="assay-load-") as name:
-        folder = Path(name)
-        command = [
-            *(sys.executable, "-m", "harness.load"),
-            *(str(scenario.write(folder / "scenario.json")), f"--out={folder}", "--leash"),
-        ]
-        with (folder / "generator.log").open("w+b") as log:
-            status = _run(command, environment, log.fileno(), scenario.longest_s + START_S)
-        if status != 0:
-            said = (folder / "generator.log").read_text(errors="replace").strip()[-1500:] or "(nothing)"
-            why = "did not end in time" if status is None else f"ended with status {status}"
-            raise LoadFault(f"the load generator {why}; it printed: {said}")
-        figures = json.loads((folder / "load.json").read_text(encoding="utf-8"))
-        return figures, list(read(folder / "load-exchanges.jsonl"))
+def generate(
+    scenario: Scenario, environment: Mapping[str, str], folder: Path, words: Sequence[str] = ()
+) -> dict[str, Any]:
+    """Run the generator to its end: its figures; the folder holds the rest. Raises LoadFault.
+
+    `words` are further ones of its command line. An interrupt is passed on to it, and what it measured is there.
+    """
+    line = [sys.executable, "-m", "harness.load", str(scenario.write(folder / "scenario.json")), f"--out={folder}"]
+    with (folder / "generator.log").open("w+b") as log:
+        status = _run([*line, "--leash", *words], environment, log.fileno(), scenario.longest_s + _start_s(words))
+    if status not in (0, INTERRUPTED):
+        said = (folder / "generator.log").read_text(errors="replace").strip()[-1500:] or "(nothing)"
+        why = "did not end in time" if status is None else f"ended with status {status}"
+        raise LoadFault(f"the load generator {why}; it printed: {said}")
+    found: dict[str, Any] = json.loads((folder / "load.json").read_text(encoding="utf-8"))
+    return {name: value for name, value in found.items() if name != "tally"}
+
+
+def _start_s(words: Sequence[str]) -> float:
+    """How long the generator may take before it begins: workers of other machines may have to be started first."""
+    return START_S + next((float(w.partition("=")[2]) for w in words if w.startswith("--patience=")), 0.0)
 
 
 def _run(command: Sequence[str], environment: Mapping[str, str], log: int, timeout_s: float) -> int | None:
@@ -127,6 +168,11 @@ def _run(command: Sequence[str], environment: Mapping[str, str], log: int, timeo
         return process.wait(timeout_s)
     except subprocess.TimeoutExpired:
         return None
+    except KeyboardInterrupt:
+        process.terminate()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(END_S)
+        raise
     finally:
         process.kill()
         process.wait()
@@ -134,16 +180,21 @@ def _run(command: Sequence[str], environment: Mapping[str, str], log: int, timeo
             process.stdin.close()
 
 
-def _environment(target: Target) -> dict[str, str]:
-    """Ours, with the one credential that the generator sends."""
-    main = target.keys["main"]
-    return {**os.environ, main.name: main.reveal()}
+def environment_of(target: Target, keys: Sequence[Secret] = ()) -> dict[str, str]:
+    """Ours, with the credentials that the generator sends."""
+    return {**os.environ, **{secret.name: secret.reveal() for secret in (*target.keys.values(), *keys)}}
 
 
-def _recorded(ask: Ask, found: Exchange) -> Exchange:
+def _rows(path: Path) -> tuple[dict[str, str], ...]:
+    with path.open(encoding="utf-8", newline="") as file:
+        return tuple(csv.DictReader(file))
+
+
+def _recorded(ask: Ask, found: Exchange, role: str | None) -> Exchange:
     journal = ask.client.journal
     started = datetime.fromisoformat(found.started) + ask.target.clock_ahead  # the generator knows no other clock
-    named = replace(found, id=journal.next_id(), started=started.isoformat(timespec="milliseconds"))
+    intent = {**found.intent, **({} if role is None else {"role": role})}
+    named = replace(found, id=journal.next_id(), started=started.isoformat(timespec="milliseconds"), intent=intent)
     return journal.append(examined(named, ask.target.limits))
 
 

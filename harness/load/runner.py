@@ -1,58 +1,66 @@
-"""Runs one scenario with locust as a library, and measures how late the generator itself is. Always ends."""
+"""Runs one generator's part of a load with locust as a library. Always ends."""
 
 from __future__ import annotations
 
 import gc
 import logging
-import time
-from array import array
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import gevent
+from locust import stats
 from locust.env import Environment
+from locust.runners import LocalRunner, Runner
 
 from harness.load.desk import Desk
-from harness.load.users import reader_of
+from harness.load.gauge import Gauge
+from harness.load.users import user_of, users_of
 
-TICK_S = 0.01
 GRACE_S = 5.0
+HAND_OVER_S = 0.1
 
 
-class LagMeter:
-    """Sleeps for 10 ms again and again: what it oversleeps, every reader may have been late too."""
-
-    def __init__(self) -> None:
-        self.lags_ns: array[int] = array("q")
-
-    def run(self) -> None:
-        while True:
-            due = time.perf_counter_ns() + int(TICK_S * 1e9)
-            gevent.sleep(TICK_S)
-            self.lags_ns.append(max(time.perf_counter_ns() - due, 0))
-
-
-def run(desk: Desk) -> LagMeter:
-    """Start the users, wait for the last answer, stop. Raises TimeoutError when a request outlived its limits."""
+def environment() -> Environment:
+    """Locust's, without the log lines that nobody reads, and with percentiles of three digits instead of two."""
     logging.getLogger("locust").setLevel(logging.ERROR)
-    users = desk.scenario.users
-    environment = Environment(user_classes=[reader_of(desk)], catch_exceptions=True)
-    runner = environment.create_local_runner()
-    environment.events.user_error.add_listener(lambda exception, **_: desk.crashed(exception))  # type: ignore[no-untyped-call]
-    meter = LagMeter()
-    ticking = gevent.spawn(meter.run)
-    try:
-        with quiet_collector():
-            runner.start(users, spawn_rate=users)
+    stats.bucket_response_time = _three_digits  # type: ignore[assignment]
+    return Environment(user_classes=[], catch_exceptions=True)
+
+
+def run(desk: Desk, runner: Runner, hand_over: Callable[[], None]) -> Gauge:
+    """Start the users, wait for the last answer, stop. `hand_over` is called again and again meanwhile.
+
+    Raises TimeoutError when a request outlived its limits, and whatever a user of ours raised.
+    """
+    made = runner.environment
+    made.user_classes = [user_of(desk)]
+    made.events.user_error.add_listener(lambda exception, **_: desk.crashed(exception))  # type: ignore[no-untyped-call]
+    gauge = Gauge(desk)
+    with quiet_collector():
+        ticking, handing = gevent.spawn(gauge.run), gevent.spawn(_again, hand_over)
+        try:
+            if isinstance(runner, LocalRunner):
+                runner.start(users_of(desk), spawn_rate=users_of(desk))
+            else:  # a worker starts its own part: the master would give the users of a lost worker to others
+                runner.spawn_users({"BoundReader": users_of(desk)})
             ended = desk.over.wait(timeout=desk.scenario.longest_s + GRACE_S)
-    finally:
-        ticking.kill()
-        runner.quit()
+        finally:
+            gevent.killall([ticking, handing])
     if desk.crash is not None:
         raise desk.crash
     if not ended:
         raise TimeoutError("the last requests did not end by their own limits")
-    return meter
+    return gauge
+
+
+def _again(hand_over: Callable[[], None]) -> None:
+    while True:
+        gevent.sleep(HAND_OVER_S)
+        hand_over()
+
+
+def _three_digits(response_time: float) -> float:
+    return round(response_time, 1) if response_time < 1000 else round(response_time)
 
 
 @contextmanager

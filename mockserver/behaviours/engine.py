@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from mockserver.upstream import Piece
+from mockserver.upstream import Piece, text_pieces
 
 if TYPE_CHECKING:
     import random
@@ -62,7 +62,7 @@ def _text_pieces(job: Job, choice: int, text: str, rng: random.Random) -> list[P
         pieces, hit = _until_stop(gateway.stop_scanner(stops), choice, kept)
         finish = "stop" if hit else finish
     else:
-        pieces = [Piece(step, choice, token, tokens=1) for step, token in enumerate(kept)]
+        pieces = text_pieces(choice, kept)
     if gateway.wants_logprobs(job.body):
         top = job.body.get("top_logprobs") or 0
         pieces = [p._replace(logprobs=gateway.token_logprobs(p.text, top, rng)) if p.text else p for p in pieces]

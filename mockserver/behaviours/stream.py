@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Iterator
 from typing import TYPE_CHECKING, Any
 
+from mockserver.behaviours.completion import new_decoder
 from mockserver.call import Headers, Reply
 from mockserver.upstream import Aborted, UpstreamFailure
 from mockserver.wire import encode
@@ -13,9 +14,11 @@ if TYPE_CHECKING:
     import codecs
 
     from mockserver.call import Call
+    from mockserver.gateway import Gateway
     from mockserver.upstream import Generation, Piece
 
 Chunk = dict[str, Any]
+_MARK = "here goes the text"  # in a chunk that is never sent
 
 
 async def open_stream(call: Call, generation: Generation) -> Reply:
@@ -52,11 +55,14 @@ async def frames(call: Call, generation: Generation, first: Piece | None) -> Asy
         piece, usage = first, None
         while piece is not None:
             usage = piece.usage or usage
-            for chunk in writer.chunks(piece):
-                shaped = chunk if shape is None else shape(call, chunk)
-                if shaped is not None:
-                    yield gateway.encode_frame(shaped)
-            piece = await generation.next()
+            if (plain := writer.plain(piece)) is not None:
+                yield plain
+            else:
+                for chunk in writer.chunks(piece):
+                    shaped = chunk if shape is None else shape(call, chunk)
+                    if shaped is not None:
+                        yield gateway.encode_frame(shaped)
+            piece = generation.due() or await generation.next()
         usage, closed = gateway.usage_of(call, usage), True
         gateway.settle_finished(call, usage)  # before the client sees the end, so that its balance is right
         for frame in _closing(call, usage, writer):
@@ -136,10 +142,24 @@ def finish_delta(call: Call, choice: int) -> Chunk:
     return {}
 
 
+def _leaves_text_alone(gateway: Gateway) -> bool:
+    """Whether nobody has a word about text on its way from the engine's tokens to the wire."""
+    return (
+        gateway.chunk is None
+        and gateway.content is None
+        and gateway.text_delta is text_delta
+        and gateway.encode_frame is encode_frame
+        and gateway.decoder is new_decoder
+    )
+
+
 class Writer:
     """Turns pieces into chunks; keeps what a choice has said already (its role, half a character)."""
 
-    __slots__ = ("_base", "_call", "_decoders", "_heads", "_logprobs", "_null_usage", "_seen", "_wants_logprobs")
+    __slots__ = (
+        *("_around", "_base", "_call", "_decoders", "_heads", "_is_plain"),
+        *("_logprobs", "_null_usage", "_odd", "_seen", "_wants_logprobs"),
+    )
 
     def __init__(self, call: Call) -> None:
         self._call = call
@@ -155,6 +175,9 @@ class Writer:
         self._seen: set[int] = set()
         self._wants_logprobs = call.gateway.wants_logprobs(call.body)
         self._null_usage = call.gateway.wants_null_usage(call)
+        self._around: dict[int, list[bytes]] = {}
+        self._odd: set[int] = set()
+        self._is_plain = not self._wants_logprobs and _leaves_text_alone(call.gateway)
 
     def envelope(self, choices: list[Chunk] | None) -> Chunk:
         chunk = {**self._base, "choices": choices}
@@ -180,8 +203,27 @@ class Writer:
             finish = gateway.stream_finish_reason(call, piece.finish)
             yield self._chunk(piece, gateway.finish_delta(call, piece.choice), finish)
 
+    def plain(self, piece: Piece) -> bytes | None:
+        """The frame of a piece that is nothing but ASCII text, where every decision about it is the honest one.
+
+        The same bytes as by `chunks`, put between two constants. None for every other piece, which `chunks` takes.
+        """
+        if piece.choice not in self._seen or piece.choice in self._odd:
+            return None
+        _, choice, text, tool, finish, logprobs, _, usage = piece
+        if not text or tool or finish or logprobs or usage or not self._is_plain or not text.isascii():
+            return None
+        around = self._around.get(choice)
+        if around is None:
+            frame = encode_frame(self._chunk(piece, text_delta(self._call, _MARK)))
+            around = self._around[choice] = frame.split(encode(_MARK))
+        self._call.delivered += len(text)
+        return encode(text.decode("ascii")).join(around)
+
     def _text(self, piece: Piece) -> Iterator[Chunk]:
         call = self._call
+        if not piece.text.isascii():
+            self._odd.add(piece.choice)  # from here on a character may be under way
         text = self._decode((piece.choice, -1), piece.text)
         if piece.logprobs:
             self._logprobs.setdefault(piece.choice, []).extend(piece.logprobs)

@@ -155,6 +155,9 @@ class Reading:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._generation, name)
 
+    def due(self) -> None:
+        """Everything goes by `next`."""
+
     async def next(self) -> Piece | None:
         piece = await self._generation.next()
         if piece is None or piece.usage is None:

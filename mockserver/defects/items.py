@@ -8,7 +8,7 @@ from mockserver.call import Call, Reply
 from mockserver.defects import defect, within
 from mockserver.gateway import Gateway
 from mockserver.services.answers import deleted, json_answer
-from mockserver.services.members import text
+from mockserver.services.members import anything, text
 from mockserver.services.vector_store import collections, items
 from mockserver.services.vector_store.ids import new_id
 from mockserver.services.vector_store.index import Match
@@ -74,6 +74,19 @@ def ignores_a_description(gateway: Gateway) -> Gateway:
         return items.added(call, of, content, items.shortened(content))
 
     return within(gateway, "vectors", added=added)
+
+
+@defect(breaks=("VU-096", "VU-099"))
+def takes_anything_for_a_description(gateway: Gateway) -> Gateway:
+    """Keeps what is no text as the words for it."""
+
+    def added(call: Call, of: Collection, content: str, description: Any) -> Item:
+        return items.added(call, of, content, str(description))
+
+    def redescribe(call: Call, item: Item, body: Json) -> None:
+        items.redescribe(call, item, {name: str(value) for name, value in body.items()})
+
+    return within(gateway, "vectors", check_description=anything, added=added, redescribe=redescribe)
 
 
 @defect(breaks=("VU-092", "VU-097"))

@@ -3,7 +3,7 @@
 from mockserver.upstream.faults import FAULTS, OF_THE_ANSWER, Fault, FaultError, Script, fault_of, read_script
 from mockserver.upstream.local import Job, LocalUpstream, Pace
 from mockserver.upstream.log import KEPT_CALLS, CallRecord
-from mockserver.upstream.pieces import Aborted, Generation, Piece, Upstream, UpstreamFailure
+from mockserver.upstream.pieces import Aborted, Generation, Piece, Upstream, UpstreamFailure, text_pieces
 
 __all__ = [
     "FAULTS",
@@ -23,4 +23,5 @@ __all__ = [
     "UpstreamFailure",
     "fault_of",
     "read_script",
+    "text_pieces",
 ]

@@ -131,6 +131,17 @@ class LocalGeneration:
         self._take(piece)
         return piece
 
+    def due(self) -> Piece | None:
+        """What `next` would give without waiting. Every 32nd piece is waited for: others must not starve."""
+        at = self._at
+        if at >= len(self._pieces) or at & 31 == 31 or self.aborted or self.fault is not None:
+            return None
+        piece = self._pieces[at]
+        if self._due(piece.step) > self._loop.time():
+            return None
+        self._take(piece)
+        return piece
+
     async def rest(self) -> list[Piece]:
         """All pieces at once, when the last is due: what a request without a stream waits for."""
         if self.fault is not None:

@@ -32,6 +32,12 @@ class Piece(NamedTuple):
     usage: dict[str, int] | None = None
 
 
+def text_pieces(choice: int, tokens: list[bytes]) -> list[Piece]:
+    """A piece a token. Made by position: this is most of what the engine does."""
+    make = Piece._make
+    return [make((step, choice, token, None, None, None, 1, None)) for step, token in enumerate(tokens)]
+
+
 class Generation(Protocol):
     """One answer being produced. Ends as completed, aborted, failed or dropped, exactly once."""
 
@@ -41,6 +47,9 @@ class Generation(Protocol):
 
     async def next(self) -> Piece | None:
         """The next piece when it is there; None after the last. Raises Aborted or UpstreamFailure."""
+
+    def due(self) -> Piece | None:
+        """The next piece if it is there already and nothing stands in its way; None says to wait for it by `next`."""
 
     async def rest(self) -> list[Piece]:
         """All pieces at once, when the last is there: what a request without a stream waits for."""

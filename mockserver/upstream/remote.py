@@ -127,6 +127,10 @@ class RemoteGeneration:
             self._note(piece)
         return piece
 
+    def due(self) -> Piece | None:
+        """Nothing is known to be there before it was read."""
+        return None
+
     async def rest(self) -> list[Piece]:
         """All pieces, when the last has come."""
         found = []

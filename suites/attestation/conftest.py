@@ -18,7 +18,9 @@ from harness.attest.verdict import Problem
 from harness.exchange import Exchange
 from harness.model import NotObserved
 from harness.probe import probe
+from harness.session import Session
 from suites.attestation.appraisal import Appraisal, appraised
+from suites.attestation.told import told
 
 NONCE_BYTES = 32
 FEW = 3
@@ -113,13 +115,15 @@ def policy(ask: Ask) -> Mapping[str, Any]:
 
 
 @pytest.fixture(scope="session")
-def appraisal(trust: Trust, policy: Mapping[str, Any]) -> Appraise:
+def appraisal(ask: Ask, assay_session: Session, trust: Trust, policy: Mapping[str, Any]) -> Appraise:
     """What the judges of attestation say of an answer; each is judged once, however many checks ask."""
     known, demands = dict[str, Appraisal](), policy_of(policy)
 
     def of(answer: Exchange) -> Appraisal:
         if answer.id not in known:
             known[answer.id] = appraised(answer, trust, demands)
+            if ask.evidence.trust is not None and "attestation" not in assay_session.figures:
+                assay_session.figures["attestation"] = told(answer, ask.evidence.trust, trust, dict(policy))
         return known[answer.id]
 
     return of

@@ -58,13 +58,7 @@ def test_the_run_reconciles(assay_session, contract, entries):
     if not calls or not entries:
         raise NotObserved("the run made no call that could be charged")
     found = reconcile_run(assay_session.journal.exchanges, entries, contract)
-    assay_session.figures["billing"] = {
-        "verdict": found["verdict"],
-        **{name: found["totals"][name] for name in ("due_nano", "charged_nano", "difference_nano", "unexplained_nano")},
-        "calls": found["counts"]["calls"],
-        "matched": found["counts"]["matched"],
-        "exact": found["counts"]["exact"],
-    }
+    assay_session.figures["billing"] = found
     if found["verdict"] == "incomplete":
         raise NotObserved(f"{found['counts']['not_judged']} charges could not be judged")
     assert found["verdict"] == "reconciles", said(found)

@@ -18,19 +18,19 @@ ODD = ("\U0001f9ea\U0001f468\u200d\U0001f469", "漢字かな交じり文", "e\u0
 WRONG = {"nothing": OMIT, "an empty text": "", "an empty array": [], "a number": 7, "an object": {"text": "x"}}
 
 
-@probe(calls=3, prompt_tokens=60)
+@probe(calls=3, prompt_tokens=60, kind="embedding")
 def embedded(ask: Ask) -> tuple[Exchange, ...]:
     """Two texts that are near and one of another subject, each by itself."""
     return tuple(ask.embed(text) for text in (SEA, WAVES, TAX))
 
 
-@probe(calls=1, prompt_tokens=60)
+@probe(calls=1, prompt_tokens=60, kind="embedding")
 def together(ask: Ask) -> Exchange:
     """The texts of `embedded` in one request."""
     return ask.embed([SEA, WAVES, TAX])
 
 
-@probe(calls=1, prompt_tokens=20)
+@probe(calls=1, prompt_tokens=20, kind="embedding")
 def in_base64(ask: Ask) -> Exchange:
     return ask.embed(SEA, encoding_format="base64")
 
@@ -75,7 +75,7 @@ def test_vectors_have_length_one(embedded, together, holds):
 
 
 @pytest.mark.requirement("EM-006")
-@pytest.mark.cost(calls=1, prompt_tokens=20)
+@pytest.mark.cost(calls=1, prompt_tokens=20, kind="embedding")
 def test_a_text_keeps_its_vector(ask, embedded):
     again = vectors.cosine(one(embedded[0]), one(ask.embed(SEA)))
     assert again >= 0.999, f"the same text embedded twice has a similarity of {again:.4f}"
@@ -100,14 +100,14 @@ def test_usage_counts_the_input(embedded, together, holds):
 
 
 @pytest.mark.requirement("EM-009")
-@pytest.mark.cost(calls=1, prompt_tokens=200)
+@pytest.mark.cost(calls=1, prompt_tokens=200, kind="embedding")
 def test_more_text_counts_more(ask, embedded):
     short, long = (answer.json["usage"]["prompt_tokens"] for answer in (embedded[0], ask.embed(f"{SEA} " * 10)))
     assert long > short, f"ten sentences count {long} tokens and one {short}"
 
 
 @pytest.mark.requirement("EM-010")
-@pytest.mark.cost(calls=1, prompt_tokens=20)
+@pytest.mark.cost(calls=1, prompt_tokens=20, kind="embedding")
 @pytest.mark.parametrize("text", ODD, ids=["emoji", "cjk", "marks", "controls"])
 def test_any_text_is_embedded(ask, text):
     answer = ask.embed(text)
@@ -156,7 +156,7 @@ def test_an_unknown_encoding_is_refused(ask, contract):
 
 
 @pytest.mark.requirement("EM-030")
-@pytest.mark.cost(calls=3, prompt_tokens=40)
+@pytest.mark.cost(calls=3, prompt_tokens=40, kind="embedding")
 def test_embeddings_cost_their_tokens(ask):
     purse = open_account(ask)
     before, answer = purse.read(), ask.embed(f"{SEA} " * 20, key=purse.key)

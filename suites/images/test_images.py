@@ -15,8 +15,8 @@ from harness.probe import probe
 from suites.denials import UNKNOWN_MODEL
 from suites.purse import open_account
 
+SQUARE = 1024  # tokens of a picture of 1024x1024, as the reference mock counts them
 SUNSET = "A sunset over mountains, digital art"
-# Costs are stated in tokens of the default model; an image model asks about ten times its price.
 B64: dict[str, Any] = {"response_format": "b64_json"}
 
 
@@ -25,13 +25,13 @@ def smallest(contract) -> str:
     return str(min(contract.trait("images.sizes"), key=lambda size: int(size.split("x")[0]) * int(size.split("x")[1])))
 
 
-@probe(calls=1, prompt_tokens=20, completion_tokens=20_480)
+@probe(calls=1, prompt_tokens=20, completion_tokens=SQUARE, kind="image")
 def painted(ask: Ask) -> Exchange:
     """Two small pictures in base64."""
     return ask.paint(SUNSET, n=2, size=smallest(ask.contract), **B64)
 
 
-@probe(calls=1, prompt_tokens=20, completion_tokens=20_480)
+@probe(calls=1, prompt_tokens=20, completion_tokens=SQUARE, kind="image")
 def plainly(ask: Ask) -> Exchange:
     """A request of a prompt alone."""
     return ask.paint(SUNSET)
@@ -53,7 +53,7 @@ def test_base64_is_an_image(painted, holds):
 
 
 @pytest.mark.requirement("IM-004")
-@pytest.mark.cost(calls=2, prompt_tokens=20, completion_tokens=10_240)
+@pytest.mark.cost(calls=2, prompt_tokens=20, completion_tokens=SQUARE, kind="image")
 def test_an_address_leads_to_an_image(ask, contract):
     answer = ask.paint(SUNSET, size=smallest(contract), response_format="url")
     url = urlsplit(answer.json["data"][0]["url"])
@@ -66,14 +66,14 @@ def test_an_address_leads_to_an_image(ask, contract):
 
 
 @pytest.mark.requirement("IM-005")
-@pytest.mark.cost(calls=5, prompt_tokens=20, completion_tokens=20_480)
+@pytest.mark.cost(calls=5, prompt_tokens=100, completion_tokens=5 * SQUARE, kind="image")
 def test_every_size_is_honoured(ask, contract, holds):
     sizes = contract.trait("images.sizes")
     holds(pictures.base64_is_an_image_of_the_size, *(ask.paint(SUNSET, size=size, **B64) for size in sizes))
 
 
 @pytest.mark.requirement("IM-006")
-@pytest.mark.cost(calls=1, prompt_tokens=20, completion_tokens=20_480)
+@pytest.mark.cost(calls=1, prompt_tokens=20, completion_tokens=SQUARE, kind="image")
 def test_the_default_size_is_honoured(ask, holds):
     holds(pictures.base64_is_an_image_of_the_size, ask.paint(SUNSET, **B64))
 
@@ -91,13 +91,13 @@ def test_an_address_is_the_default(plainly):
 
 
 @pytest.mark.requirement("IM-010")
-@pytest.mark.cost(calls=1, prompt_tokens=20, completion_tokens=10_240)
+@pytest.mark.cost(calls=1, prompt_tokens=20, completion_tokens=SQUARE, kind="image")
 def test_png_is_sent_to_who_accepts_png(ask, contract):
     comes_as(ask, contract, "image/png", "PNG")
 
 
 @pytest.mark.requirement("IM-011")
-@pytest.mark.cost(calls=1, prompt_tokens=20, completion_tokens=10_240)
+@pytest.mark.cost(calls=1, prompt_tokens=20, completion_tokens=SQUARE, kind="image")
 def test_jpeg_is_sent_to_who_accepts_jpeg(ask, contract):
     comes_as(ask, contract, "image/jpeg", "JPEG")
 
@@ -113,7 +113,7 @@ def comes_as(ask: Ask, contract, media: str, form: str) -> None:
 
 
 @pytest.mark.requirement("IM-012")
-@pytest.mark.cost(calls=2, prompt_tokens=20, completion_tokens=10_240)
+@pytest.mark.cost(calls=2, prompt_tokens=20, completion_tokens=SQUARE, kind="image")
 @pytest.mark.parametrize("accept", ["application/json", "image/png;q=0.5, application/json"])
 def test_json_is_sent_to_who_prefers_json(ask, contract, accept):
     answer = ask.paint(SUNSET, size=smallest(contract), headers={"Accept": accept})
@@ -167,7 +167,7 @@ def test_images_need_a_key(ask, key):
 
 
 @pytest.mark.requirement("IM-026")
-@pytest.mark.cost(calls=1, prompt_tokens=20, completion_tokens=10_240)
+@pytest.mark.cost(calls=1, prompt_tokens=20, completion_tokens=SQUARE, kind="image")
 @pytest.mark.parametrize("name", ["guidance_scale", "num_inference_steps"])
 def test_tuning_is_bounded(ask, contract, name):
     low, high = contract.trait(f"images.{name}")
@@ -184,7 +184,7 @@ def refused(answer: Exchange, contract, what: str) -> None:
 
 
 @pytest.mark.requirement("IM-030")
-@pytest.mark.cost(calls=3, prompt_tokens=20, completion_tokens=10_240)
+@pytest.mark.cost(calls=3, prompt_tokens=20, completion_tokens=SQUARE, kind="image")
 def test_only_answered_images_cost(ask, contract):
     purse = open_account(ask)
     before = purse.read()

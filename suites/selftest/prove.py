@@ -8,8 +8,8 @@ import multiprocessing
 import os
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
@@ -31,6 +31,7 @@ from suites.selftest import trial
 from suites.selftest.trial import Ending
 
 TRIAL_TIMEOUT_S = 90
+CLEAN_TIMEOUT_S = 600  # a trial of every check, on a machine that may be busy
 DEFAULT_WORKERS = (os.cpu_count() or 1) + 1  # a trial waits for its mock a third of its time
 FORK = multiprocessing.get_context("fork")  # a fork of a warmed-up process starts a trial in milliseconds
 
@@ -48,6 +49,10 @@ class Job:
     def name(self) -> str | None:
         """Of the defect; the clean trials have none."""
         return self.defect.name if self.defect else None
+
+    @property
+    def patience_s(self) -> int:
+        return TRIAL_TIMEOUT_S if self.ids else CLEAN_TIMEOUT_S
 
 
 def provable(contract: Contract) -> dict[str, specs.Requirement]:
@@ -100,7 +105,7 @@ class _Running:
     def ending(self) -> Ending | str:
         """What the trial said, or why it said nothing. Ends the process."""
         try:
-            said: Ending | str = self.pipe.recv() if self.pipe.poll() else f"took longer than {TRIAL_TIMEOUT_S} s"
+            said: Ending | str = self.pipe.recv() if self.pipe.poll() else f"took longer than {self.job.patience_s} s"
         except EOFError:
             said = "the trial died"
         self.process.kill()
@@ -131,7 +136,7 @@ def _started(contract: Contract, job: Job) -> _Running:
     process = FORK.Process(target=_child, args=(theirs, contract, job))
     process.start()
     theirs.close()
-    return _Running(job, process, ours, time.monotonic() + TRIAL_TIMEOUT_S)
+    return _Running(job, process, ours, time.monotonic() + job.patience_s)
 
 
 def _child(pipe: Connection, contract: Contract, job: Job) -> None:
@@ -182,13 +187,48 @@ def row(job: Job, ending: Ending | str, clean: Ending, promised: Iterable[str]) 
     return {**made, "outcome": "killed"}
 
 
+@dataclass
+class Proven:
+    """What contracts proved earlier in the same command. Another one need not prove the same row again."""
+
+    rows: dict[str, tuple[str, specs.Requirement]] = field(default_factory=dict)  # id -> contract, row
+
+    def note(self, contract: Contract, proof: Mapping[str, Any]) -> None:
+        killed = {i for made in proof["rows"] if made["outcome"] == "killed" for i in made["breaks"]}
+        for i in killed:
+            self.rows.setdefault(i, (contract.name, contract.requirements[i]))
+
+    def by(self, contract: Contract) -> dict[str, str]:
+        """The requirements of a contract that another one has proven, in the same words, with that one's name.
+
+        One that only repeats others is proven where all of those are.
+        """
+        known = self.rows
+        found = {i: known[i][0] for i, r in provable(contract).items() if i in known and known[i][1] == r}
+        own = checks_by_requirement()
+        for i, r in provable(contract).items():
+            if r.same_as and i not in own and all(name in found for name in r.same_as):
+                found[i] = found[r.same_as[0]]
+        return found
+
+
 def document(
-    contract: Contract, clean: Ending, rows: list[dict[str, Any]], started: datetime, *, whole: bool
+    contract: Contract,
+    clean: Ending,
+    rows: list[dict[str, Any]],
+    started: datetime,
+    *,
+    whole: bool,
+    elsewhere: Mapping[str, str],
 ) -> dict[str, Any]:
-    """proof.json as specs/schema/proof.schema.json describes it. `whole`: no defect of the contract was left out."""
+    """proof.json as specs/schema/proof.schema.json describes it. `whole`: no defect of the contract was left out.
+
+    `elsewhere` are requirements that other contracts have proven, by whom.
+    """
     promised = provable(contract)
     touched = {i for made in rows for i in made["breaks"]}
-    proven = {i for made in rows if made["outcome"] == "killed" for i in made["breaks"]}
+    own = {i for made in rows if made["outcome"] == "killed" for i in made["breaks"]}
+    proven = own | elsewhere.keys()
     must = [r.id for r in promised.values() if r.level == "MUST"]
     counts: dict[str, int] = {}
     for outcome in clean.outcomes.values():
@@ -202,6 +242,7 @@ def document(
         "clean": {"counts": dict(sorted(counts.items())), "failed": _failed(clean)},
         "rows": sorted(rows, key=lambda made: (made["breaks"], made["defect"])),
         "excluded_from_proof": _excluded(contract),
+        "elsewhere": {i: name for i, name in sorted(elsewhere.items()) if i not in own},
         "unproven": [i for i in promised if i not in proven and (whole or i in touched)],
         "score": {
             "defects": len(rows),
@@ -234,9 +275,16 @@ def prove(
     workers: int,
     *,
     wide: bool = False,
+    elsewhere: Mapping[str, str] | None = None,
     shown: Callable[[Iterator[Any], int], Iterable[Any]] = lambda found, _: found,
 ) -> dict[str, Any]:
-    """The proof of one contract: a clean trial of everything, then one trial a defect."""
+    """The proof of one contract: a clean trial of everything, then one trial a defect.
+
+    Defects that only break what `elsewhere` holds are left out: another contract has proven it.
+    """
+    elsewhere, all_of_it = elsewhere or {}, len(chosen) == len(defects_of(contract))
+    promised = provable(contract).keys()
+    chosen = [defect for defect in chosen if promised & set(defect.breaks) - elsewhere.keys()]
     started = datetime.now(UTC)
     trial.warm_up(contract)
     checks = checks_of(contract)
@@ -255,7 +303,7 @@ def prove(
             clean[job.tls] = ending
     gc.unfreeze()  # what the warm-up froze is taken down like everything else
     rows = [row(job, ending, clean[job.tls], provable(contract)) for job, ending in endings.values()]
-    return document(contract, clean[False], rows, started, whole=len(chosen) == len(defects_of(contract)))
+    return document(contract, clean[False], rows, started, whole=all_of_it, elsewhere=elsewhere)
 
 
 def _clean_over_tls(todo: Iterable[Job]) -> list[Job]:
@@ -270,6 +318,7 @@ def _clean_over_tls(todo: Iterable[Job]) -> list[Job]:
 @click.option("--only", multiple=True, metavar="ID")
 @click.option("--defect", "names", multiple=True, metavar="NAME")
 @click.option("--wide", is_flag=True)
+@click.option("--again", is_flag=True)
 @click.option("-n", "--workers", type=click.IntRange(1), default=DEFAULT_WORKERS)
 @click.option("--out", type=click.Path(path_type=Path))
 @click.option("--json", "as_json", is_flag=True)
@@ -278,6 +327,7 @@ def main(
     only: tuple[str, ...],
     names: tuple[str, ...],
     wide: bool,
+    again: bool,
     workers: int,
     out: Path | None,
     as_json: bool,
@@ -294,14 +344,18 @@ def main(
         )
     if unknown := sorted(set(only) - {i for contract in loaded for i in provable(contract)}):
         raise click.UsageError(f"these contracts check no requirement {', '.join(unknown)}")
-    for contract in loaded:
+    proven = Proven()
+    for contract in sorted(loaded, key=lambda contract: (len(contract.extends), contract.name)):
         chosen = [
             defect
             for defect in defects_of(contract)
             if (not only or set(only) & set(defect.breaks)) and (not names or defect.name in names)
         ]
         shown = _progress(console, contract.name)
-        proof = prove(contract, chosen, workers, wide=wide, shown=shown)
+        proof = prove(
+            contract, chosen, workers, wide=wide, shown=shown, elsewhere={} if again or wide else proven.by(contract)
+        )
+        proven.note(contract, proof)
         folder = _folder(out, contract.name, alone=len(loaded) == 1)
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "proof.json").write_text(json.dumps(proof, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")

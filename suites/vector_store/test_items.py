@@ -115,6 +115,17 @@ def test_only_a_description_can_change(shelf, members):
     assert (kept["description"], kept["content"]) == ("Keepers", ORLA), f"the item has become {str(kept)[:160]}"
 
 
+@pytest.mark.requirement("VU-096", "VU-099")
+@pytest.mark.parametrize("wrong", [7, ["Keepers"], True])
+def test_a_description_is_a_text(shelf, contract, wrong):
+    made, due = shelf.collection(), contract.trait("errors.invalid_status")
+    added = shelf.send("POST", f"/{made}/items", {"content": ORLA, "description": wrong}).status
+    assert added in due, f"an item with the description {wrong} was answered with {added}"
+    item = shelf.add(made, ORLA).json["item"]["id"]
+    changed = shelf.send("PATCH", f"/{made}/items/{item}", {"description": wrong}).status
+    assert changed in due, f"a change to the description {wrong} was answered with {changed}"
+
+
 @pytest.mark.requirement("VU-100")
 def test_a_deleted_item_is_gone(shelf):
     made = shelf.collection("Bread is baked at four.")

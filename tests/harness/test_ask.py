@@ -163,7 +163,7 @@ def test_a_probe_bears_its_price_and_its_name(pytester: pytest.Pytester) -> None
 
 
 def test_costs_add_up_and_the_rest_is_free() -> None:
-    assert Cost(1, 2, 3) + Cost(1, 1, 1) == Cost(2, 3, 4)
+    assert Cost(1, 2, 3, "image") * 2 == Cost(2, 4, 6, "image")
     assert cost_of(len) is FREE
     assert callable(probe(calls=1))
 

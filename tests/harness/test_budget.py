@@ -121,6 +121,11 @@ def test_the_cap_holds_in_parallel() -> None:
     assert budget.reserved == budget.cap
 
 
+def test_white_space_in_a_file_costs_nothing() -> None:
+    file = b"--b\r\nContent-Disposition: form-data\r\n\r\n%s\r\n--b--"
+    assert a_budget().bound(file % (b" " * 1_000_000)) == a_budget().bound(file % b"")
+
+
 def test_white_space_in_a_request_costs_nothing() -> None:
     padded = BODY.replace(b",", b"," + b" " * 1_000_000)
     assert a_budget().bound(padded) == a_budget().bound(BODY)

@@ -47,7 +47,7 @@ def test_a_contract_without_catalogues_has_none_of_their_rows() -> None:
 
 def test_an_unknown_catalogue_is_told_with_file_and_key(folder: Path) -> None:
     changed(folder / CONTRACT / "contract.yaml", "catalogues: [attestation, billing]", "catalogues: [attestations]")
-    said = r"contract\.yaml: catalogues: expected of attestation, billing, got 'attestations'"
+    said = r"contract\.yaml: catalogues: expected of .*attestation, billing, .*got 'attestations'"
     with pytest.raises(SpecError, match=said):
         specs.load(CONTRACT)
 

@@ -55,3 +55,21 @@ def test_a_line_without_end_costs_time_in_proportion_to_its_length() -> None:
     for _ in range(4000):
         parser.feed(b"x" * 1000, 0)
     assert time.perf_counter() - began < 2
+
+
+@given(
+    st.lists(
+        st.sampled_from(
+            [b"data: ", b"data:", b"\n", b"\n\n", b"\r", b"\r\n\r\n", b"{}", b"x", b"[DONE]", b"\xef\xbb\xbf", b"\xff"]
+        )
+    )
+)
+def test_what_is_alone_is_what_feeding_would_have_said(pieces: list[bytes]) -> None:
+    quick, slow = Parser(), Parser()
+    for piece in (b"".join(pieces[n : n + 3]) for n in range(0, len(pieces), 3)):
+        value = quick.alone(piece)
+        told = slow.feed(piece, 0)
+        if value is None:
+            assert quick.feed(piece, 0) == told
+        else:
+            assert [event.data for event in told] == [value.decode(errors="replace")]

@@ -168,3 +168,7 @@ def test_a_long_string_is_looked_through_in_little_memory() -> None:
         assert tracemalloc.get_traced_memory()[1] < 1_000_000
     finally:
         tracemalloc.stop()
+
+
+def test_sound_is_no_json_however_many_brackets_it_has() -> None:
+    assert depth(b"RIFF\xff\xfe" + b"{[" * 10_000, 64) == 0

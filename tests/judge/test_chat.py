@@ -34,6 +34,20 @@ def test_a_stream_that_was_cut_or_failed_is_not_finished() -> None:
     assert len(chat.chunks(failed)) == 1
 
 
+def test_an_error_in_a_stream_is_one_in_any_envelope() -> None:
+    bare = {"message": "the model failed", "type": "upstream_error"}
+    failed = stream([good_chunk("Hel"), bare])
+    assert chat.stream_errors(failed) == [bare]
+    assert len(chat.chunks(failed)) == 1
+    assert not chat.is_finished(failed)
+
+
+def test_a_chat_over_texts_is_a_chat() -> None:
+    over = completion({}, request=asked(collection="handbook"), path="/chat/completions/RAG")
+    assert (chat.is_chat(over), chat.is_chat_over_texts(over)) == (True, True)
+    assert not chat.is_chat(completion({}, request={"vote": "up"}, path="/chat/completions/chatcmpl-1"))
+
+
 def test_what_was_asked_is_read_with_care() -> None:
     odd = completion({}, request=asked(n=True, max_tokens="many", stop=["", "a", 5], stream="yes"))
     assert (chat.asked_choices(odd), chat.asked_bound(odd), chat.asked_stops(odd)) == (1, None, ["a"])

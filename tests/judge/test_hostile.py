@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from harness.exchange import Exchange
 from harness.judge import judge, rules_for
-from specs import load
+from specs import load, names
 from tests.judge.builders import completion, good_chunk, good_completion, stream
 
 MEMBERS = """
@@ -52,7 +52,8 @@ BODIES = OBJECTS.map(lambda members: good_completion(**members)) | DOCUMENTS
 LINES = (
     OBJECTS.map(lambda members: {**good_chunk("x"), **members}) | DOCUMENTS | st.just("[DONE]") | st.binary(max_size=12)
 )
-RULES = [(contract, rules_for(contract)) for contract in (load("openai-core"), load("voltagegpu-confidential"))]
+RULES = [(contract, rules_for(contract)) for contract in map(load, names())]
+PATHS = ("/embeddings", "/images/generations", "/completions", "/models", "/vector_store/x/search", "/forge/leases")
 
 
 def judge_by_every_rule(exchanges: list[Exchange]) -> None:
@@ -66,6 +67,7 @@ def judge_by_every_rule(exchanges: list[Exchange]) -> None:
 def test_no_rule_raises_on_any_document(body: Any, request: Any, status: int) -> None:
     answers = [
         completion(body, request=request, status=status),
+        *(completion(body, request=request, path=path, status=status) for path in PATHS),
         completion(body, method="GET", path="/models", status=status),
     ]
     judge_by_every_rule(answers)

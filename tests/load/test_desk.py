@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from harness.exchange import Fault
+from harness.load.answer import Answer
 from harness.load.desk import EXTRA_FAILURES, Desk
-from harness.load.reader import Answer
 from harness.load.scenario import Scenario
 
 
@@ -19,7 +19,7 @@ class Clock:
 
 def a_desk(count: int = 3, **changes: Any) -> tuple[Desk, Clock]:
     scenario = Scenario("http://127.0.0.1:1/v1", tuple("{}" for _ in range(count)), 2, 1.0, **changes)
-    return Desk(scenario, (), clock := Clock()), clock
+    return Desk(scenario, (), clock=(clock := Clock())), clock
 
 
 def failed() -> Answer:
@@ -45,9 +45,10 @@ def test_it_is_over_when_the_last_answer_is_in() -> None:
     desk, _ = a_desk(2)
     first, second = desk.take(), desk.take()
     assert (first, second, desk.take()) == (0, 1, None)
-    desk.put(0, failed())
-    assert not desk.over.is_set()
-    desk.put(1, failed())
+    for number in (0, 1):
+        desk.put(number, failed())
+        assert not desk.over.is_set()
+        desk.finish()
     assert desk.over.is_set()
 
 
@@ -55,10 +56,10 @@ def test_failures_beside_the_sample_are_kept_up_to_a_number() -> None:
     desk, _ = a_desk(200, sample=5)
     while (number := desk.take()) is not None:
         desk.put(number, failed())
+    assert len(desk.rows) == 200
     kept = {int(exchange.id.removeprefix("load")) for exchange in desk.exchanges()}
     assert desk.scenario.sampled() <= kept
     assert len(kept) == 5 + EXTRA_FAILURES
-    assert len(desk.streams) == 200
 
 
 def test_the_sample_is_the_same_for_the_same_seed() -> None:

@@ -111,7 +111,7 @@ def test_a_target_that_hangs_is_left_at_the_deadline(connect: Connect) -> None:
 def test_a_generator_that_cannot_work_is_a_fault_of_ours(tmp_path: Path) -> None:
     scenario = Scenario("http://127.0.0.1:1/v1", ("{}",), 1, 1.0, credential="ASSAY_NO_SUCH_VARIABLE")
     with pytest.raises(LoadFault, match="ASSAY_NO_SUCH_VARIABLE"):
-        generate(scenario, os.environ)
+        generate(scenario, os.environ, tmp_path)
 
 
 # --- Signals and parents ----------------------------------------------------------------------------------------
@@ -160,7 +160,7 @@ def test_a_generator_dies_with_its_parent(tmp_path: Path) -> None:
         assert ended(process) == 3
 
 
-def test_an_interrupted_parent_leaves_no_generator(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_interrupted_parent_leaves_no_generator(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     made: list[subprocess.Popen[bytes]] = []
 
     class Interrupted(subprocess.Popen[bytes]):
@@ -172,7 +172,7 @@ def test_an_interrupted_parent_leaves_no_generator(monkeypatch: pytest.MonkeyPat
 
     monkeypatch.setattr(subprocess, "Popen", Interrupted)
     with pytest.raises(KeyboardInterrupt):
-        generate(Scenario("http://127.0.0.1:1/v1", ("{}",), 1, 60.0), os.environ)
+        generate(Scenario("http://127.0.0.1:1/v1", ("{}",), 1, 60.0), os.environ, tmp_path)
     assert made[0].poll() is not None
 
 

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
+from mockserver.behaviours.stream import text_delta
+from mockserver.gateway import Gateway
 from tests.mockserver.conftest import COUNTING, MODEL, WEATHER, Lab
 
 
@@ -31,6 +34,20 @@ def test_stream_and_answer_agree_at_temperature_zero(lab: Lab) -> None:
     answer = lab.chat("Tell me something", temperature=0).json()
     assert text_of(chunks) == answer["choices"][0]["message"]["content"]
     assert chunks[-2]["usage"] == answer["usage"]
+
+
+@pytest.mark.parametrize("body", [{}, {"n": 2}, {"stop": ["wait"]}, {"stream_options": {"include_usage": True}}])
+def test_the_template_says_what_the_chunks_would(start: Callable[..., Lab], body: dict[str, Any]) -> None:
+    """Text goes out between two constants where nobody has a word about it; any override takes the long way."""
+    said = 'Repeat exactly: "plain"\\ \t text, then 漢字 🎉 é, then plain text; wait'
+    overridden = Gateway(text_delta=lambda call, text: text_delta(call, text))
+    short, long = (start("openai-core", gateway) for gateway in (Gateway(), overridden))
+    chunks = [[_timeless(each) for each in lab.chunks(said, temperature=0, **body)] for lab in (short, long)]
+    assert chunks[0] == chunks[1]
+
+
+def _timeless(chunk: Any) -> Any:
+    return chunk if chunk == "[DONE]" else {**chunk, "id": "", "created": 0}
 
 
 def test_characters_split_across_tokens_arrive_whole(lab: Lab) -> None:

@@ -23,7 +23,7 @@ KILLED = Ending(failed_by={i: [CHECK] for i in DEFECT.breaks})
 
 def proof_of(clean: Ending) -> dict[str, object]:
     row = prove.row(prove.Job(DEFECT, (), ()), KILLED, clean, prove.provable(CONTRACT))
-    made = prove.document(CONTRACT, clean, [row], datetime.now(UTC), whole=False)
+    made = prove.document(CONTRACT, clean, [row], datetime.now(UTC), whole=False, elsewhere={})
     jsonschema.Draft202012Validator(specs.schema("proof")).validate(made)
     return made
 

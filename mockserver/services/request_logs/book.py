@@ -1,4 +1,4 @@
-"""The log: one row a request, the newest of each account. It is given no secret to keep."""
+"""The log: one row a request, the newest ones. It is given no secret to keep."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ CREATE TABLE IF NOT EXISTS requests (
 CREATE INDEX IF NOT EXISTS requests_at ON requests (account, at);
 """
 MOST = 1000  # rows of one answer
+KEPT, OFTEN = 50_000, 500  # rows of the whole log, which is shortened so often
 
 
 class Entry(NamedTuple):
@@ -33,7 +34,9 @@ class Book:
     def add(self, entry: Entry) -> None:
         names = ", ".join(Entry._fields)
         marks = ", ".join("?" * len(Entry._fields))
-        self._db.execute(f"INSERT INTO requests ({names}) VALUES ({marks})", entry)  # noqa: S608 - names of our own
+        row = self._db.execute(f"INSERT INTO requests ({names}) VALUES ({marks})", entry)  # noqa: S608 - names of our own
+        if (row.lastrowid or 0) % OFTEN == 0:
+            self._db.execute("DELETE FROM requests WHERE n <= ?", ((row.lastrowid or 0) - KEPT,))
 
     def between(self, account: str, since: float, until: float) -> list[Entry]:
         """Oldest first; of more than can be told, the newest."""

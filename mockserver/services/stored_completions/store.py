@@ -1,9 +1,10 @@
-"""Finished completions by id, with their votes. They end after a while, or when the mock is reset."""
+"""Finished completions by id, with their votes. The newest ones; a reset ends all of them."""
 
 from __future__ import annotations
 
 import sqlite3
 
+KEPT, OFTEN = 50_000, 500  # completions in all, which are thinned out so often
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS completions (
   id TEXT PRIMARY KEY, account TEXT NOT NULL, document BLOB NOT NULL, finished REAL NOT NULL, vote TEXT);
@@ -15,9 +16,11 @@ class Completions:
         self._db = db
 
     def keep(self, completion_id: str, account: str, document: bytes, now: float) -> None:
-        self._db.execute(
+        row = self._db.execute(
             "INSERT OR REPLACE INTO completions VALUES (?, ?, ?, ?, NULL)", (completion_id, account, document, now)
         )
+        if (row.lastrowid or 0) % OFTEN == 0:
+            self._db.execute("DELETE FROM completions WHERE rowid <= ?", ((row.lastrowid or 0) - KEPT,))
 
     def find(self, completion_id: str, account: str, since: float) -> bytes | None:
         """The document, if it is this account's and was finished since then."""
@@ -34,9 +37,6 @@ class Completions:
     def vote_of(self, completion_id: str) -> str | None:
         row = self._db.execute("SELECT vote FROM completions WHERE id = ?", (completion_id,)).fetchone()
         return row[0] if row else None
-
-    def forget(self, before: float) -> None:
-        self._db.execute("DELETE FROM completions WHERE finished < ?", (before,))
 
     def reset(self) -> None:
         self._db.execute("DELETE FROM completions")

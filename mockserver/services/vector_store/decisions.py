@@ -14,7 +14,6 @@ from mockserver.services.vector_store.upload import Field, read_form
 
 if TYPE_CHECKING:
     from mockserver.call import Call, Reply
-    from mockserver.catalogue import Row
     from mockserver.services.vector_store.index import Match
 
 Handler = Callable[["Call"], Awaitable["Reply"]]
@@ -78,7 +77,7 @@ class Decisions:
 
     # -- search
     check_query: Check = search.check_query
-    model: Callable[[Call], Row] = search.embedding_model  # what turns text into vectors
+    longest: Callable[[Call], int] = search.longest  # tokens of a text that is embedded
     embed: Callable[[Call, str], bytes] = search.embedded
     count: Callable[[str], int] = search.count  # tokens of a text that is embedded
     nearest: Callable[[Call, Store, Collection, bytes, int], list[tuple[Item, Match]]] = search.nearest

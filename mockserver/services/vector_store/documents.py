@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 SUFFIXES = (".pdf", ".txt", ".text", ".md", ".markdown")
 MOST_PAGES = 500
 MOST_CHARACTERS = 1_000_000  # of text in one file; a small PDF can hold gigabytes
-MOST_STREAM = 8 * 1024 * 1024  # bytes of one page's content; pypdf itself refuses to inflate more than 75 MB
+MOST_STREAM = 2 * 1024 * 1024  # bytes of one page's content; pypdf itself refuses to inflate more than 75 MB
 PIECE = 800  # characters that an item of a file has at most
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _SENTENCE = re.compile(r"(?<=[.!?])\s+")

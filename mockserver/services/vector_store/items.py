@@ -50,8 +50,8 @@ async def add(call: Call) -> Reply:
     members = {"content": required(vectors.check_content), "description": optional(vectors.check_description)}
     given = await read_members(call, members)
     content, tokens = given["content"], vectors.count(given["content"])
-    if tokens > (context := vectors.model(call).context):
-        raise call.gateway.refuse_parameter(call, "content", f"'content' is longer than {context} tokens.")
+    if tokens > (longest := vectors.longest(call)):
+        raise call.gateway.refuse_parameter(call, "content", f"'content' is longer than {longest} tokens.")
     description = given["description"] if given["description"] is not None else vectors.describe(content)
     made = vectors.added(call, found, content, description)
     call.used["embedding"] = tokens

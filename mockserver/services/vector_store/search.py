@@ -14,22 +14,23 @@ from mockserver.services.vector_store.store import Collection, Item, Store
 
 if TYPE_CHECKING:
     from mockserver.call import Call, Reply
-    from mockserver.catalogue import Row
 
 LONGEST_QUERY = 100_000  # characters
+LONGEST_TEXT = 8192  # tokens, where no model says
 DIMENSION = 384  # of an embedding model that does not say
 
 count = tokens.count
 check_query = text(1, LONGEST_QUERY)
 
 
-def embedding_model(call: Call) -> Row:
-    """The first embedding model of the catalogue."""
-    return next(row for row in call.state.catalogue.rows.values() if row.kind == "embedding")
+def longest(call: Call) -> int:
+    """Tokens that the embedding model reads; where the provider has taken it away, the store goes on as it was."""
+    rows = (row for row in call.state.catalogue.rows.values() if row.kind == "embedding")
+    return next((row.context for row in rows), LONGEST_TEXT)
 
 
 def embedded(call: Call, content: str) -> bytes:
-    return packed(call.gateway.embeddings.embed(content, call.gateway.vectors.model(call).dimension or DIMENSION))
+    return packed(call.gateway.embeddings.embed(content, store_of(call).dimension))
 
 
 def nearest(call: Call, store: Store, of: Collection, vector: bytes, most: int) -> list[tuple[Item, Match]]:

@@ -78,6 +78,7 @@ class Store:
 
     def __init__(self, storage: Storage, dimension: int) -> None:
         self._db = storage.connect(_SCHEMA)
+        self.dimension = dimension  # of the vectors
         self._index = Index(dimension)
         self._version = -1
 
@@ -150,7 +151,8 @@ class Store:
         """The items that point nearest to the vector, nearest first."""
         self._follow()
         matches = self._index.nearest(of.space, vector, most)
-        known = {item.n: item for item in self.items(of)}
+        marks = ", ".join("?" * len(matches))
+        known = {item.n: item for item in self._items(f"AND n IN ({marks})", of, *(match.n for match in matches))}
         return [(known[match.n], match) for match in matches if match.n in known]
 
     # -- files
@@ -198,7 +200,7 @@ class Store:
         )
         return int(row.lastrowid or 0)
 
-    def _items(self, rest: str, of: Collection, *more: str) -> list[Item]:
+    def _items(self, rest: str, of: Collection, *more: str | int) -> list[Item]:
         query = f"SELECT {_ITEM} FROM items WHERE account = ? AND collection = ? {rest}"  # noqa: S608 - words of our own
         return [Item(*row) for row in self._db.execute(query, (of.account, of.id, *more))]
 

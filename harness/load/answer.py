@@ -1,0 +1,147 @@
+"""A response while it arrives, and when every piece of it did. Parses the transport with httptools; no sockets."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import httptools
+import msgspec
+
+from harness.exchange import Fault
+from harness.load.progress import Progress
+from harness.sse import Event, Parser
+
+_clock = time.perf_counter_ns
+
+
+class Answer:
+    """A response while it arrives; httptools calls the `on_` methods. Times count from the request's start."""
+
+    def __init__(self, max_body_bytes: int, max_events: int, abort_after: int | None = None) -> None:
+        self.status: int | None = None
+        self.headers: list[tuple[str, str]] = []
+        self.pieces: list[tuple[int, bytes]] = []
+        self.fault: Fault | None = None
+        self.connected_ns = self.head_ns = self.end_ns = 0
+        self.progress = Progress()
+        self.is_stream = self.complete = self.keeps_alive = self.on_kept_connection = False
+        self.started_ns = _clock()
+        self._parser = httptools.HttpResponseParser(self)
+        self._events = Parser()
+        self._at_ns = 0
+        self._room, self._events_left, self._abort_after = max_body_bytes, max_events, abort_after
+        self._has_length = False
+
+    def elapsed_ns(self) -> int:
+        return _clock() - self.started_ns
+
+    @property
+    def is_over(self) -> bool:
+        return self.complete or self.fault is not None
+
+    @property
+    def last_ns(self) -> int:
+        """When bytes arrived last."""
+        return self._at_ns
+
+    def feed(self, data: bytes, at_ns: int | None = None) -> None:
+        """Bytes that were just read; they arrived now, or when the kernel says."""
+        now = _clock() - self.started_ns
+        self._at_ns = now if at_ns is None else min(max(at_ns - self.started_ns, self._at_ns), now)
+        try:
+            self._parser.feed_data(data)
+        except (httptools.HttpParserError, httptools.HttpParserUpgrade) as error:
+            self.keeps_alive = False
+            if not self.complete:  # what follows a whole response is not ours to read
+                self.fault = Fault("protocol", f"not HTTP/1.1: {error}")
+        if self._room < 0:
+            self.fault = Fault("body-cap", "the body has more bytes than the limit allows")
+        if self._events_left < 0:
+            self.fault = Fault("event-cap", "the stream has more events than the limit allows")
+        if self._abort_after is not None and self.progress.outputs >= self._abort_after and not self.complete:
+            self.fault = Fault("aborted", f"we closed the connection after {self.progress.outputs} outputs")
+
+    def closed(self) -> None:
+        """The server closed the connection: the end of a body without length, or a break."""
+        if self.status is None:
+            kept = " (on a kept connection; it was not tried again)" if self.on_kept_connection else ""
+            self.fault = Fault("protocol", f"the connection was closed before a response{kept}")
+        elif self._has_length:
+            self.fault = Fault("truncated", "the connection was closed inside the body")
+        else:
+            self.complete, self.keeps_alive = True, False
+
+    def on_message_begin(self) -> None:
+        if self.complete:
+            raise ValueError("bytes follow the response")
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        self.headers.append((name.decode("latin-1"), value.decode("latin-1")))
+
+    def on_headers_complete(self) -> None:
+        status = self._parser.get_status_code()
+        if status < 200:
+            self.headers.clear()
+            return
+        self.status, self.head_ns = status, self._at_ns
+        named = {name.lower(): value for name, value in self.headers}
+        self.is_stream = named.get("content-type", "").split(";")[0].strip().lower() == "text/event-stream"
+        self._has_length = "content-length" in named or "chunked" in named.get("transfer-encoding", "").lower()
+
+    def on_body(self, data: bytes) -> None:
+        self._room -= len(data)
+        if self.pieces and self.pieces[-1][0] == self._at_ns:
+            self.pieces[-1] = (self._at_ns, self.pieces[-1][1] + data)
+        else:
+            self.pieces.append((self._at_ns, data))
+        if self.is_stream and self.status == 200:
+            self._take(data)
+
+    def _take(self, data: bytes) -> None:
+        value = self._events.alone(data)
+        if value is not None and self.progress.take_value(value, self._at_ns):
+            self._events_left -= 1
+            return
+        for event in self._events.feed(data, self._at_ns):
+            self._events_left -= 1
+            self.progress.take(event)
+
+    def on_message_complete(self) -> None:
+        if self.status is not None:
+            self.complete, self.keeps_alive = True, self._parser.should_keep_alive()
+            if not self.is_stream and self.status == 200:
+                self.progress.take_whole(self.body)
+
+    @property
+    def body(self) -> bytes:
+        return b"".join(data for _, data in self.pieces)
+
+    def header(self, name: str) -> str:
+        """The first value of a header, or nothing."""
+        return next((value for found, value in self.headers if found.lower() == name), "")
+
+    def said(self) -> str:
+        """The text of the answer, of its first choice."""
+        documents = [_json(event.data) for event in self._all_events()] if self.is_stream else [_json(self.body)]
+        return "".join(text for document in documents for text in _texts(document))
+
+    def _all_events(self) -> list[Event]:
+        parser = Parser()
+        return [*parser.feed(self.body, 0), *parser.close()]
+
+
+def _json(data: str | bytes | None) -> Any:
+    try:
+        return msgspec.json.decode(data or b"null")
+    except msgspec.DecodeError:
+        return None
+
+
+def _texts(document: Any) -> Iterator[str]:
+    choices = document.get("choices") if isinstance(document, dict) else None
+    for choice in choices if isinstance(choices, list) else []:
+        said = (choice.get("delta") or choice.get("message")) if isinstance(choice, dict) else None
+        if isinstance(said, dict) and choice.get("index", 0) == 0 and isinstance(said.get("content"), str):
+            yield said["content"]

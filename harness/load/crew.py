@@ -1,0 +1,143 @@
+"""Several generators over locust's own protocol: the one that gathers, and those that load. The generator's alone.
+
+Locust's master leaves half a second after the time is over and loses what streams still in flight would have said;
+it gives the users of a lost worker to the others, which would change the load under way. So the workers start their
+own parts, hand over what they have as they go, and the master waits for each one's last word, or for its silence.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+from typing import Any
+
+import gevent
+from gevent.event import Event
+from locust.runners import STATE_MISSING, MasterRunner, WorkerRunner
+
+from harness.exchange import Headers
+from harness.exchange import to_json as exchange_to_json
+from harness.load.desk import Desk
+from harness.load.gathering import Gathering, row
+from harness.load.runner import GRACE_S, environment, run
+from harness.load.scenario import Scenario, read
+from harness.recording import redacted
+from harness.redact import Redactor
+
+PART, DONE, GO, STOP, BYE = "assay-part", "assay-done", "assay-go", "assay-stop", "assay-bye"
+TALLY_S = 1.0  # between tallies of a worker: what is lost with it at most, beside its requests in flight
+BATCH = 20  # exchanges in one message
+
+
+class NoCrew(RuntimeError):
+    """Not all workers came in time."""
+
+
+def gather(scenario: Scenario, gathering: Gathering, bind: tuple[str, int], workers: int, patience_s: float) -> None:
+    """Be the master: wait for the workers, start them together, take in what they say until each is done or lost.
+
+    Raises NoCrew, and RuntimeError with the words of a worker that failed by our own fault.
+    """
+    master = environment().create_master_runner(*bind)
+    done, faults = set[str](), list[str]()
+    master.register_message(PART, lambda msg, **_: gathering.take(msg.node_id, msg.data))
+
+    def ended(msg: Any, **_: Any) -> None:
+        done.add(msg.node_id)
+        if msg.data:
+            faults.append(str(msg.data["fault"]))
+
+    master.register_message(DONE, ended)
+    try:
+        crew = _assembled(master, workers, patience_s)
+        for index, worker in enumerate(crew):
+            master.send_message(GO, {"scenario": scenario.text(), "index": index, "of": len(crew)}, worker)
+        _until_all(master, crew, done, gathering, scenario.longest_s + 2 * GRACE_S)
+    except KeyboardInterrupt:
+        master.send_message(STOP)
+        _until_all(master, list(master.clients), done, gathering, GRACE_S)
+        raise
+    finally:
+        master.send_message(BYE)
+        master.quit()
+    if faults:
+        raise RuntimeError("; ".join(faults))
+
+
+def _assembled(master: MasterRunner, workers: int, patience_s: float) -> list[str]:
+    end = time.monotonic() + patience_s
+    while len(master.clients.ready) < workers:
+        if time.monotonic() > end:
+            raise NoCrew(f"{len(master.clients.ready)} of {workers} workers came within {patience_s:g} s")
+        gevent.sleep(0.02)
+    return [client.id for client in master.clients.ready][:workers]
+
+
+def _until_all(master: MasterRunner, crew: list[str], done: set[str], gathering: Gathering, longest_s: float) -> None:
+    end = time.monotonic() + longest_s
+    while missing := set(crew) - done - gathering.lost.keys():
+        for worker in missing:
+            client = master.clients.get(worker)
+            if client is None or client.state == STATE_MISSING:
+                gathering.lost[worker] = "it fell silent; what it had handed over by then counts"
+            elif time.monotonic() > end:
+                gathering.lost[worker] = "it did not end in time; what it had handed over by then counts"
+        gevent.sleep(0.02)
+
+
+def load(join: tuple[str, int], headers_of: Callable[[Scenario], tuple[Headers, ...]], redactor: Redactor) -> None:
+    """Be a worker: join a master, load as it says, hand everything over, leave when it says so.
+
+    `headers_of` gives the headers of each key, and tells the redactor of the keys.
+    """
+    worker = environment().create_worker_runner(*join)
+    told, bye = Event(), Event()
+    orders: list[dict[str, Any]] = []
+    desks: list[Desk] = []
+
+    def go(msg: Any, **_: Any) -> None:
+        orders.append(msg.data)
+        told.set()
+
+    worker.register_message(GO, go)
+    worker.register_message(STOP, lambda **_: [desk.over.set() for desk in desks])
+    worker.register_message(BYE, lambda **_: bye.set())
+    _first(told, bye)
+    try:
+        if orders:
+            scenario = read(orders[0]["scenario"])
+            desk = Desk(scenario, *headers_of(scenario), index=orders[0]["index"], of=orders[0]["of"])
+            desks.append(desk)
+            _work(worker, desk, redactor)
+        worker.send_message(DONE, None)
+    except Exception as error:
+        worker.send_message(DONE, {"fault": redactor.text(f"{type(error).__name__}: {error}")})
+    bye.wait(GRACE_S * 6)
+    worker.quit()
+
+
+def _first(*events: Event) -> None:
+    while not any(event.is_set() for event in events):
+        gevent.sleep(0.01)
+
+
+def _work(worker: WorkerRunner, desk: Desk, redactor: Redactor) -> None:
+    last = time.monotonic()
+
+    def hand_over() -> None:
+        nonlocal last
+        if time.monotonic() - last >= TALLY_S:
+            last = time.monotonic()
+            worker.send_message(PART, _part(desk, worker.client_id))
+
+    gauge = run(desk, worker, hand_over)
+    worker.send_message(PART, {**_part(desk, worker.client_id), "cpu_s": gauge.cpu_s})
+    lines = [json.dumps(exchange_to_json(redacted(x, redactor)), separators=(",", ":")) for x in desk.exchanges()]
+    for first in range(0, len(lines), BATCH):
+        worker.send_message(PART, {"exchanges": lines[first : first + BATCH]})
+
+
+def _part(desk: Desk, name: str) -> dict[str, Any]:
+    tally, rows = desk.handed_over()
+    return {"tally": tally.to_json(), "rows": [row(stream, name) for stream in rows]}

@@ -1,0 +1,79 @@
+"""Alerts on their way: signed as Standard Webhooks has it, tried again, and kept until somebody took them."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import json
+import secrets
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from harness.target import Secret
+
+TRIES = 3
+PAUSE_S = 1.0  # before the second try; twice as long before the third
+TIMEOUT_S = 10.0
+MOST_KEPT = 1000  # alerts that wait; the oldest goes first
+SECRET_PREFIX = "whsec_"  # noqa: S105 - how such secrets are spelled
+
+
+def signature(secret: Secret, name: str, timestamp: int, body: bytes) -> str:
+    """`v1,` and the base64 of HMAC-SHA256 over id, time and body. A secret that starts with whsec_ is base64."""
+    value = secret.reveal()
+    key = base64.b64decode(value.removeprefix(SECRET_PREFIX)) if value.startswith(SECRET_PREFIX) else value.encode()
+    signed = hmac.new(key, f"{name}.{timestamp}.".encode() + body, hashlib.sha256)
+    return "v1," + base64.b64encode(signed.digest()).decode()
+
+
+@dataclass(frozen=True)
+class Webhook:
+    """Where alerts go. What is not taken waits in `waiting`, one JSON document a line, and goes out with the next."""
+
+    url: str
+    secret: Secret | None
+    waiting: Path
+    pause_s: float = PAUSE_S
+
+    def send(self, alert: Mapping[str, Any]) -> bool:
+        """Hand over everything that waits, then this alert. False when some of it still waits."""
+        kept = [json.loads(line) for line in self.waiting.read_text().splitlines()] if self.waiting.is_file() else []
+        due = [*kept, {"id": "msg_" + secrets.token_hex(12), "alert": dict(alert)}][-MOST_KEPT:]
+        self._keep(due)
+        while due and self._delivered(due[0]):
+            due.pop(0)
+            self._keep(due)
+        return not due
+
+    def _keep(self, due: list[dict[str, Any]]) -> None:
+        draft = self.waiting.with_suffix(".part")
+        draft.write_text("".join(json.dumps(one) + "\n" for one in due))
+        draft.replace(self.waiting)
+
+    def _delivered(self, message: Mapping[str, Any]) -> bool:
+        body = json.dumps(message["alert"]).encode()
+        for n in range(TRIES):
+            if n:
+                time.sleep(self.pause_s * 2 ** (n - 1))
+            try:
+                answer = httpx.post(
+                    self.url, content=body, headers=self._headers(message["id"], body), timeout=TIMEOUT_S
+                )
+            except httpx.HTTPError:
+                continue
+            if answer.is_success:
+                return True
+        return False
+
+    def _headers(self, name: str, body: bytes) -> dict[str, str]:
+        now = int(time.time())
+        headers = {"Content-Type": "application/json", "webhook-id": name, "webhook-timestamp": str(now)}
+        if self.secret is not None:
+            headers["webhook-signature"] = signature(self.secret, name, now, body)
+        return headers

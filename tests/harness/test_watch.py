@@ -1,0 +1,97 @@
+"""A watch: what is worse is told once, signed, and nothing that was not taken is lost."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+
+from harness import cli
+from harness.target import Secret
+from harness.watch.regression import alert
+from harness.watch.webhook import Webhook, signature
+from tests.harness.listening import listening
+
+NONE: frozenset[str] = frozenset()
+
+
+def row(name: str, outcome: str, suite: str = "contract", level: str = "MUST") -> dict[str, Any]:
+    checks = [{"id": f"suites/{suite}/test_x.py::test"}]
+    shown = {"id": name, "level": level, "title": "t", "effect": "e", "outcome": outcome, "reason": None}
+    return {**shown, "checks": checks, "findings": []}
+
+
+def run(*rows: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "run": {"id": "r", "finished": "2026-11-20T12:00:00.000Z"},
+        "contract": {"name": "c", "digest": "d"},
+        "target": {"name": "t", "base_url": "http://127.0.0.1/v1"},
+        "verdict": "x",
+        "requirements": list(rows),
+    }
+
+
+@pytest.mark.parametrize(
+    ("was", "now", "worse"),
+    [
+        ("pass", "fail", True),
+        ("pass", "error", True),
+        ("pass", "not-observed", True),
+        ("warn", "fail", True),
+        ("fail", "fail", False),
+        ("fail", "pass", False),
+        ("pass", "warn", False),
+        ("not-observed", "not-observed", False),
+    ],
+)
+def test_only_what_became_worse_is_told(was: str, now: str, worse: bool) -> None:
+    found = alert(run(row("OC-001", was)), run(row("OC-001", now)), NONE)
+    assert (found is not None) is worse
+    if found is not None:
+        assert [(one["id"], one["was"], one["is"]) for one in found["worse"]] == [("OC-001", was, now)]
+
+
+def test_a_first_run_tells_what_is_broken_and_themes_are_kept_apart() -> None:
+    after = run(row("OC-001", "fail"), row("AT-001", "fail", "attestation"), row("VT-091", "error", "billing"))
+    assert [one["theme"] for one in (alert(None, after, NONE) or {})["worse"]] == ["other", "attestation", "bill"]
+    assert [one["id"] for one in (alert(None, after, frozenset({"bill"})) or {})["worse"]] == ["VT-091"]
+    assert alert(None, run(row("OC-001", "fail")), frozenset({"attestation"})) is None
+
+
+def test_the_signature_is_that_of_standard_webhooks() -> None:
+    key = b"a key of some bytes"
+    spelled = Secret("HOOK", "whsec_" + base64.b64encode(key).decode())
+    due = base64.b64encode(hmac.new(key, b"msg_1.1700000000.{}", hashlib.sha256).digest()).decode()
+    assert signature(spelled, "msg_1", 1700000000, b"{}") == f"v1,{due}"
+
+
+def test_what_is_not_taken_waits_and_goes_out_first(tmp_path: Path) -> None:
+    waiting = tmp_path / "alerts.ndjson"
+    with listening(500, 500, 500, 200) as server:
+        hook = Webhook(server.url, Secret("HOOK", "a secret of the test"), waiting, pause_s=0.01)
+        assert not hook.send({"n": 1})
+        assert len(waiting.read_text().splitlines()) == 1
+        assert hook.send({"n": 2})
+    assert [json.loads(body)["n"] for body in server.bodies] == [1, 1, 1, 1, 2]
+    assert len({headers["webhook-id"] for headers in server.headers}) == 2
+    assert all(headers["webhook-signature"].startswith("v1,") for headers in server.headers)
+    assert waiting.read_text() == ""
+
+
+def test_a_watch_over_a_mock_that_breaks(tmp_path: Path) -> None:
+    words = ["watch", "openai-core", "--target", "mock", "--every", "1s", "--times", "1", "--keep", str(tmp_path)]
+    narrow = ["--only", "OC-082"]
+    with listening(200) as server:
+        hook = ["--webhook", server.url]
+        assert CliRunner().invoke(cli.main, [*words, *hook, *narrow]).exit_code == 0
+        broken = CliRunner().invoke(cli.main, [*words, *hook, *narrow, "--defect", "never-says-done"])
+    assert broken.exit_code == 1
+    (told,) = [json.loads(body) for body in server.bodies]
+    assert [(one["id"], one["was"]) for one in told["worse"]] == [("OC-082", "pass")]
+    assert len([path for path in tmp_path.iterdir() if path.is_dir()]) == 2

@@ -1,0 +1,99 @@
+"""Several generators: their parts make the whole load, a killed one is reported, and what it had said counts."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from harness.load.arrivals import Arrivals
+from harness.load.parent import generate
+from harness.load.scenario import Scenario
+from harness.load.workload import Workload, lengths
+from mockserver.serve import Options, Server
+
+
+@pytest.fixture(scope="module")
+def mock() -> Iterator[Server]:
+    with Server("openai-core", None, Options(ttft=0.02, itl=0.001)) as server:
+        yield server
+
+
+def scenario(mock: Server, seconds: float, **changes: object) -> Scenario:
+    fields: dict[str, object] = {
+        "workload": Workload(models=(("Qwen/Qwen3-32B-TEE", 1.0),), output=lengths("8")),
+        "arrivals": Arrivals("constant", ((0, 40),)),
+        "credential": "THE_KEY",
+    }
+    return Scenario(f"{mock.base_url}/chat/completions", (), 0, seconds, **{**fields, **changes})  # type: ignore[arg-type]
+
+
+def environment(mock: Server) -> dict[str, str]:
+    return {**os.environ, "THE_KEY": mock.main_key}
+
+
+def free_port() -> int:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return int(listener.getsockname()[1])
+
+
+def rows(folder: Path) -> list[list[str]]:
+    return [line.split(",") for line in (folder / "requests.csv").read_text().splitlines()[1:]]
+
+
+def test_the_parts_of_two_workers_are_one_load(mock: Server, tmp_path: Path) -> None:
+    words = ("--workers=2", f"--bind=127.0.0.1:{free_port()}")
+    found = generate(scenario(mock, 1.0, sample=10), environment(mock), tmp_path, words)
+    assert found["outcomes"] == {"answered": 39}
+    assert (found["lost_generators"], found["generator"]["processes"]) == ({}, 2)
+    assert sorted(int(row[1]) for row in rows(tmp_path)) == list(range(39))
+    assert len({row[0] for row in rows(tmp_path)}) == 2
+    assert found["ttft_ms"]["count"] == 39
+    assert len((tmp_path / "load-exchanges.jsonl").read_text().splitlines()) == 10
+    assert mock.main_key not in "".join(path.read_text() for path in tmp_path.iterdir())
+
+
+def test_a_killed_worker_is_reported_and_the_rest_counts(mock: Server, tmp_path: Path) -> None:
+    asked = scenario(mock, 5.0)
+    line = [sys.executable, "-m", "harness.load", str(asked.write(tmp_path / "s.json")), f"--out={tmp_path}"]
+    line += ["--workers=2", f"--bind=127.0.0.1:{free_port()}"]
+    process = subprocess.Popen(line, env=environment(mock))
+    try:
+        deadline = time.monotonic() + 40
+        while not (tmp_path / "requests.csv").exists() or len(rows(tmp_path)) < 20:
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        os.kill(int((tmp_path / "workers").read_text().split()[0]), signal.SIGKILL)
+        assert process.wait(60) == 0
+    finally:
+        process.kill()
+        process.wait()
+    found = json.loads((tmp_path / "load.json").read_text())
+    assert len(found["lost_generators"]) == 1
+    by_worker = [sum(row[0] == worker for row in rows(tmp_path)) for worker in {row[0] for row in rows(tmp_path)}]
+    assert sum(by_worker) == found["requests"] < 199
+    assert max(by_worker) >= 99  # the other did its whole part
+
+
+def test_workers_that_do_not_come_are_a_refusal(mock: Server, tmp_path: Path) -> None:
+    asked = scenario(mock, 1.0).write(tmp_path / "s.json")
+    line = [sys.executable, "-m", "harness.load", str(asked), f"--out={tmp_path}", "--await=1", "--patience=0.3"]
+    done = subprocess.run(
+        [*line, f"--bind=127.0.0.1:{free_port()}"],
+        env=environment(mock),
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert done.returncode == 2
+    assert "0 of 1 workers came within 0.3 s" in done.stderr
