@@ -128,11 +128,14 @@ def ours(contract: specs.Contract, defects: tuple[str, ...], folder: Path) -> Ru
         for row in map(json.loads, lines):
             billed += row["request"]["method"] == "POST" and row["status"] == 200
             at[row["id"]] = billed
+    kinds = [
+        results["fuzz"],
+        *(results["fuzz"].get(kind, {}) for kind in ("rewritten", "hostile", "sequences", "races")),
+    ]
     found = [
-        Finding(row["id"], min((at[i] for i in finding["exchanges"] if i in at), default=0))
-        for row in results["requirements"]
-        if row["outcome"] in {"fail", "warn"}
-        for finding in row["findings"]
+        Finding(f"{cause['requirement']} {cause['signature']}", at.get(cause["first"], 0))
+        for kind in kinds
+        for cause in kind.get("causes", ())
     ]
     return Run(seconds, results["spend"]["calls"], billed, tuple(found))
 

@@ -24,6 +24,7 @@ class Cause:
     case: object = None  # what the request was made from, for whoever shortens it
     rule: str | None = None  # name of the judge that found it
     places: Counter[str] = field(default_factory=Counter)
+    first: str | None = None  # id of the exchange that showed it first
 
     @property
     def size(self) -> int:
@@ -56,9 +57,10 @@ class Causes:
     ) -> None:
         """Note a breach at a place; the message names the cause and holds nothing that varies with the request."""
         made = Cause(requirement, message, expected, observed, tuple(shown), case, rule)
+        made.first = made.shown[-1].id if made.shown else None
         known = self._by.get((requirement, message))
         if known is not None:
-            made.places = known.places
+            made.places, made.first = known.places, known.first
         made.places[place] += 1
         kept = made if known is None or made.size < known.size else known
         self._by[requirement, message] = kept
@@ -69,6 +71,18 @@ class Causes:
     @property
     def all(self) -> list[Cause]:
         return list(self._by.values())
+
+    def document(self) -> list[dict[str, object]]:
+        """Each cause with its signature, how many answers showed it, and the first of them."""
+        return [
+            {
+                "requirement": cause.requirement,
+                "signature": cause.finding().signature,
+                "answers": cause.places.total(),
+                "first": cause.first,
+            }
+            for cause in self.all
+        ]
 
     def replace(self, cause: Cause, shorter: Exchange) -> None:
         """Show the cause by a shorter request."""

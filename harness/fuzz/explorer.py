@@ -68,6 +68,7 @@ class Exploration:
             "seconds": round(self.seconds, 3),
             "cases": self.cases,
             "statuses": self.statuses,
+            "causes": self.causes.document(),
             "reach": self.reach.document(documented),
             "spent_usd": f"{self.spent:f}",
             "paid_calls": self.paid_calls,

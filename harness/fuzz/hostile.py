@@ -188,24 +188,33 @@ class Arsenal:
         }.items():
             yield self._chunked(name, data)
 
-    def _head(self, name: str, data: bytes, allowed: str = REFUSED_OR_CLOSED) -> Attack:
-        return Attack("FZ-048", name, (data,), allowed, one_answer=True)
+    def _head(self, name: str, head: bytes, body: bytes, allowed: str = REFUSED_OR_CLOSED) -> Attack:
+        return Attack("FZ-048", name, (head + body,), allowed, one_answer=True)
 
     def _headers(self) -> Iterator[Attack]:
-        path, own = f"{self.speaker.base}/models", self.speaker.headers()
-        get = spelled("GET", path, own)
-        yield self._head("no host", spelled("GET", path, [pair for pair in own if pair[0] != "Host"]))
-        yield self._head("two hosts", spelled("GET", path, [*own, ("Host", "other.example")]))
-        yield self._head("a blank before a colon", get.replace(b"Accept:", b"Accept :"))
-        yield self._head("a line that is folded", get.replace(b"Accept: */*", b"X-Assay: a\r\n b"))
-        yield self._head("a zero byte in a value", get.replace(b"*/*", b"*\0*"))
-        yield self._head("a carriage return in a value", get.replace(b"*/*", b"a\rX-Assay: b"))
-        yield self._head("a header without a colon", get.replace(b"Accept: */*", b"Accept"))
-        yield self._head("a header without a name", get.replace(b"Accept: */*", b": */*"))
-        yield self._head("a blank in a name", get.replace(b"Accept:", b"Acc ept:"))
-        yield self._head("a value of sixty thousand characters", spelled("GET", path, [*own, ("X", "a" * LONG)]), SANE)
-        more = [(f"X-{n}", "a") for n in range(1_000)]
-        yield self._head("a thousand headers", spelled("GET", path, [*own, *more]), SANE)
+        """Broken heads over a request that would be answered: a path that is not there would be refused anyway."""
+        own = self.speaker.headers(self.plain)
+        sound = spelled("POST", self.chat, own)
+        no_host = spelled("POST", self.chat, [pair for pair in own if pair[0] != "Host"])
+        two_hosts = spelled("POST", self.chat, [*own, ("Host", "other.example")])
+        for name, head in {
+            "no host": no_host,
+            "two hosts": two_hosts,
+            "a blank before a colon": sound.replace(b"Accept:", b"Accept :"),
+            "a line that is folded": sound.replace(b"Accept: */*", b"X-Assay: a\r\n b"),
+            "a zero byte in a value": sound.replace(b"*/*", b"*\0*"),
+            "a carriage return in a value": sound.replace(b"*/*", b"a\rX-Assay: b"),
+            "a header without a colon": sound.replace(b"Accept: */*", b"Accept"),
+            "a header without a name": sound.replace(b"Accept: */*", b": */*"),
+            "a blank in a name": sound.replace(b"Accept:", b"Acc ept:"),
+        }.items():
+            yield self._head(name, head, self.plain)
+        cheap = self.speaker.headers(self.refused)
+        for name, more in {
+            "a value of sixty thousand characters": [("X", "a" * LONG)],
+            "a thousand headers": [(f"X-{n}", "a") for n in range(1_000)],
+        }.items():
+            yield self._head(name, spelled("POST", self.chat, [*cheap, *more]), self.refused, SANE)
 
     def _halves(self) -> Iterator[Attack]:
         own = self.speaker.headers(b"", length=False)
