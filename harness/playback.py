@@ -103,6 +103,13 @@ class Tape:
             self._used |= {x.id for x in left}
         return left
 
+    def take(self, ids: Sequence[str]) -> list[Exchange]:
+        """These exchanges, in this order."""
+        by_id = {x.id: x for x in self.exchanges}
+        with self._lock:
+            self._used |= set(ids)
+        return [by_id[name] for name in ids if name in by_id]
+
     def _unused(self, exchanges: Sequence[Exchange]) -> Exchange | None:
         return next((x for x in exchanges if x.id not in self._used), None)
 
@@ -163,6 +170,10 @@ class Player(Client):
         for value in values:
             if isinstance(value, str) and (name := _PLACEHOLDER.fullmatch(value)) is not None:
                 self.issued[value] = Secret(name[1], value)
+
+    def take(self, ids: Sequence[str]) -> list[Exchange]:
+        """Exchanges that were had otherwise than by asking join the journal."""
+        return [self.journal.append(x) for x in self.tape.take(ids)]
 
     def take_rest(self, probe: str | None = None) -> list[Exchange]:
         """Exchanges that nobody asked for join the journal."""

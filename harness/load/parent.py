@@ -78,8 +78,6 @@ def run_load(
     if len(chosen) < size.users:
         raise BudgetExceeded(f"{size.users} requests at once may cost more than half of what the spend cap leaves")
     reservation = budget.reserve(dearest, len(chosen))
-    if isinstance(ask.client, Player):
-        return _played(ask, ask.client, reservation)
     scenario = replace(scenario_of(ask, chosen, size, seed=seed, sample=sample), **changes)
     return booked(ask, scenario, reservation, out)
 
@@ -97,16 +95,18 @@ def booked(
 
     `keys` are credentials beside the target's own; with a `role` the run's own rules and bill leave the exchanges out.
     """
+    if isinstance(ask.client, Player):
+        return _played(ask, ask.client, reservation)
     with contextlib.ExitStack() as stack:
         folder = out or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="assay-load-")))
         figures = generate(scenario, environment_of(ask.target, keys), folder, words)
         found, rows = list(read(folder / "load-exchanges.jsonl")), _rows(folder / "requests.csv")
     used = figures["usage"]
-    ask.notes.note(FIGURES, {"figures": figures, "rows": rows})
     ask.client.budget.settle_many(
         reservation, figures["requests"], used["prompt_tokens"], used["completion_tokens"], used["unknown"]
     )
     kept = tuple(_recorded(ask, exchange, role) for exchange in found)
+    ask.notes.note(FIGURES, {"figures": figures, "rows": rows, "kept": [x.id for x in kept]})
     _refuse_silence(ask.target, figures, kept)
     return LoadResult(figures, kept, rows)
 
@@ -119,9 +119,9 @@ def _played(ask: Ask, player: Player, reservation: Reservation) -> LoadResult:
     ask.client.budget.settle_many(
         reservation, figures["requests"], used["prompt_tokens"], used["completion_tokens"], used["unknown"]
     )
-    kept = tuple(player.take_rest("loaded"))
+    kept = tuple(player.take(known["kept"]))
     _refuse_silence(ask.target, figures, kept)
-    return LoadResult(figures, kept, known["rows"])
+    return LoadResult(figures, kept, tuple(known["rows"]))
 
 
 def scenario_of(ask: Ask, bodies: Sequence[bytes], size: Size, *, seed: int, sample: int) -> Scenario:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 import yaml
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from harness import waivers
@@ -45,6 +45,7 @@ def test_what_becomes_of_a_waiver(waiver: Waiver, row: RequirementRow, state: st
 KINDS = [Finding("OC-082", word) for word in ("one", "two", "three", "four")]
 
 
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])  # a busy machine draws slowly
 @given(st.sets(st.sampled_from(KINDS), min_size=1), st.lists(st.sets(st.sampled_from(KINDS), min_size=1), max_size=3))
 def test_a_breach_that_nobody_waived_is_never_hidden(shown: set[Finding], named: list[set[Finding]]) -> None:
     given_ = [replace(WAIVER, signatures=tuple(sorted(f.signature for f in kinds))) for kinds in named]
