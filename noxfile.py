@@ -61,6 +61,8 @@ def bench_fuzz(session: nox.Session) -> None:
     """What raw schemathesis and the fuzz suite find of the catalogue: `nox -s bench-fuzz -- --sample 24`."""
     session.install("--editable", ".[dev]")
     session.run("python", "-m", "bench.fuzz", *session.posargs)
+
+
 @nox.session(name="bench-load")
 def bench_load(session: nox.Session) -> None:
     """How true load generators' times are: `nox -s bench-load -- --users 1000 --rounds 1 --only assay locust`."""
