@@ -18,6 +18,7 @@ Price = tuple[Decimal, Decimal]  # USD per million prompt tokens and per million
 DEFAULT_MAX_TOKENS = 1024  # what an answer may cost when neither request nor contract bounds it
 CEILING = 32_768  # tokens of one completion: no model writes the billion tokens that a hostile request asks for
 _MILLION = Decimal(1_000_000)
+PICO = Decimal("1e-12")  # USD; shares of a reserve have no end
 
 
 class BudgetExceeded(TargetFault):
@@ -112,7 +113,7 @@ class Budget:
     def summary(self) -> dict[str, str | int]:
         """`spend` of results.json. What was reserved and never settled counts as spent."""
         return {
-            "usd": f"{self.spent + self.reserved:f}",
+            "usd": f"{(self.spent + self.reserved).quantize(PICO).normalize():f}",
             "cap_usd": f"{self.cap:f}",
             "calls": self.calls,
             "estimated_usd": f"{self.estimated_usd:f}",
