@@ -25,7 +25,7 @@ import reports
 import specs
 from harness.results import BadResults
 from harness.session import PROFILES
-from harness.show.library import Library, NoSuchRun, Run
+from harness.show.archive import Archive, NoSuchRun, Run
 from harness.show.starter import Refused, Starter, Wish
 from reports import comparison, difference, live, overview
 
@@ -40,9 +40,9 @@ HOSTS = ["127.0.0.1", "localhost"]
 Page = Callable[[Request], Awaitable[Response]]
 
 
-def app(library: Library, starter: Starter, token: str) -> Starlette:
+def app(archive: Archive, starter: Starter, token: str) -> Starlette:
     """The ASGI app."""
-    desk = Desk(library, starter, token)
+    desk = Desk(archive, starter, token)
     routes = [
         Route("/{token}/", desk.guarded(desk.home)),
         Route("/{token}/runs", desk.guarded(desk.start), methods=["POST"]),
@@ -58,7 +58,7 @@ def app(library: Library, starter: Starter, token: str) -> Starlette:
 
 @dataclass(frozen=True)
 class Desk:
-    library: Library
+    archive: Archive
     starter: Starter
     token: str
 
@@ -84,14 +84,14 @@ class Desk:
         return f"/{self.token}/{page}" + (f"?{asked}" if asked else "")
 
     def _run(self, request: Request, name: str = "run") -> Run:
-        return self.library.run(request.query_params.get(name, ""))
+        return self.archive.run(request.query_params.get(name, ""))
 
     async def home(self, _: Request) -> Response:
         return HTMLResponse(self._home())
 
     def _home(self, refusal: str | None = None) -> str:
         return live.home(
-            [self._row(run) for run in self.library.runs()],
+            [self._row(run) for run in self.archive.runs()],
             contracts=specs.names(),
             profiles=PROFILES,
             refusal=refusal,
@@ -124,7 +124,7 @@ class Desk:
         return HTMLResponse(reports.render(dict(self._run(request).results()), "html"))
 
     async def overview(self, _: Request) -> Response:
-        done = [(run, run.results()) for run in self.library.runs() if run.is_finished]
+        done = [(run, run.results()) for run in self.archive.runs() if run.is_finished]
         if not done:
             raise Refused("no run has finished yet")
         done.sort(key=lambda pair: str(pair[1]["run"]["started"]))
@@ -140,15 +140,15 @@ class Desk:
     async def live(self, request: Request) -> Response:
         name = request.query_params.get("run", "")
         if name not in self.starter.started:  # one of ours may not have written anything yet
-            self.library.run(name)
+            self.archive.run(name)
         return HTMLResponse(live.run(name, ours=name in self.starter.started, at=self.at))
 
     async def events(self, request: Request) -> Response:
         name = request.query_params.get("run", "")
         if name not in self.starter.started:
-            self.library.run(name)
+            self.archive.run(name)
         after = request.headers.get("last-event-id", "0")
-        told = self._told(Run(name, self.library.folder / name), int(after) if after.isdigit() else 0)
+        told = self._told(Run(name, self.archive.folder / name), int(after) if after.isdigit() else 0)
         return StreamingResponse(told, media_type="text/event-stream")
 
     async def _told(self, run: Run, after: int) -> AsyncIterator[str]:

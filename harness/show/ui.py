@@ -14,7 +14,7 @@ from pathlib import Path
 
 import click
 
-from harness.show.library import Library
+from harness.show.archive import Archive
 from harness.show.starter import Starter
 
 HOST = "127.0.0.1"
@@ -47,7 +47,7 @@ def ui_command(folder: Path, port: int, *, as_json: bool) -> None:
         click.echo(json.dumps({"url": url}) if as_json else f"runs in {folder}: {url}")
         sys.stdout.flush()
         config = uvicorn.Config(
-            app(Library(folder), starter, token), log_level="warning", access_log=False, timeout_graceful_shutdown=1
+            app(Archive(folder), starter, token), log_level="warning", access_log=False, timeout_graceful_shutdown=1
         )
         signal.signal(signal.SIGTERM, signal.default_int_handler)  # uvicorn raises again what it was sent
         try:

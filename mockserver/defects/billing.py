@@ -1,11 +1,10 @@
-"""Defects of the bill: what is listed, what is held, what is charged in the end, and to whom."""
+"""Defects of the bill: what is charged in the end, to whom, and what happens without usage or without money."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
 from decimal import ROUND_CEILING, Decimal
-from typing import Any
 
 from mockserver.behaviours import billing, completion, errors, routes
 from mockserver.call import Call, Price
@@ -15,10 +14,8 @@ from mockserver.gateway import Gateway
 from mockserver.ledger import NANO
 from mockserver.refusal import Refusal
 
-Json = dict[str, Any]
 Usage = dict[str, int]
 Amount = Callable[[Call, Usage], int]
-MILLION = Decimal(1_000_000)
 MICRO = 1000  # nano-USD
 FLAT_TOKENS = 384
 CHARGED = ("VT-042", "VT-092", "VT-094", "VT-097")  # whatever is charged wrongly is charged wrongly there too
@@ -58,80 +55,6 @@ def streamed(gateway: Gateway, amount: Amount) -> Gateway:
         gateway,
         settle_finished=settling(lambda call, usage: (amount if call.streams else billing.charge)(call, usage)),
     )
-
-
-# --- Listed prices -----------------------------------------------------------------------------------------------
-
-
-@defect(
-    breaks=("VT-090", "VT-099"),
-    also=(
-        "VT-042",
-        "VT-091",
-        "VT-092",
-        "VT-094",
-        "VT-097",
-    ),
-)
-def lists_the_providers_prices(gateway: Gateway) -> Gateway:
-    """Lists prices without the markup that is charged."""
-    return replace(gateway, listed_price=lambda call, row: row.upstream, price_of=honest)
-
-
-@defect(breaks=("VT-090", "VT-099"), also=("VT-092",), seen=("B67",))
-def marks_up_twice(gateway: Gateway) -> Gateway:
-    """Applies the markup to prices that have it already."""
-    return replace(gateway, markup_of=lambda call: call.state.traits.markup**2)
-
-
-@defect(breaks="VT-090", also=("VT-092", "VT-099"))
-def marks_up_completions_only(gateway: Gateway) -> Gateway:
-    """Lists and charges the prompt at the provider's price."""
-
-    def listed(call: Call, row: Row) -> Price:
-        return Price(row.upstream.prompt, honest(call, row).completion)
-
-    return replace(gateway, listed_price=listed)
-
-
-@defect(breaks="VT-090", also=("VT-092", "VT-099"))
-def rounds_listed_prices_to_cents(gateway: Gateway) -> Gateway:
-    """Rounds prices per million tokens to two places."""
-
-    def listed(call: Call, row: Row) -> Price:
-        return repriced(honest(call, row), lambda usd: usd.quantize(Decimal("0.01")))
-
-    return replace(gateway, listed_price=listed)
-
-
-@defect(
-    breaks="VT-099",
-    also=(
-        "VT-042",
-        "VT-090",
-        "VT-091",
-        "VT-092",
-        "VT-095",
-        "VT-097",
-        "VT-098",
-    ),
-    seen=("B61",),
-)
-def lists_prices_per_token(gateway: Gateway) -> Gateway:
-    """Lists USD per token where USD per million tokens is promised."""
-    listed = lambda call, row: repriced(honest(call, row), lambda usd: usd / MILLION)  # noqa: E731
-    return replace(gateway, listed_price=listed, price_of=honest)
-
-
-@defect(breaks="VT-099", also=("VT-035",))
-def retrieves_another_price(gateway: Gateway) -> Gateway:
-    """Shows the provider's price when one model is retrieved."""
-
-    def retrieved(call: Call, row: Row) -> Json:
-        pricing = {"prompt": row.upstream.prompt, "completion": row.upstream.completion}
-        return {**routes.retrieved_row(call, row), "pricing": pricing}
-
-    return replace(gateway, retrieved_row=retrieved)
 
 
 # --- What is charged ---------------------------------------------------------------------------------------------
@@ -343,142 +266,6 @@ def bills_the_previous_caller(gateway: Gateway) -> Gateway:
         return call.state.ledger.reserve(call.request_id, last[max(0, len(last) - 2)], amount)
 
     return replace(gateway, reserve=reserve)
-
-
-# --- When the price changes --------------------------------------------------------------------------------------
-
-
-@defect(breaks="VT-092")
-def charges_the_first_price_it_saw(gateway: Gateway) -> Gateway:
-    """Lists the new price of a model and goes on charging the one it knew first."""
-    known: dict[str, Price] = {}
-    return replace(gateway, price_of=lambda call, row: known.setdefault(row.id, honest(call, row)))
-
-
-@defect(breaks="VT-092")
-def lists_the_first_price_it_saw(gateway: Gateway) -> Gateway:
-    """Goes on listing and charging the price that a model had when it was first asked for."""
-    known: dict[str, Price] = {}
-    return replace(gateway, listed_price=lambda call, row: known.setdefault(row.id, honest(call, row)))
-
-
-@defect(breaks="VT-092")
-def charges_the_price_of_the_end(gateway: Gateway) -> Gateway:
-    """Charges a stream at the price that holds when it closes."""
-
-    def charge(call: Call, usage: Usage) -> int:
-        row = call.state.catalogue.get(call.model)
-        assert row is not None
-        call.price = honest(call, row)
-        return billing.charge(call, usage)
-
-    return replace(gateway, charge=charge)
-
-
-# --- What is held ------------------------------------------------------------------------------------------------
-
-
-@defect(breaks="VT-093", also=("VT-077", "VT-101"))
-def holds_nothing(gateway: Gateway) -> Gateway:
-    """Opens streams without holding any money for them."""
-    return replace(gateway, estimate=lambda call: 0)
-
-
-@defect(breaks="VT-093", also=("VT-101",), seen=("B32",))
-def asks_only_whether_there_is_money(gateway: Gateway) -> Gateway:
-    """Serves every account with a balance above zero, and holds nothing."""
-
-    def reserve(call: Call, amount: int) -> bool:
-        account = call.state.ledger.account(call.gateway.account_of(call))
-        return account is not None and account.available > 0 and billing.reserve(call, 0)
-
-    return replace(gateway, reserve=reserve)
-
-
-@defect(breaks="VT-093")
-def holds_the_output_only(gateway: Gateway) -> Gateway:
-    """Holds the longest possible answer and forgets the prompt."""
-    return replace(gateway, estimate=lambda call: call.gateway.cost(call, 0, call.max_tokens))
-
-
-@defect(breaks="VT-093")
-def holds_money_for_one_token(gateway: Gateway) -> Gateway:
-    """Holds the price of one token, whatever the request is."""
-    return replace(gateway, estimate=lambda call: call.gateway.cost(call, 0, 1))
-
-
-# --- What is settled ---------------------------------------------------------------------------------------------
-
-
-@defect(
-    breaks="VT-094",
-    also=(
-        "VT-091",
-        "VT-092",
-        "VT-095",
-    ),
-    seen=("B19",),
-)
-def keeps_the_estimate(gateway: Gateway) -> Gateway:
-    """Charges what was held for a stream, whatever its usage is."""
-    return streamed(gateway, whole_hold)
-
-
-@defect(
-    breaks="VT-094",
-    also=(
-        "VT-091",
-        "VT-092",
-        "VT-095",
-    ),
-)
-def keeps_half_of_the_rest(gateway: Gateway) -> Gateway:
-    """Releases half of what a stream did not use."""
-
-    def charge(call: Call, usage: Usage) -> int:
-        due = billing.charge(call, usage)
-        return due + (call.reserved - due) // 2
-
-    return streamed(gateway, charge)
-
-
-@defect(
-    breaks="VT-097",
-    also=(
-        "VT-042",
-        "VT-091",
-        "VT-092",
-        "VT-094",
-        "VT-095",
-        "VT-098",
-    ),
-)
-def never_releases_a_hold(gateway: Gateway) -> Gateway:
-    """Charges a call beside its hold, which stays."""
-
-    def settle(call: Call, usage: Usage) -> None:
-        call.settled = True
-        own, amount = call.request_id + "-charge", call.gateway.charge(call, usage)
-        if call.state.ledger.reserve(own, call.gateway.account_of(call), amount):
-            call.state.ledger.settle(own, amount)
-
-    return replace(gateway, settle=settle)
-
-
-@defect(breaks="VT-097", seen=("B07",))
-def leaves_abandoned_streams_open(gateway: Gateway) -> Gateway:
-    """Keeps the hold of a stream whose client has left."""
-
-    def keep(call: Call, usage: Usage) -> None:
-        call.settled = True
-
-    return replace(gateway, settle_aborted=keep)
-
-
-@defect(breaks="VT-097")
-def bills_the_estimate_to_clients_that_leave(gateway: Gateway) -> Gateway:
-    """Charges all that was held when a client closes the connection."""
-    return replace(gateway, settle_aborted=settling(whole_hold))
 
 
 # --- When the provider falls short -------------------------------------------------------------------------------

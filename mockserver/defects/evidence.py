@@ -16,7 +16,7 @@ from mockserver.behaviours.routes import json_reply
 from mockserver.call import Call, Headers, Reply
 from mockserver.catalogue import Row
 from mockserver.defects import defect
-from mockserver.defects.gate import take_fee
+from mockserver.defects.gate_refusals import take_fee
 from mockserver.gateway import Gateway
 from mockserver.refusal import Refusal
 

@@ -1,8 +1,7 @@
-"""Defects of leases: stock that does not add up, terms and states that do not hold, tenants that meet."""
+"""Defects of leases: stock that does not add up, terms and states that do not hold."""
 
 from __future__ import annotations
 
-import itertools
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -15,7 +14,7 @@ from mockserver.defects import defect, within
 from mockserver.gateway import Gateway
 from mockserver.services.forge import leases, operations
 from mockserver.services.forge.leases import Lease
-from mockserver.services.forge.stock import KINDS, METROS, Kind
+from mockserver.services.forge.stock import KINDS, Kind
 from mockserver.services.members import Member, Members, integer, one_of, optional, text
 
 Json = dict[str, Any]
@@ -327,99 +326,3 @@ def takes_a_year_for_360_days(gateway: Gateway) -> Gateway:
         return lease.created + months * 30 * 86_400 if months else leases.end_of(lease)
 
     return within(gateway, "forge", end_of=end_of)
-
-
-# --- Tenants -----------------------------------------------------------------------------------------------------
-
-
-def _anyones(call: Call, lease_id: str) -> Lease | None:
-    return operations.kept(call).find(lease_id, None)
-
-
-@defect(breaks="VL-164")
-def finds_leases_of_all_tenants(gateway: Gateway) -> Gateway:
-    """Looks leases up by their id alone."""
-    return within(gateway, "forge", find=_anyones)
-
-
-@defect(breaks="VL-164")
-def ends_leases_of_all_tenants(gateway: Gateway) -> Gateway:
-    """Checks whose a lease is when it is read, and not when it is ended."""
-    honest = gateway.forge.find
-
-    def find(call: Call, lease_id: str) -> Lease | None:
-        return (_anyones if call.method == "DELETE" else honest)(call, lease_id)
-
-    return within(gateway, "forge", find=find)
-
-
-@defect(breaks="VL-164")
-def mints_for_leases_of_all_tenants(gateway: Gateway) -> Gateway:
-    """Checks whose a lease is everywhere but where access to it is given out."""
-    honest = gateway.forge.find
-
-    def find(call: Call, lease_id: str) -> Lease | None:
-        return (_anyones if call.method == "POST" else honest)(call, lease_id)
-
-    return within(gateway, "forge", find=find)
-
-
-@defect(breaks="VL-164")
-def lists_leases_of_all_tenants(gateway: Gateway) -> Gateway:
-    """Shows every tenant's leases to everybody."""
-    return within(gateway, "forge", listed=lambda call: operations.kept(call).of(None))
-
-
-@defect(breaks="VL-164")
-def says_that_a_lease_is_anothers(gateway: Gateway) -> Gateway:
-    """Answers 403 for a lease of another tenant and 404 for one that nobody has."""
-    honest = gateway.forge.refuse_unknown
-
-    def refuse(call: Call) -> Any:
-        there = _anyones(call, call.params["lease_id"]) is not None
-        return replace(honest(call), status=403, code="forbidden") if there else honest(call)
-
-    return within(gateway, "forge", refuse_unknown=refuse)
-
-
-@defect(breaks="VL-187")
-def leases_in_any_metro(gateway: Gateway) -> Gateway:
-    """Leases in metros that the tenant keeps out of."""
-    return within(gateway, "forge", metros_of=lambda call: METROS)
-
-
-@defect(breaks="VL-165")
-def numbers_its_leases(gateway: Gateway) -> Gateway:
-    """Numbers leases in the order of their creation."""
-    numbers = itertools.count(10_001)
-    return within(gateway, "forge", new_id=lambda call: f"lease-{next(numbers)}")
-
-
-@defect(breaks="VL-165")
-def names_leases_after_the_time(gateway: Gateway) -> Gateway:
-    """Makes ids of the microsecond of creation."""
-    return within(gateway, "forge", new_id=lambda call: f"lease-{int(call.state.clock.now() * 1e6)}")
-
-
-@defect(breaks="VL-141")
-def fails_on_an_odd_lease_id(gateway: Gateway) -> Gateway:
-    """Answers an id with other characters than it gives out with a server error."""
-    honest = gateway.forge.find
-
-    def find(call: Call, lease_id: str) -> Lease | None:
-        if not lease_id.replace("-", "").isalnum():
-            raise call.gateway.refuse_internal(call)
-        return honest(call, lease_id)
-
-    return within(gateway, "forge", find=find)
-
-
-@defect(breaks="VL-141")
-def pastes_lease_ids_into_its_query(gateway: Gateway) -> Gateway:
-    """Puts the id between quotes into the statement that looks for it."""
-
-    def find(call: Call, lease_id: str) -> Lease | None:
-        own = call.gateway.forge.listed(call)
-        return next((lease for lease in own if lease.id == lease_id or "'1'='1'" in lease_id), None)
-
-    return within(gateway, "forge", find=find)

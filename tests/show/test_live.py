@@ -18,7 +18,7 @@ import pytest
 
 from harness import chronicle
 from harness.show.app import app
-from harness.show.library import Library
+from harness.show.archive import Archive
 from harness.show.starter import Refused, Starter, Wish
 from harness.show.ui import beside
 from tests.reports import sample
@@ -36,7 +36,7 @@ class Visitor:
 
     def __init__(self, folder: Path) -> None:
         self.starter = Starter(folder)
-        self.app = app(Library(folder), self.starter, TOKEN)
+        self.app = app(Archive(folder), self.starter, TOKEN)
 
     def ask(self, path: str, token: str = TOKEN, method: str = "GET", **how: Any) -> httpx.Response:
         async def asked() -> httpx.Response:

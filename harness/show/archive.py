@@ -18,7 +18,7 @@ class NoSuchRun(KeyError):
 
 @dataclass(frozen=True)
 class Run:
-    name: str  # the folder of the run, below the library's
+    name: str  # the folder of the run, below the archive's
     folder: Path
 
     @property
@@ -57,7 +57,7 @@ class Run:
         return True
 
 
-class Library:
+class Archive:
     """Knows runs by name only: no path of a request ever reaches the file system."""
 
     def __init__(self, folder: Path) -> None:
