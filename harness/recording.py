@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import codecs
+import contextlib
 import gzip
+import itertools
+import json
 import re
 import zlib
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -46,7 +50,7 @@ def _cut(found: Exchange) -> Exchange:
         start = found.beginning(KEPT)
     except TargetFault:
         start = b""
-    coding = (found.header("content-encoding") or "identity").lower()
+    coding = _coding(found)
     packed = _packed(start, coding) if coding in PACKED else start
     return replace(found, chunks=(Chunk(found.chunks[0].at_ns, packed),) if found.chunks else ())
 
@@ -83,7 +87,7 @@ def redacted(found: Exchange, redactor: Redactor) -> Exchange:
     """
     if cookies := _cookies(found):
         redactor = redactor.also(cookies)
-    asked = found.request
+    redactor, asked = redactor.narrowed(_parts(found)), found.request
     request = Request(
         asked.method, redactor.text(asked.url), _headers(asked.headers, redactor), redactor.bytes(asked.body)
     )
@@ -97,6 +101,18 @@ def redacted(found: Exchange, redactor: Redactor) -> Exchange:
     )
 
 
+def _parts(found: Exchange) -> Iterator[bytes]:
+    """Everything of an exchange that may hold a secret; what cannot be unpacked is looked at as it came."""
+    texts = [found.request.url, *itertools.chain(*found.request.headers, *found.headers), json.dumps(found.intent)]
+    yield from (text.encode(errors="surrogatepass") for text in texts)
+    yield from (found.request.body, b"".join(chunk.data for chunk in found.chunks))
+    if found.fault:
+        yield found.fault.message.encode(errors="surrogatepass")
+    if _coding(found) in PACKED:
+        with contextlib.suppress(TargetFault):
+            yield found.body
+
+
 def _cookies(found: Exchange) -> dict[str, str]:
     values = (set_by.partition(";")[0].partition("=")[2].strip() for set_by in found.header_values("set-cookie"))
     return {f"SET_COOKIE_{number}": value for number, value in enumerate(values, start=1)}
@@ -107,11 +123,14 @@ def _headers(headers: Headers, redactor: Redactor) -> Headers:
 
 
 def _chunks(found: Exchange, redactor: Redactor) -> tuple[Chunk, ...]:
-    coding = (found.header("content-encoding") or "identity").lower()
-    if coding in PACKED and (recoded := _recoded(found, coding, redactor)) is not None:
+    if (coding := _coding(found)) in PACKED and (recoded := _recoded(found, coding, redactor)) is not None:
         return (Chunk(found.chunks[-1].at_ns, recoded),)
     pieces = redactor.pieces([chunk.data for chunk in found.chunks])
     return tuple(Chunk(chunk.at_ns, data) for chunk, data in zip(found.chunks, pieces, strict=True))
+
+
+def _coding(found: Exchange) -> str:
+    return (found.header("content-encoding") or "identity").lower()
 
 
 def _recoded(found: Exchange, coding: str, redactor: Redactor) -> bytes | None:

@@ -6,7 +6,7 @@ import base64
 import functools
 import re
 import threading
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -14,11 +14,13 @@ Bytes = bytes  # the redactor has a method of that name
 
 MIN_LENGTH = 8
 _PLAIN = re.compile(r"[A-Za-z0-9._\-]+")
-_ESCAPE = re.compile(rb"%([0-9A-Fa-f]{2})|\\u00([0-9A-Fa-f]{2})")
+_ESCAPE = re.compile(rb"%([0-9A-Fa-f]{2})|\\{1,7}u00([0-9A-Fa-f]{2})")
 _PADDING = re.compile(rb"[ \n]{64,}")  # no secret that is looked for holds it, and megabytes of it are sent on purpose
 # Control characters, half a surrogate pair, and the marks that turn the direction of writing.
 _UNPRINTABLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+_TELLING = 3  # characters: a shorter part of a secret stands in nearly every text
 _SWALLOWED = 5  # a stray `%` or `\\` before a secret can look like an escape that takes so many of its characters
+_BORDER = b"\0|\0"  # between two parts that are looked through together: no escape and no padding goes across
 _ONE_ALPHABET = bytes.maketrans(b"-_", b"+/")
 _SHORT_ESCAPES = {'"': b'"', "\\": b"\\\\", "/": b"/", "\n": b"n", "\r": b"r", "\t": b"t"}  # as a pattern
 _SLASHES = rb"\\{1,7}"  # before an escape: JSON within JSON doubles them, and adds one to each quotation mark
@@ -72,21 +74,33 @@ class Redactor:
                 made.add(name, value)
         return made
 
+    def narrowed(self, parts: Iterable[Bytes]) -> Redactor:
+        """One that knows no secret but those that the parts may hold: they are looked through once, as a whole."""
+        made = Redactor()
+        if self._secrets:
+            texts = looked_through(_BORDER.join(parts))
+            made._secrets = tuple(secret for secret in self._secrets if secret.may_be_in(texts))
+            made._values = {secret.name: secret.value for secret in made._secrets}
+        return made
+
     def bytes(self, data: Bytes) -> Bytes:
         spans = self._spans(data)
         return _within(data, 0, len(data), spans) if spans else data
 
     def text(self, text: str) -> str:
-        return self.bytes(text.encode(errors="surrogatepass")).decode(errors="surrogatepass")
+        return self.bytes(_encoded(text)).decode(errors="surrogatepass") if self._secrets else text
 
     def json(self, value: Any) -> Any:
         """The same JSON value with every string in it, member names included, redacted."""
+        return self.narrowed(map(_encoded, _strings(value)))._json(value)
+
+    def _json(self, value: Any) -> Any:
         if isinstance(value, str):
             return self.text(value)
         if isinstance(value, Mapping):
-            return {self.json(key): self.json(member) for key, member in value.items()}
+            return {self._json(key): self._json(member) for key, member in value.items()}
         if isinstance(value, list | tuple):
-            return [self.json(member) for member in value]
+            return [self._json(member) for member in value]
         return value
 
     def pieces(self, pieces: list[Bytes]) -> list[Bytes]:
@@ -138,13 +152,16 @@ class Secret:
 
     @functools.cached_property
     def needles(self) -> tuple[tuple[bytes, ...], ...] | None:
-        """What to look for as it is, in lower case, and in one base64 alphabet; None where characters are odd."""
-        if not _PLAIN.fullmatch(self.value):
+        """What to look for as it is, in lower case, and in one base64 alphabet; None where every character is odd.
+
+        Of a secret with odd characters only its longest plain part is looked for: the rest has many spellings.
+        """
+        plain = max(_certain(self.value), key=len, default="")
+        if len(plain) < _TELLING:
             return None
-        raw = self.value.encode()
-        coded = (_stable_base64(raw, shift).translate(_ONE_ALPHABET) for shift in range(3))
-        forms = ([raw], [raw.hex().encode()], coded)
-        return tuple(tuple(form[_SWALLOWED:] for form in kind) for kind in forms)
+        raw = _encoded(self.value)
+        coded = (_stable_base64(raw, shift).translate(_ONE_ALPHABET)[_SWALLOWED:] for shift in range(3))
+        return (plain.encode(),), (raw.hex().encode()[_SWALLOWED:],), tuple(coded)
 
     def may_be_in(self, texts: tuple[bytes, ...]) -> bool:
         """False only when it is in none of them: a plain search, a hundred times faster than the pattern."""
@@ -157,10 +174,33 @@ class Secret:
         return b"${" + self.name.encode() + b"}"
 
 
+def _certain(value: str) -> Iterator[str]:
+    """The plain parts of a secret that stand as they are once escapes are undone, whatever stands before them."""
+    for run in _PLAIN.finditer(value):
+        swallowed = _SWALLOWED if run.start() == 0 or value[run.start() - 1] in "%\\" else 0
+        yield run[0][swallowed:]
+
+
 def looked_through(data: bytes) -> tuple[bytes, ...]:
     """The data as it is, in lower case, and in one base64 alphabet; its escapes undone in each."""
     plain = _ESCAPE.sub(_unescaped, _PADDING.sub(b" ", data))
     return plain, plain.lower(), plain.replace(b"\\/", b"/").translate(_ONE_ALPHABET)
+
+
+def _encoded(text: str) -> bytes:
+    return text.encode(errors="surrogatepass")
+
+
+def _strings(value: Any) -> Iterator[str]:
+    """Every string of a JSON value, member names included."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, Mapping):
+        for key, member in value.items():
+            yield from (key, *_strings(member))
+    elif isinstance(value, list | tuple):
+        for member in value:
+            yield from _strings(member)
 
 
 def _unescaped(match: re.Match[bytes]) -> bytes:

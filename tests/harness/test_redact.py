@@ -8,6 +8,7 @@ import itertools
 import json
 import string
 from collections.abc import Callable
+from typing import Any
 from urllib.parse import quote, quote_plus
 
 import pytest
@@ -38,6 +39,7 @@ SPELLINGS: dict[str, Callable[[str], bytes]] = {
     "URL": lambda s: quote(s, safe="").encode(),
     "form": lambda s: quote_plus(s).encode(),
     "all %": lambda s: "".join(f"%{b:02x}" for b in s.encode()).encode(),
+    "all \\u, JSON within JSON": lambda s: "".join(f"\\\\u{ord(c):04X}" for c in s).encode(),
     "hexadecimal": lambda s: s.encode().hex().upper().encode(),
 }
 
@@ -141,15 +143,37 @@ def test_a_stray_escape_does_not_hide_a_secret(stray: str, secret: str) -> None:
         assert "${THE_SECRET}" in redactor.text(stray + spelled)
 
 
-@given(secret=PLAIN, name=st.sampled_from(sorted(SPELLINGS)), around=st.binary(max_size=12), coded=st.booleans())
+@given(secret=SECRETS, name=st.sampled_from(sorted(SPELLINGS)), around=st.binary(max_size=12), coded=st.booleans())
 def test_the_quick_look_misses_nothing_that_the_pattern_finds(
     secret: str, name: str, around: bytes, coded: bool
 ) -> None:
     one = Secret("THE_SECRET", secret)
     spelled = quote(base64.b64encode(around + secret.encode()), safe="").encode() if coded else SPELLINGS[name](secret)
-    assert one.needles is not None
     for data in (spelled, around + spelled + around, around):
         assert one.may_be_in(looked_through(data)) or not one.pattern.search(data)
+
+
+JSONS = st.recursive(
+    st.none() | st.integers() | st.text(max_size=12), lambda of: st.lists(of) | st.dictionaries(st.text(max_size=5), of)
+)
+
+
+@given(secrets=st.lists(SECRETS, min_size=1, max_size=4, unique=True), value=JSONS, data=st.data())
+def test_a_document_is_redacted_as_its_strings_are_one_by_one(secrets: list[str], value: object, data: Any) -> None:
+    redactor = Redactor()
+    for number, secret in enumerate(secrets):
+        redactor.add(f"S{number}", secret)
+    spelled = SPELLINGS[data.draw(st.sampled_from(sorted(SPELLINGS)))](data.draw(st.sampled_from(secrets))).decode()
+    document = [value, {"%": spelled, spelled + "%": ["0" + spelled, "%"], "\\": [spelled[:3], spelled[3:]]}]
+
+    def one_by_one(value: object) -> object:
+        if isinstance(value, dict):
+            return {one_by_one(key): one_by_one(member) for key, member in value.items()}
+        if isinstance(value, list):
+            return [one_by_one(member) for member in value]
+        return redactor.text(value) if isinstance(value, str) else value
+
+    assert redactor.json(document) == one_by_one(document)
 
 
 def test_secrets_that_overlap_go_as_one() -> None:

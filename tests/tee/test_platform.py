@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import time
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -99,16 +98,6 @@ def test_a_defect_changes_one_decision_and_nothing_else(machine: Platform) -> No
     stale = Platform(b"platform tests", lambda: NOW, Decisions(nonce_used=lambda _: bytes(32)))
     honest, defective = machine.report(MODEL, NONCE), stale.report(MODEL, NONCE)
     assert {name for name in honest if honest[name] != defective[name]} == {"intel_quote", "all_attestations"}
-
-
-def test_reports_are_cheap(machine: Platform) -> None:
-    machine.report(MODEL, NONCE)
-    durations = []
-    for _ in range(50):
-        started = time.perf_counter()
-        machine.report(MODEL, NONCE)
-        durations.append(time.perf_counter() - started)
-    assert min(durations) < 0.002
 
 
 def quote(machine: Platform) -> bytes:
