@@ -45,7 +45,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--assay-waivers", metavar="FILE", help="breaches that somebody has accepted for a time")
     group.addoption("--assay-replay", metavar="DIR", help="play the run saved in this folder instead of asking")
     group.addoption("--fuzz-seconds", type=float, metavar="S", help="how long the fuzz suite asks; it fills the time")
-    group.addoption("--fuzz-once", action="store_true", help="every case of the fuzz suite, however long it takes")
+    group.addoption("--fuzz-once", action="store_true", help="every case of the fuzz suite until all asked for failed")
     group.addoption("--fuzz-resume", metavar="DIR", help="folder of a run that the fuzz suite goes on from")
 
 

@@ -14,7 +14,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from harness.exchange import Chunk, Exchange, Fault, Headers, Request, TargetFault
-from harness.redact import Redactor
+from harness.redact import Redactor, encoded
 
 if TYPE_CHECKING:
     from harness.target import Limits
@@ -104,10 +104,10 @@ def redacted(found: Exchange, redactor: Redactor) -> Exchange:
 def _parts(found: Exchange) -> Iterator[bytes]:
     """Everything of an exchange that may hold a secret; what cannot be unpacked is looked at as it came."""
     texts = [found.request.url, *itertools.chain(*found.request.headers, *found.headers), json.dumps(found.intent)]
-    yield from (text.encode(errors="surrogatepass") for text in texts)
+    yield from map(encoded, texts)
     yield from (found.request.body, b"".join(chunk.data for chunk in found.chunks))
     if found.fault:
-        yield found.fault.message.encode(errors="surrogatepass")
+        yield encoded(found.fault.message)
     if _coding(found) in PACKED:
         with contextlib.suppress(TargetFault):
             yield found.body
@@ -119,6 +119,7 @@ def _cookies(found: Exchange) -> dict[str, str]:
 
 
 def _headers(headers: Headers, redactor: Redactor) -> Headers:
+    redactor = redactor.narrowed(map(encoded, itertools.chain(*headers)))
     return tuple((redactor.text(name), redactor.text(value)) for name, value in headers)
 
 

@@ -76,11 +76,11 @@ class Redactor:
 
     def narrowed(self, parts: Iterable[Bytes]) -> Redactor:
         """One that knows no secret but those that the parts may hold: they are looked through once, as a whole."""
-        made = Redactor()
-        if self._secrets:
-            texts = looked_through(_BORDER.join(parts))
-            made._secrets = tuple(secret for secret in self._secrets if secret.may_be_in(texts))
-            made._values = {secret.name: secret.value for secret in made._secrets}
+        if not self._secrets:
+            return self
+        made, texts = Redactor(), looked_through(_BORDER.join(parts))
+        made._secrets = tuple(secret for secret in self._secrets if secret.may_be_in(texts))
+        made._values = {secret.name: secret.value for secret in made._secrets}
         return made
 
     def bytes(self, data: Bytes) -> Bytes:
@@ -88,11 +88,11 @@ class Redactor:
         return _within(data, 0, len(data), spans) if spans else data
 
     def text(self, text: str) -> str:
-        return self.bytes(_encoded(text)).decode(errors="surrogatepass") if self._secrets else text
+        return self.bytes(encoded(text)).decode(errors="surrogatepass") if self._secrets else text
 
     def json(self, value: Any) -> Any:
         """The same JSON value with every string in it, member names included, redacted."""
-        return self.narrowed(map(_encoded, _strings(value)))._json(value)
+        return self.narrowed(map(encoded, _strings(value)))._json(value)
 
     def _json(self, value: Any) -> Any:
         if isinstance(value, str):
@@ -159,7 +159,7 @@ class Secret:
         plain = max(_certain(self.value), key=len, default="")
         if len(plain) < _TELLING:
             return None
-        raw = _encoded(self.value)
+        raw = encoded(self.value)
         coded = (_stable_base64(raw, shift).translate(_ONE_ALPHABET)[_SWALLOWED:] for shift in range(3))
         return (plain.encode(),), (raw.hex().encode()[_SWALLOWED:],), tuple(coded)
 
@@ -187,7 +187,7 @@ def looked_through(data: bytes) -> tuple[bytes, ...]:
     return plain, plain.lower(), plain.replace(b"\\/", b"/").translate(_ONE_ALPHABET)
 
 
-def _encoded(text: str) -> bytes:
+def encoded(text: str) -> bytes:
     return text.encode(errors="surrogatepass")
 
 

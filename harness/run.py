@@ -47,7 +47,7 @@ class Request:
     workers: int = 0
     cap_usd: str | None = None
     fuzz_seconds: float | None = None
-    fuzz_once: bool = False  # every case of the fuzz suite, however long that takes, and no more
+    fuzz_once: bool = False  # every case of the fuzz suite, however long that takes, until all that is asked has failed
     fuzz_resume: Path | None = None  # folder of the run that the fuzz suite goes on from
     paths: tuple[Path, ...] = field(default=())  # test files, when the caller knows which are needed
     waivers: Path | None = None

@@ -1,4 +1,4 @@
-"""Several contracts against the embedded mock: each in a process of its own, one more at a time than there are cores."""
+"""Several contracts against the embedded mock: each in its own process, one more at a time than there are cores."""
 
 from __future__ import annotations
 

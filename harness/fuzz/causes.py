@@ -69,6 +69,11 @@ class Causes:
         return [cause.finding() for cause in self.all if cause.requirement == requirement]
 
     @property
+    def requirements(self) -> set[str]:
+        """Those with a finding."""
+        return {requirement for requirement, _ in self._by}
+
+    @property
     def all(self) -> list[Cause]:
         return list(self._by.values())
 

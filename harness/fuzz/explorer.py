@@ -80,9 +80,14 @@ class Exploration:
 class Explorer:
     """Explores every operation of a contract once, and then at random for as long as there is time."""
 
-    def __init__(self, ask: Ask, effort: Effort, seed_number: int, *, endless: bool = False) -> None:
-        """`endless`: the time box is to be filled; otherwise it only bounds one round."""
-        self.ask, self.effort, self.seed, self.endless = ask, effort, seed_number, endless
+    def __init__(
+        self, ask: Ask, effort: Effort, seed_number: int, *, endless: bool = False, until: frozenset[str] = frozenset()
+    ) -> None:
+        """`endless`: the time box is to be filled; otherwise it only bounds one round.
+
+        `until`: requirements. When each of them has a finding nothing more is asked.
+        """
+        self.ask, self.effort, self.seed, self.endless, self.until = ask, effort, seed_number, endless, until
         self.found = Exploration(seed=seed_number)
         self.judges = Judges(ask.contract)
         self.deadline = 0.0
@@ -125,6 +130,8 @@ class Explorer:
         schedule = Schedule(asked, positions)
         for lane, case in self._due(schedule):
             self._one(schedule, lane, case)
+            if self.until and self.until <= self.found.causes.requirements:
+                break
         if not self.found.rounds:
             self.found.positions = schedule.positions()
 

@@ -123,8 +123,9 @@ class Platform:
         files["device_root.pem"] = general.authorities.device_root.pem()
         files["rim_root.pem"] = general.authorities.rim_root.pem()
         files["jwks.json"] = general.tokens(now).jwks()
+        for part in ("rims", "ocsp"):
+            (folder / part).mkdir(exist_ok=True)
         for name, raw in files.items():
-            (folder / name).parent.mkdir(exist_ok=True)
             (folder / name).write_bytes(raw)
 
     def gpu_services(self, models: Iterable[str]) -> Services:

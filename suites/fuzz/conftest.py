@@ -25,6 +25,7 @@ from harness.playback import Player
 from harness.probe import Cost, probe
 from harness.session import Session
 
+EXPLORED = {"OC-170", "OC-171", "OC-172", "FZ-001"}  # what generated requests decide
 MODES = {"OC-170": ("positive",), "OC-171": ("negative",)}  # the cases a requirement is about; others are about both
 HERE = Path(__file__).parent
 STATE = "fuzz.json"  # in the folder of a run: where the next one goes on
@@ -66,7 +67,9 @@ def explored(ask, assay_session: Session) -> Exploration:
         effort = replace(effort, seconds=options.fuzz_seconds)
     state = _state(options)
     seed = options.seed if state is None else state["seed"]
-    explorer = Explorer(ask, effort, seed, endless=options.fuzz_seconds is not None and not options.fuzz_once)
+    until = frozenset(assay_session.selected & EXPLORED if options.fuzz_once else ())
+    endless = options.fuzz_seconds is not None and not options.fuzz_once
+    explorer = Explorer(ask, effort, seed, endless=endless, until=until)
     found = explorer.explore(state)
     if not options.fuzz_once:
         shorten(explorer, SHORTENING_S)

@@ -32,7 +32,8 @@ from suites.selftest.trial import Ending
 
 TRIAL_TIMEOUT_S = 90
 CLEAN_TIMEOUT_S = 600  # a trial of every check, on a machine that may be busy
-DEFAULT_WORKERS = (os.cpu_count() or 1) + 1  # a trial waits for its mock a third of its time
+DEFAULT_WORKERS = (os.cpu_count() or 1) + 2  # a trial waits for its mock half of its time
+HEAVY = ("load", "fuzz")  # suites that ask hundreds of requests for one check
 FORK = multiprocessing.get_context("fork")  # a fork of a warmed-up process starts a trial in milliseconds
 
 
@@ -90,7 +91,12 @@ def jobs(contract: Contract, chosen: Iterable[Defect], *, wide: bool) -> list[Jo
         ids = tuple(i for i in defect.breaks if i in promised)  # what it breaks `also` takes a wide trial to see
         files = tuple(sorted({check.split("::")[0] for i in ids for check in checks.get(i, ())}))
         made.append(Job(defect, (), everything + files, defect.tls) if wide else Job(defect, ids, files, defect.tls))
-    return made
+    return sorted(made, key=_is_light)
+
+
+def _is_light(job: Job) -> bool:
+    """Whether a trial is over soon. The others begin first, so that none of them is waited for alone in the end."""
+    return not any(Path(file).parent.name in HEAVY for file in job.files)
 
 
 @dataclass
