@@ -27,7 +27,7 @@ from rich.table import Table
 
 import specs
 from harness import mock
-from suites.selftest import prove
+from suites.selftest.trials import checks_of, defects_of
 
 SUITES = {"contract", "stream", "catalogue", "completions", "embeddings", "images", "limits", "gate"}
 FAR_S = 600
@@ -51,9 +51,9 @@ class Run:
 
 def api_shaped(contract: specs.Contract) -> list[str]:
     """The defects of answers of the API, without those that were made for the fuzz suite, for load and for bills."""
-    checks = prove.checks_of(contract)
+    checks = checks_of(contract)
     chosen = []
-    for defect in prove.defects_of(contract):
+    for defect in defects_of(contract):
         suites = {check.split("/")[1] for i in defect.breaks for check in checks.get(i, ())}
         if suites and suites <= SUITES:
             chosen.append(defect.name)

@@ -13,17 +13,20 @@ import specs
 from harness.model import Outcome
 from mockserver.defects import all_defects
 from suites.selftest import prove
+from suites.selftest.proof import document, row
 from suites.selftest.trial import Ending
+from suites.selftest.trials import Job, provable
 
 CONTRACT = specs.load("openai-core")
 DEFECT = next(defect for defect in all_defects() if defect.name == "never-says-done")
+NOW = datetime.now(UTC)
 CHECK = "suites/x.py::test"
 KILLED = Ending(failed_by={i: [CHECK] for i in DEFECT.breaks})
 
 
 def proof_of(clean: Ending) -> dict[str, object]:
-    row = prove.row(prove.Job(DEFECT, (), ()), KILLED, clean, prove.provable(CONTRACT))
-    made = prove.document(CONTRACT, clean, [row], datetime.now(UTC), whole=False, elsewhere={})
+    found = row(Job(CONTRACT, DEFECT, (), ()), KILLED, clean, provable(CONTRACT))
+    made = document(CONTRACT, clean, [found], NOW, NOW, whole=False, elsewhere={})
     jsonschema.Draft202012Validator(specs.schema("proof")).validate(made)
     return made
 
@@ -40,11 +43,11 @@ def test_a_failure_on_the_clean_mock_is_told_though_no_defect_is_about_it(bad: O
 
 def test_a_requirement_that_failed_before_the_defect_is_not_proven_by_it() -> None:
     clean = Ending(dict.fromkeys(DEFECT.breaks, Outcome.FAIL))
-    row = prove.row(prove.Job(DEFECT, (), ()), KILLED, clean, prove.provable(CONTRACT))
-    assert row["outcome"] == "not-clean"
+    found = row(Job(CONTRACT, DEFECT, (), ()), KILLED, clean, provable(CONTRACT))
+    assert found["outcome"] == "not-clean"
 
 
 def test_a_check_that_did_not_pass_on_the_clean_mock_kills_nothing() -> None:
     clean = Ending(dict.fromkeys(DEFECT.breaks, Outcome.PASS), passed={"suites/x.py::another_test"})
-    row = prove.row(prove.Job(DEFECT, (), ()), KILLED, clean, prove.provable(CONTRACT))
-    assert (row["outcome"], row["killed_by"]) == ("survived", [])
+    found = row(Job(CONTRACT, DEFECT, (), ()), KILLED, clean, provable(CONTRACT))
+    assert (found["outcome"], found["killed_by"]) == ("survived", [])
