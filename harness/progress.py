@@ -15,8 +15,18 @@ from harness.plugin import PROPERTY
 STYLES = {Outcome.FAIL: "bold red", Outcome.ERROR: "magenta", Outcome.WARN: "yellow", Outcome.PASS: "green"}
 
 
-class Reporter:
-    """A pytest plugin that takes the place of pytest's own terminal reporter."""
+class Silence:
+    """A pytest plugin that takes the place of pytest's own terminal reporter, and says nothing."""
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_configure(self, config: pytest.Config) -> None:
+        theirs = config.pluginmanager.getplugin("terminalreporter")
+        if theirs is not None:
+            config.pluginmanager.unregister(theirs)
+
+
+class Reporter(Silence):
+    """Says what a person who waits wants to know."""
 
     def __init__(self, console: Console, title: str) -> None:
         self.console, self.title = console, title
@@ -24,12 +34,6 @@ class Reporter:
         self.suite = ""
         self.bar: Progress | None = None
         self.task: Any = None
-
-    @pytest.hookimpl(trylast=True)
-    def pytest_configure(self, config: pytest.Config) -> None:
-        theirs = config.pluginmanager.getplugin("terminalreporter")
-        if theirs is not None:
-            config.pluginmanager.unregister(theirs)
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         if self.console.is_terminal:

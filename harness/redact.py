@@ -146,9 +146,9 @@ class Secret:
     name: str
     value: str
 
-    @functools.cached_property
+    @property
     def pattern(self) -> re.Pattern[bytes]:
-        return re.compile(b"|".join(_forms(self.value)), re.DOTALL)
+        return pattern_of(self.value)
 
     @functools.cached_property
     def needles(self) -> tuple[tuple[bytes, ...], ...] | None:
@@ -172,6 +172,12 @@ class Secret:
     @property
     def placeholder(self) -> bytes:
         return b"${" + self.name.encode() + b"}"
+
+
+@functools.lru_cache(256)  # runs of one process often use the same keys
+def pattern_of(value: str) -> re.Pattern[bytes]:
+    """Finds a secret in every usual spelling."""
+    return re.compile(b"|".join(_forms(value)), re.DOTALL)
 
 
 def _certain(value: str) -> Iterator[str]:

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from harness import chronicle, deployment, results
+from harness import chronicle, deployment, plugin, results
 from harness import plan as planning
 from harness.checks import SUITES
 from harness.chronicle import Chronicle
@@ -26,10 +26,8 @@ from harness.selection import NOT_SELECTED
 from harness.session import Session
 from harness.target import KEY_VARIABLE
 
-# Only these plugins take part, whatever else is installed beside us: a run must not depend on the machine. Named by
-# module, since looking names up among all installed entry points costs more than many a run. The two that are left
-# out collect garbage to find unraised exceptions, which is a matter of our own tests.
-PLUGINS = ("harness.plugin",)
+# Only our plugin takes part, whatever else is installed beside us: a run must not depend on the machine. The last two
+# that are left out collect garbage to find unraised exceptions, which is a matter of our own tests.
 LEFT_OUT = ("cacheprovider", "unraisableexception", "threadexception")
 
 
@@ -212,11 +210,13 @@ class _Foreseen:
 def execute(line: Sequence[str], request: Request, plugins: list[object]) -> int:
     """Run pytest over the suites with a fixed configuration; returns pytest's exit code."""
     fixed = ["--tb=no", f"-c{SUITES / 'run.ini'}", f"--rootdir={SUITES.parent}"]
-    chosen = [word for name in (*PLUGINS, *(f"no:{name}" for name in LEFT_OUT)) for word in ("-p", name)]
+    by_name = [plugin.__name__] if request.workers else []  # processes of their own import it
+    words = [word for name in (*by_name, *(f"no:{name}" for name in LEFT_OUT)) for word in ("-p", name)]
     paths = [str(path) for path in request.paths] or [str(SUITES)]
+    ours = [_Refusal(), *plugins, *([] if by_name else [plugin])]  # what comes last is called first
     fixed_environment = {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PYTEST_ADDOPTS": ""}
     with _environment(**fixed_environment, HYPOTHESIS_STORAGE_DIRECTORY=str(_cache())), _no_bytecode():
-        return int(pytest.main([*fixed, *chosen, *line, *paths], plugins=[_Refusal(), *plugins]))
+        return int(pytest.main([*fixed, *words, *line, *paths], plugins=ours))
 
 
 def _cache() -> Path:

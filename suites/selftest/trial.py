@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import gc
-import io
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-from rich.console import Console
 
+from harness import redact
 from harness import run as running
 from harness.checks import SUITES
 from harness.fuzz import cases
 from harness.model import CheckReport, Outcome
 from harness.plugin import SESSION
-from harness.progress import Reporter
+from harness.progress import Silence
 from mockserver.defects import Defect
 from mockserver.gateway import Gateway
 from mockserver.serve import Options, Server
@@ -66,8 +65,7 @@ def judge(
             paths=tuple(SUITES.parent / file for file in files),
             fuzz_once=True,  # all cases: whether a defect dies must not depend on how busy the machine is
         )
-        quiet = Reporter(Console(file=io.StringIO()), contract.name)
-        code = running.execute(request.arguments(), request, [quiet, taker])
+        code = running.execute(request.arguments(), request, [Silence(), taker])
     if code not in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED, pytest.ExitCode.NO_TESTS_COLLECTED):
         raise RuntimeError(f"pytest ended with {code}")
     for report in taker.reports:
@@ -92,10 +90,10 @@ def _take(report: CheckReport, ending: Ending) -> None:
 def warm_up(contract: Contract) -> None:
     """Import everything a trial needs, once, before processes are forked from this one."""
     request = running.Request(contract=contract.name, target="http://127.0.0.1:9/v1")
-    quiet = Reporter(Console(file=io.StringIO()), contract.name)
-    running.execute([*request.arguments(), "--collect-only"], request, [quiet])
-    with Server(contract, Gateway(), Options(control_token=TOKEN)):
-        pass  # the certificates of the machines that show evidence are made once, too
+    running.execute([*request.arguments(), "--collect-only"], request, [Silence()])
+    with Server(contract, Gateway(), Options(control_token=TOKEN)) as server:
+        for key in (TOKEN, *server.state.secrets.values()):  # and so are certificates of machines that show evidence
+            redact.pattern_of(key)
     cases.batches(contract.name, cases.EFFORTS["standard"], running.Request.seed)  # generated once for all trials
     gc.collect()
     gc.freeze()  # a trial never has to look through what all trials share
