@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ from harness.certificate import bundle, envelope, statement
 from harness.certificate.attested import attestation, tls_keys
 from harness.certificate.levels import claims
 from harness.certificate.problem import BadRequest
-from harness.certificate.rejudge import differences, played
+from harness.certificate.rejudge import NotJudged, differences, played
 
 PROOF = "proof.json"
 
@@ -28,8 +28,11 @@ def payload_of(folder: Path, proof: Path | None, issued: datetime, lasts: timede
     """The statement about a run. Raises BadRequest, BadResults, TargetError, Refused."""
     was = results.read(folder)
     _can_be_certified(folder, was)
-    told = None if proof is None else _kept(proof, folder, was)
-    found = differences(was, played(folder, was))
+    proved = None if proof is None else _kept(proof, folder, was)
+    found = differences(was, _played(folder, was))
+    if wrong := [d for d in found if not d.on_word]:
+        told = "; ".join(f"{d.id} was {d.was}, and judged again it is {d.now}: {d.said}" for d in wrong[:3])
+        raise BadRequest(f"{folder}: what is saved contradicts {len(wrong)} rows, which nobody can certify: {told}")
     exchanges = list(journal.read(folder / "exchanges.jsonl"))
     return statement.statement(
         statement.Parts(
@@ -39,11 +42,18 @@ def payload_of(folder: Path, proof: Path | None, issued: datetime, lasts: timede
             differences=found,
             attestation=attestation(deployment.read(folder), exchanges),
             tls_keys=tls_keys(exchanges),
-            proof=told,
+            proof=proved,
             issued=issued,
             lasts=lasts,
         )
     )
+
+
+def _played(folder: Path, was: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
+    try:
+        return played(folder, was)
+    except NotJudged as error:
+        raise BadRequest(f"{folder}: the run cannot be judged again: {error}") from error
 
 
 def certified(folder: Path, payload: bytes, signer: Signer) -> Path:

@@ -17,7 +17,8 @@ from harness import results
 from harness.certificate import bundle, envelope, policy, statement
 from harness.certificate.levels import claims
 from harness.certificate.problem import Code, Problem, Refused
-from harness.certificate.rejudge import differences, played
+from harness.certificate.rejudge import Difference, NotJudged, differences, played
+from harness.run import BadRequest
 from harness.target import TargetError
 
 RESULTS = "results.json"
@@ -122,7 +123,7 @@ def _judged_again(told: Verification, ours: Mapping[str, Any], folder: Path) -> 
     was = results.read(folder)
     try:
         found = differences(was, played(folder, was))
-    except (TargetError, results.BadResults, SystemExit) as error:
+    except (TargetError, NotJudged, BadRequest) as error:
         return _with(told, [Problem(Code.BUNDLE_UNREADABLE, f"the run cannot be judged again: {error}")], "rows")
     known = {row["id"]: row["now"] for row in ours["judged_again"]["otherwise"]}
     wrong = [
@@ -130,11 +131,16 @@ def _judged_again(told: Verification, ours: Mapping[str, Any], folder: Path) -> 
             Code.JUDGED_OTHERWISE, f"{d.id} is certified as {d.was}, and judged again it is {d.now}: {d.said}", d.id
         )
         for d in found
-        if known.get(d.id) != d.now
+        if not _on_word(d, known)
     ]
-    on_word = tuple(d.id for d in found if known.get(d.id) == d.now)
+    on_word = tuple(d.id for d in found if _on_word(d, known))
     same = len(was["requirements"]) - len(found)
     return Verification((*told.problems, *wrong), told.statement, told.key, (*told.looked_at, "rows"), same, on_word)
+
+
+def _on_word(difference: Difference, known: Mapping[str, str]) -> bool:
+    """A row that the certificate says cannot be judged again, and that nothing contradicts."""
+    return difference.on_word and known.get(difference.id) == difference.now
 
 
 def _contract_here(ours: Mapping[str, Any]) -> Problem | None:

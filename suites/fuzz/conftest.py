@@ -38,11 +38,12 @@ WALKED_S = {"quick": 1.0, "standard": 1.0, "full": 20.0}
 BESIEGED = dict.fromkeys(PROFILES, Cost(240, 30 * 90, 30 * 8))
 
 
-def not_played(ask, name: str, *, left_unread: bool = False) -> None:
+def not_played(ask, name: str, *, pays: bool = True, left_unread: bool = False) -> None:
     """Where a saved run is played, generated requests are not made: their answers join the journal, and that is all."""
     if isinstance(ask.client, Player):
         with contextlib.suppress(NotOnTape):
-            key_for_fuzzing(ask, left_unread=left_unread)
+            if pays:
+                key_for_fuzzing(ask, left_unread=left_unread)
         for asker in ("fuzz", name):
             ask.client.take_rest(asker)
         raise NotObserved(NOT_GENERATED)
@@ -167,7 +168,7 @@ def withstood(besieged: Siege):
 
 @probe(calls=400)
 def walked(ask, assay_session: Session) -> Walk:
-    not_played(ask, "walked")
+    not_played(ask, "walked", pays=False)
     options = assay_session.options
     seconds = 60.0 if options.fuzz_once else WALKED_S[options.profile]
     found = Walker(ask, options.seed).explore(STEPS[options.profile], seconds)
