@@ -308,7 +308,7 @@ class Ask:
         return self.notes.draw(size)
 
     def inside(self, secret: str) -> str:
-        """A secret that a check looks into. Raises NotOnTape when a run is played: of secrets only the names are kept."""
+        """A secret that a check looks into. Raises NotOnTape when a run is played: no secret is kept."""
         if self.notes.plays and PLACEHOLDER.search(secret):
             raise NotOnTape("it takes a look into a secret, and no secret is kept")
         return secret
