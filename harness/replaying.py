@@ -8,6 +8,8 @@ from typing import Any
 from harness import journal, results
 from harness.run import BadRequest, Request
 
+HOW = "make the run without -n, then it can be played and certified"
+
 
 def request(contract: str, replay: str, *, defects: tuple[str, ...] = (), **asked: Any) -> Request:
     """What `--replay RUN[#EXCHANGE]` asks for. Raises BadRequest, BadResults."""
@@ -17,6 +19,8 @@ def request(contract: str, replay: str, *, defects: tuple[str, ...] = (), **aske
     was = results.read(folder)
     if was["contract"]["name"] != contract:
         raise BadRequest(f"{folder} is a run by {was['contract']['name']}, and cannot be played by {contract}")
+    if was["run"]["workers"] > 1:
+        raise BadRequest(f"{folder}: {was['run']['workers']} processes made it, and nobody knows in which order: {HOW}")
     if exchange is not None and all(x.id != exchange for x in journal.read(folder / "exchanges.jsonl")):
         raise BadRequest(f"{folder / 'exchanges.jsonl'} has no exchange {exchange}")
     given = {**asked, "cap_usd": asked.get("cap_usd") or was["spend"]["cap_usd"]}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ from harness.certificate.attested import attestation, tls_keys
 from harness.certificate.levels import claims
 from harness.certificate.problem import BadRequest
 from harness.certificate.rejudge import NotJudged, differences, played
+from harness.replaying import HOW
 
 PROOF = "proof.json"
 
@@ -56,11 +57,25 @@ def _played(folder: Path, was: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]
         raise BadRequest(f"{folder}: the run cannot be judged again: {error}") from error
 
 
-def certified(folder: Path, payload: bytes, signer: Signer) -> Path:
-    """Write certificate.json into the folder of the run."""
+def certified(folder: Path, payload: bytes, seal: Callable[[bytes], bytes]) -> Path:
+    """Write certificate.json into the folder of the run; nothing where it cannot be signed. Raises BadRequest."""
+    made = seal(payload)
     path = folder / bundle.CERTIFICATE
-    path.write_bytes(envelope.sealed(payload, signer))
+    path.write_bytes(made)
     return path
+
+
+def by_key(signer: Signer) -> Callable[[bytes], bytes]:
+    """The seal of a key, wherever it is."""
+
+    def seal(payload: bytes) -> bytes:
+        try:
+            return envelope.sealed(payload, signer)
+        except Exception as error:  # each token and each service has errors of its own
+            said = " ".join(str(error).split())[:300]
+            raise BadRequest(f"the key does not sign: {type(error).__name__}{': ' if said else ''}{said}") from error
+
+    return seal
 
 
 def _can_be_certified(folder: Path, was: Mapping[str, Any]) -> None:
@@ -68,9 +83,7 @@ def _can_be_certified(folder: Path, was: Mapping[str, Any]) -> None:
     if contract.digest != was["contract"]["digest"]:
         raise BadRequest(f"{folder}: {contract.name} has changed since the run was made: run it again")
     if was["run"]["workers"] > 1:
-        raise BadRequest(
-            f"{folder}: made by {was['run']['workers']} processes, which cannot be played: run it without -n"
-        )
+        raise BadRequest(f"{folder}: {was['run']['workers']} processes made it, and nobody knows in which order: {HOW}")
     if was["run"]["interrupted"]:
         raise BadRequest(f"{folder}: the run was interrupted: run it to its end")
 

@@ -14,7 +14,7 @@ from securesystemslib.signer import SSlibKey
 
 import specs
 from harness import results
-from harness.certificate import bundle, envelope, policy, statement
+from harness.certificate import bundle, envelope, keyless, policy, statement
 from harness.certificate.levels import claims
 from harness.certificate.problem import Code, Problem, Refused
 from harness.certificate.rejudge import Difference, NotJudged, differences, played
@@ -38,6 +38,7 @@ class Demands:
     at: datetime
     policy: Mapping[str, Any]
     rejudge: bool = False
+    identity: keyless.Identity | None = None  # who may sign without a key of their own
 
 
 @dataclass(frozen=True)
@@ -59,18 +60,26 @@ class Verification:
 def verified(raw: bytes, folder: Path | None, demands: Demands) -> Verification:
     """The verdict on a certificate, and on the bundle in a folder where there is one. Never raises for either."""
     try:
-        payload, key = envelope.opened(raw, demands.keys)
+        payload, signer = _opened(raw, demands)
         document = statement.read(payload)
     except Refused as refused:
         return Verification((refused.problem,))
     ours = statement.ours(document)
     problems = [*_in_time(ours, demands.at), *policy.unmet(demands.policy, ours, demands.at)]
-    told = Verification(tuple(problems), document, key.keyid, ("signature",))
+    told = Verification(tuple(problems), document, signer, ("signature",))
     if folder is None:
         return told
     wrong = _bundle(document, ours, folder)
     told = _with(told, wrong, "bundle")
     return told if wrong or not demands.rejudge else _judged_again(told, ours, folder)
+
+
+def _opened(raw: bytes, demands: Demands) -> tuple[bytes, str]:
+    """The payload, and who has signed it."""
+    if keyless.is_one(raw):
+        return keyless.opened(raw, demands.identity)
+    payload, key = envelope.opened(raw, demands.keys)
+    return payload, key.keyid
 
 
 def _in_time(ours: Mapping[str, Any], at: datetime) -> Iterable[Problem]:
