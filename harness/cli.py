@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 import click
+from click.core import ParameterSource
 from rich.console import Console
 
 import reports
@@ -281,8 +282,9 @@ def _requested(
     if (target is None) is (replay is None):
         raise click.UsageError("give --target: a URL, a target file or `mock`; or --replay and the folder of a run")
     if replay is not None:
+        said = {name: value for name, value in asked.items() if not _by_default(name)}
         with playback.CLOCK.running():
-            yield replaying.request(contract, replay, defects=defects, **asked)
+            yield replaying.request(contract, replay, defects=defects, **said)
         return
     assert target is not None
     if target != "mock" and defects:
@@ -294,6 +296,12 @@ def _requested(
         if target == "mock":
             target = str(stack.enter_context(mock.running(contract, defects)))
         yield running.Request(contract=contract, target=target, again=again, **asked)
+
+
+def _by_default(name: str) -> bool:
+    """Whether an option has its value from nobody's words."""
+    source = click.get_current_context().get_parameter_source(name)
+    return source in (ParameterSource.DEFAULT, ParameterSource.DEFAULT_MAP)
 
 
 def _contract_of(target: str | None, replay: str | None) -> str:

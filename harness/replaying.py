@@ -12,7 +12,10 @@ HOW = "make the run without -n, then it can be played and certified"
 
 
 def request(contract: str, replay: str, *, defects: tuple[str, ...] = (), **asked: Any) -> Request:
-    """What `--replay RUN[#EXCHANGE]` asks for. Raises BadRequest, BadResults."""
+    """What `--replay RUN[#EXCHANGE]` asks for: what is not `asked` otherwise is as in the run.
+
+    Raises BadRequest, BadResults.
+    """
     folder, exchange = named(replay)
     if defects or asked.get("base_url") or asked.get("workers", 0) > 1:
         raise BadRequest("--replay plays what was answered then: it goes with no --defect, --base-url or -n")
@@ -23,7 +26,11 @@ def request(contract: str, replay: str, *, defects: tuple[str, ...] = (), **aske
         raise BadRequest(f"{folder}: {was['run']['workers']} processes made it, and nobody knows in which order: {HOW}")
     if exchange is not None and all(x.id != exchange for x in journal.read(folder / "exchanges.jsonl")):
         raise BadRequest(f"{folder / 'exchanges.jsonl'} has no exchange {exchange}")
-    given = {**asked, "cap_usd": asked.get("cap_usd") or was["spend"]["cap_usd"]}
+    run = was["run"]
+    own = {"profile": run["profile"], "seed": run["seed"], "cap_usd": was["spend"]["cap_usd"]}
+    if not asked.get("only") and not asked.get("suites"):
+        own |= {"only": tuple(run["only"]), "suites": tuple(run["suites"])}
+    given = {**own, **asked}
     return Request(contract=contract, target="", replay=folder.resolve(), **given)
 
 

@@ -131,7 +131,7 @@ class Log(RekorClient):
         proposed = request["spec"]["proposedContent"]
         envelope, (verifier,) = json.loads(proposed["envelope"]), proposed["verifiers"]
         payload = hashlib.sha256(base64.b64decode(envelope["payload"])).hexdigest()
-        spec = {
+        spec: Any = {
             "envelopeHash": {"algorithm": "sha256", "value": hashlib.sha256(proposed["envelope"].encode()).hexdigest()},
             "payloadHash": {"algorithm": "sha256", "value": payload},
             "signatures": [{"signature": s["sig"], "verifier": verifier} for s in envelope["signatures"]],
@@ -145,7 +145,7 @@ class Log(RekorClient):
             hashlib.sha256(b"\0" + body).digest(),
             int(time.time()),
         )
-        promised = {"body": b64(body), "integratedTime": at, "logID": name.hex(), "logIndex": 0}
+        promised: dict[str, Any] = {"body": b64(body), "integratedTime": at, "logID": name.hex(), "logIndex": 0}
         note = f"{ORIGIN} - 1\n1\n{b64(root)}\n"
         signed = b64(name[:4] + self.lab.log.sign(note.encode(), DIGEST))
         proof = {

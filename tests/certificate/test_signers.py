@@ -94,16 +94,17 @@ class Vault(Signer):
 
     inner: CryptoSigner
 
+    def __init__(self, public: SSlibKey, uri: str, secret: str) -> None:
+        self._public, self._uri, self._secret = public, uri, secret
+
     @property
     def public_key(self) -> SSlibKey:
         return self._public
 
     @classmethod
     def from_priv_key_uri(cls, priv_key_uri: str, public_key: Key, secrets_handler: Any = None) -> Vault:
-        made = cls()
         assert isinstance(public_key, SSlibKey)
-        made._public, made._uri, made._secret = public_key, priv_key_uri, secrets_handler("token")
-        return made
+        return cls(public_key, priv_key_uri, secrets_handler("token"))
 
     def sign(self, payload: bytes) -> Signature:
         if self._uri == "vaulted:down":
@@ -146,7 +147,8 @@ def test_what_a_scheme_needs_is_told(tmp_path: Path, scheme: str, uri: str, modu
     """In a process of its own, in which the library of the service cannot be had."""
     _, public = key_files(tmp_path, "p256")
     blocked = f"import sys; sys.modules[{module!r}] = None; "
-    called = f"from pathlib import Path; from harness.certificate import keys; keys.signer_of({uri!r}, Path({str(public)!r}))"
+    called = "from pathlib import Path; from harness.certificate import keys; "
+    called += f"keys.signer_of({uri!r}, Path({str(public)!r}))"
     done = subprocess.run([sys.executable, "-c", blocked + called], capture_output=True, text=True, timeout=60)
     assert f"BadRequest: --key {uri}" in done.stderr.splitlines()[-1]
     assert f"pip install 'assay-harness[{scheme}]'" in done.stderr
