@@ -13,7 +13,7 @@ from decimal import Decimal
 from typing import Any, Final
 from urllib.parse import quote, urlencode
 
-from harness.asides import PLACEHOLDER, Asides, Memory, Notes, NotOnTape
+from harness.asides import PLACEHOLDER, SECRET, Asides, Memory, Notes, NotOnTape
 from harness.budget import Price
 from harness.control import Control, Key
 from harness.exchange import Exchange, TargetFault
@@ -310,7 +310,7 @@ class Ask:
     def inside(self, secret: str) -> str:
         """A secret that a check looks into. Raises NotOnTape when a run is played: no secret is kept."""
         if self.notes.plays and PLACEHOLDER.search(secret):
-            raise NotOnTape("it takes a look into a secret, and no secret is kept")
+            raise NotOnTape(SECRET)
         return secret
 
     def begin(self, test: str) -> None:

@@ -33,7 +33,7 @@ def payload_of(folder: Path, proof: Path | None, issued: datetime, lasts: timede
     found = differences(was, _played(folder, was))
     if wrong := [d for d in found if not d.on_word]:
         told = "; ".join(f"{d.id} was {d.was}, and judged again it is {d.now}: {d.said}" for d in wrong[:3])
-        raise BadRequest(f"{folder}: what is saved contradicts {len(wrong)} rows, which nobody can certify: {told}")
+        raise BadRequest(f"{folder}: what is saved does not bear out {len(wrong)} rows: {told}; run it again")
     exchanges = list(journal.read(folder / "exchanges.jsonl"))
     return statement.statement(
         statement.Parts(

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from harness import results
-from harness.asides import NOT_AGAIN
+from harness.asides import NOT_AGAIN, ON_WORD
 from harness.checks import SUITES
 from harness.playback import CLOCK
 from harness.plugin import SESSION
@@ -29,8 +29,8 @@ class Difference:
 
     @property
     def on_word(self) -> bool:
-        """Whether nothing contradicts the row: it just cannot be judged again, and rests on the signer's word."""
-        return self.said.startswith(NOT_AGAIN)
+        """Whether nobody can judge the row again, however honest the signer; what is missing in the tape is no excuse."""
+        return self.said in ON_WORD
 
 
 def played(folder: Path, was: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
@@ -97,8 +97,8 @@ def differences(was: Mapping[str, Any], now: Sequence[Mapping[str, Any]]) -> lis
 def _unmade(row: Mapping[str, Any]) -> str | None:
     """Why a check of the row could not be made again; one that fails counts all the same."""
     reasons = (check["reason"] or "" for check in row["checks"] if check["outcome"] == "not-observed")
-    found = next((reason for reason in reasons if reason.startswith(NOT_AGAIN)), None)
-    return found if row["outcome"] not in ("fail", "warn", "error") else None
+    found = sorted((reason for reason in reasons if reason.startswith(NOT_AGAIN)), key=ON_WORD.__contains__)
+    return found[0] if found and row["outcome"] not in ("fail", "warn", "error") else None
 
 
 def _seen(row: Mapping[str, Any]) -> tuple[Any, ...]:

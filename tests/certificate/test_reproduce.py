@@ -102,7 +102,7 @@ def test_a_server_error_among_generated_requests_is_found_again(saved: Path, tmp
     was = results.read(saved)
     found = {one.id: one.now for one in differences(was, played(tmp_path / "run", was)) if not one.on_word}
     assert found["OC-172"] == "fail"
-    with pytest.raises(BadRequest, match=r"contradicts .*OC-172 was pass, and judged again it is fail"):
+    with pytest.raises(BadRequest, match=r"does not bear out .*OC-172 was pass, and judged again it is fail"):
         issue.payload_of(tmp_path / "run", None, ISSUED, LASTS)
 
 
