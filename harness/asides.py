@@ -20,7 +20,7 @@ FILE = "asides.jsonl"
 NOT_AGAIN = "not judged again"  # begins the reason of what a run that is played leaves out
 NOT_GENERATED = f"{NOT_AGAIN}: its requests were not generated"
 PLACEHOLDER = re.compile(r"\$\{(\w+)\}")  # stands where a secret stood
-SECRET = "it takes a look into a secret, and no secret is kept"
+SECRET = "it takes a look into a secret, and no secret is kept"  # noqa: S105 - a reason, and no secret
 ON_WORD = frozenset({NOT_GENERATED, f"{NOT_AGAIN}: {SECRET}"})  # all other reasons are something missing in the tape
 STARTED = "when the run started"
 

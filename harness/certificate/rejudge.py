@@ -29,7 +29,7 @@ class Difference:
 
     @property
     def on_word(self) -> bool:
-        """Whether nobody can judge the row again, however honest the signer; what is missing in the tape is no excuse."""
+        """Whether nobody can judge the row again, however honest the signer; what the tape lacks is no excuse."""
         return self.said in ON_WORD
 
 

@@ -77,7 +77,7 @@ def test_a_signer_who_leaves_exchanges_out_is_found_out(broken: Signed, tmp_path
     assert codes(verified(signed.raw, folder, signed.demands(rejudge=True))) == {"row.judged_otherwise"}
     with pytest.raises(
         BadRequest, match="does not bear out"
-    ):  # nor can it be passed off as what nobody can judge again
+    ):  # nor does it pass for what nobody can judge again
         issue.payload_of(folder, None, ISSUED, LASTS)
 
 
