@@ -75,9 +75,7 @@ def test_a_signer_who_leaves_exchanges_out_is_found_out(broken: Signed, tmp_path
     (folder / "exchanges.jsonl").write_text("".join(lines[: len(lines) // 2]))
     signed = sign_as_it_stands(folder, tmp_path)
     assert codes(verified(signed.raw, folder, signed.demands(rejudge=True))) == {"row.judged_otherwise"}
-    with pytest.raises(
-        BadRequest, match="does not bear out"
-    ):  # nor does it pass for what nobody can judge again
+    with pytest.raises(BadRequest, match="does not bear out"):  # nor does it pass for what nobody can judge again
         issue.payload_of(folder, None, ISSUED, LASTS)
 
 
