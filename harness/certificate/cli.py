@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 from collections.abc import Callable, Mapping
 from concurrent.futures import ProcessPoolExecutor
 from datetime import UTC, datetime, timedelta
@@ -24,6 +25,7 @@ from reports import certificate as shown
 
 OUT = Console(highlight=False)
 DAYS = 90
+_START = "fork" if sys.platform == "linux" else "spawn"  # a fork has read all of our modules; no thread runs here
 
 
 @click.command(name="certify")
@@ -119,7 +121,7 @@ def _each(
     raws = [path.read_bytes() for path in certificates]
     if not demands.rejudge or len(certificates) == 1:
         return [verified(raw, beside, demands) for raw, beside in zip(raws, folders, strict=True)]
-    with ProcessPoolExecutor(min(len(raws), os.cpu_count() or 1), get_context("spawn")) as pool:
+    with ProcessPoolExecutor(min(len(raws), os.cpu_count() or 1), get_context(_START)) as pool:
         asked = {n: pool.submit(verified, raws[n], folders[n], demands) for n in _longest_first(folders)}
         return [asked[n].result() for n in range(len(raws))]
 
