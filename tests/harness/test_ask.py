@@ -12,9 +12,10 @@ import httpx
 import pytest
 import respx
 
-from harness.ask import CATALOGUE_TRIES, OMIT, PROMPT, Ask
+from harness.ask import OMIT, PROMPT, Ask
 from harness.curl import curl
 from harness.exchange import TargetFault
+from harness.listing import CATALOGUE_TRIES
 from harness.model import NotObserved
 from harness.probe import FREE, Cost, cost_of, probe
 from tests.harness.conftest import KEY
@@ -141,7 +142,8 @@ def test_a_probe_bears_its_price_and_its_name(pytester: pytest.Pytester) -> None
     pytester.makepyfile(
         """
         import pytest
-        from harness.ask import Ask, CATALOGUE_TRIES
+        from harness.ask import Ask
+        from harness.listing import CATALOGUE_TRIES
         from harness.probe import Cost, cost_of, probe
 
         class Fake(Ask):
