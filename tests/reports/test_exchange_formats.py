@@ -15,7 +15,7 @@ import pytest
 
 import reports
 import specs
-from tests.reports import sample
+from tests.reports import sample, sample_exchanges
 from tests.reports.test_html import poison
 
 VENDOR = Path(__file__).parent / "vendor"
@@ -114,5 +114,5 @@ def test_a_badge_never_hides_test_roots(verdict: str) -> None:
 
 def test_a_hostile_name_does_not_break_the_badge() -> None:
     results = sample.results()
-    results["contract"]["name"] = sample.HOSTILE
+    results["contract"]["name"] = sample_exchanges.HOSTILE
     assert ET.fromstring(reports.render(results, "badge")).tag.endswith("svg")

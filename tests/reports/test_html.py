@@ -11,7 +11,7 @@ import pytest
 
 import reports
 from reports import html, overview
-from tests.reports import sample
+from tests.reports import sample, sample_exchanges
 
 VOID = {"meta", "input", "br", "link", "img", "hr"}
 
@@ -60,7 +60,9 @@ def poison(node: Any, key: str = "") -> Any:
     if isinstance(node, list):
         return [poison(value, key) for value in node]
     return (
-        sample.HOSTILE if isinstance(node, str) and key not in ("verdict", "usd", "cap_usd", "estimated_usd") else node
+        sample_exchanges.HOSTILE
+        if isinstance(node, str) and key not in ("verdict", "usd", "cap_usd", "estimated_usd")
+        else node
     )
 
 
