@@ -62,7 +62,7 @@ _OTHERS = [
     ("VT-005", "MUST", "excluded", "Memory is encrypted in hardware", "a property no client can observe", None),
     ("VT-039", "MUST", "excluded", "Clients read the catalogue daily", "a duty of clients, not of the service", None),
     ("VT-096", "MAY", "not-applicable", "Audio models are priced by the second", "the contract has no audio", None),
-    ("OC-110", "SHOULD", "waived", "seed is honoured", "accepted until 2027-01-01 by ops, ticket 4711", "contract"),
+    ("OC-110", "SHOULD", "waived", "seed is honoured", "waived until 2027-01-01 by ops, ticket 4711", "contract"),
 ]
 
 
@@ -121,6 +121,7 @@ def results(*, test_roots: bool = True) -> dict[str, Any]:
         "coverage": _coverage(),
         "billing": bill(),
         "attestation": evidence(),
+        "waivers": [waiver()],
         "harness_faults": [],
     }
 
@@ -165,6 +166,21 @@ def finding(requirement: str, message: str, **more: Any) -> dict[str, Any]:
             "curl": 'curl -sS http://127.0.0.1:8080/v1/models -H "Authorization: Bearer $ASSAY_API_KEY"',
             "assay": f"assay run target.toml --only {requirement} --seed 20261120",
         },
+    } | more
+
+
+def waiver(**more: Any) -> dict[str, Any]:
+    """The waiver of OC-110, which holds."""
+    return {
+        "requirement": "OC-110",
+        "signatures": [finding("OC-110", "the same seed gave two answers")["signature"]],
+        "owner": "ops@example.org",
+        "reason": "the engine has no seed before release 9",
+        "expires": "2027-01-01",
+        "link": "https://tracker.example/4711",
+        "state": "applied",
+        "red": False,
+        "said": "OC-110 fails as it says, and that is accepted until 2027-01-01",
     } | more
 
 
@@ -215,6 +231,9 @@ def _passing() -> list[dict[str, Any]]:
 def _remaining() -> list[dict[str, Any]]:
     rows = [_row(key, level, title, outcome, suite, reason=why) for key, level, outcome, title, why, suite in _OTHERS]
     rows[0]["inferred"] = True
+    (check,) = rows[-1]["checks"]
+    rows[-1]["findings"] = [finding("OC-110", "the same seed gave two answers", check=check["id"])]
+    check["outcome"] = "fail"  # a waiver changes what a breach means, not what a check saw
     return rows
 
 
