@@ -155,6 +155,14 @@ def test_every_report_says_who_accepted_what_why_and_until_when(results: dict[st
         assert said in shown
 
 
+def test_a_run_that_only_a_waiver_breaks_says_so(results: dict[str, Any]) -> None:
+    results["requirements"] = [row for row in results["requirements"] if row["outcome"] != "fail"]
+    results["waivers"] = [sample.waiver(state="stale", red=True, said="OC-110 no longer fails in this way")]
+    said = phrases.verdict(results)[1]
+    assert said.startswith("Nothing is broken that nobody accepted, but not every waiver holds.")
+    assert "Waivers that do not hold: OC-110 stale" in said
+
+
 def test_conforming_run_says_how_much_is_waived(results: dict[str, Any]) -> None:
     results["verdict"] = "conforms"
     assert "Waived and not counted: 1." in phrases.verdict(results)[1]
