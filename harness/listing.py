@@ -15,6 +15,7 @@ from harness.sources import amount, pointed
 from harness.target import Target
 from specs import Contract
 
+NAMING = "a target file can name a model by [model] default"
 CATALOGUE_TRIES = 3  # a target that cannot list its models is not asked again for every check
 
 
@@ -35,10 +36,14 @@ class Listing:
         with self._lock:
             if len(self._failures) == CATALOGUE_TRIES:
                 raise TargetFault(self._failures[-1])
+            answer: Exchange | None = None
             try:
-                return _usable(self._fetch())
+                answer = self._fetch()
+                return _usable(answer)
             except TargetFault as fault:
-                self._failures.append(f"no model list: {fault} (a target file can name a model by [model] default)")
+                is_silent = answer is not None and answer.head_status is None
+                hint = "is it running, and the address right?" if is_silent else NAMING
+                self._failures.append(f"no model list: {fault} ({hint})")
                 raise TargetFault(self._failures[-1], fault.exchange) from fault
 
     def _named(self) -> list[dict[str, Any]]:

@@ -32,13 +32,12 @@ def render(found: Mapping[str, Any]) -> str:
 def row(found: Mapping[str, Any]) -> dict[str, Any]:
     """A load as a line among others; what older files do not name is left out."""
     tone, words = VERDICTS.get(found.get("exit_code", -1), ("", "not judged"))
-    rated = [step for step in found.get("steps") or () if step.get("met")]
     levels = found.get("slos") or ()
     return {
         "tone": tone,
         "words": words,
         "what": _what(found),
-        "answered": found.get("streams_per_s", max((step["done_per_s"] or 0 for step in rated), default=None)),
+        "answered": found.get("streams_per_s"),
         "first_ms": (found.get("ttft_ms") or {}).get("p99"),
         "levels": f"{sum(level['met'] is True for level in levels)} of {len(levels)}" if levels else "",
         "target": found.get("target", ""),
@@ -50,7 +49,7 @@ def _what(found: Mapping[str, Any]) -> str:
     if steps := found.get("steps"):
         return f"{len(steps)} rates, {steps[0]['rate']:g} to {steps[-1]['rate']:g} a second"
     asked = f"{found.get('requests', 0)} requests"
-    return f"{asked}, {found['users']} users" if found.get("users") else f"{asked} at a rate of their own"
+    return f"{asked}, {found['users']} users" if found.get("users") else f"{asked}, open loop"
 
 
 def shown(found: Mapping[str, Any]) -> dict[str, Any]:
