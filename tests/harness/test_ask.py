@@ -100,6 +100,11 @@ def test_a_catalogue_that_fails_is_not_asked_for_again_and_again(connect: Connec
     assert route.call_count == CATALOGUE_TRIES
 
 
+def test_a_target_that_does_not_answer_is_not_asked_to_name_a_model(connect: Connect) -> None:
+    with pytest.raises(TargetFault, match="is it running, and the address right"):
+        _ = connect("http://127.0.0.1:1/v1").default_model
+
+
 @pytest.mark.parametrize("body", [{"data": []}, {"data": 3}, [], {}])
 @respx.mock
 def test_an_empty_catalogue_is_not_observed(connect: Connect, body: Any) -> None:
