@@ -14,7 +14,7 @@ from mockserver.behaviours.limits import Limiter
 from mockserver.behaviours.signatures import Answers
 from mockserver.catalogue import Catalogue
 from mockserver.clock import Clock
-from mockserver.ledger import NANO, Ledger
+from mockserver.ledger import NANO, Ledger, open_ledger
 from mockserver.services import Router, Service, Storage, load_service
 from mockserver.traits import Contract, Traits, read_traits
 from mockserver.upstream import LocalUpstream, Pace, Upstream
@@ -137,7 +137,7 @@ def build_state(
         from mockserver.upstream.remote import RemoteUpstream  # late: it brings an HTTP client
 
         upstream = RemoteUpstream(upstream_url.rstrip("/"), clock, upstream_key)
-    state = State(read_traits(contract), Ledger(state_file, clock.now), upstream, seed, clock)
+    state = State(read_traits(contract), open_ledger(state_file, clock.now), upstream, seed, clock)
     state.storage = Storage(state_file)
     state.catalogue = Catalogue(contract.name)
     state.start_accounts()
