@@ -59,6 +59,9 @@ class State:
 
     def watch(self, call: Call) -> None:
         """From here on a client that leaves aborts the generation of its call."""
+        if call.cycle is not None:
+            call.cycle.left = lambda: _leave(call)
+            return
         task = asyncio.ensure_future(_watch(call))
         self.watchers.add(task)
         task.add_done_callback(self.watchers.discard)
@@ -107,7 +110,12 @@ class State:
 
 async def _watch(call: Call) -> None:
     message = await call.receive()
-    if message["type"] == "http.disconnect" and call.generation is not None:
+    if message["type"] == "http.disconnect":
+        _leave(call)
+
+
+def _leave(call: Call) -> None:
+    if call.generation is not None:
         call.gateway.on_disconnect(call.generation)
 
 

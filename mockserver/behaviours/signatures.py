@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs
 
 from mockserver.behaviours.routes import json_reply
-from mockserver.call import Reply
+from mockserver.call import Frame, Reply
 
 if TYPE_CHECKING:
     from mockserver.call import Call
@@ -57,11 +57,15 @@ def record_answer(call: Call, reply: Reply) -> Reply:
     return reply
 
 
-async def _hashed(call: Call, frames: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+async def _hashed(call: Call, frames: AsyncIterator[Frame]) -> AsyncIterator[Frame]:
     """Kept before the last frame leaves, so that whoever has read it can ask for the signature at once."""
     sent, last = bytearray(), call.gateway.done_frames[-1:]
     try:
         async for frame in frames:
+            if not isinstance(frame, bytes):
+                yield frame
+                sent += b"".join(frame.frames[: frame.pushed])
+                continue
             sent += frame
             if (frame,) == last:
                 call.gateway.keep_answer(call, call.gateway.bytes_signed(call, call.raw), bytes(sent))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import partial
 from itertools import count, repeat
 from operator import itemgetter
@@ -12,6 +12,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 if TYPE_CHECKING:
     from mockserver.upstream.faults import Fault, Script
     from mockserver.upstream.log import CallRecord
+
+
+Push = Callable[[list[bytes]], bool]  # writes frames at once; False says to push no more for now
 
 
 class UpstreamFailure(Exception):
@@ -59,6 +62,12 @@ class Generation(Protocol):
 
     def due(self) -> Piece | None:
         """The next piece if it is there already and nothing stands in its way; None says to wait for it by `next`."""
+
+    def upcoming(self) -> list[Piece]:
+        """The next pieces as far as they are known already, whenever they are due; `play` is for them."""
+
+    async def play(self, frames: list[bytes], push: Push) -> int:
+        """Push the frames that were made of so many upcoming pieces, each when it is due; how many were pushed."""
 
     async def rest(self) -> list[Piece]:
         """All pieces at once, when the last is there: what a request without a stream waits for."""

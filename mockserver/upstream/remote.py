@@ -19,7 +19,7 @@ import httpx
 
 from mockserver.upstream.faults import Fault, Script
 from mockserver.upstream.log import KEPT_CALLS, CallRecord
-from mockserver.upstream.pieces import Aborted, Piece, UpstreamFailure
+from mockserver.upstream.pieces import Aborted, Piece, Push, UpstreamFailure
 from mockserver.wire import decode, encode
 
 if TYPE_CHECKING:
@@ -130,6 +130,14 @@ class RemoteGeneration:
     def due(self) -> Piece | None:
         """Nothing is known to be there before it was read."""
         return None
+
+    def upcoming(self) -> list[Piece]:
+        """Nobody knows what a provider will say."""
+        return []
+
+    async def play(self, frames: list[bytes], push: Push) -> int:  # noqa: ARG002
+        """There is nothing to push."""
+        return 0
 
     async def rest(self) -> list[Piece]:
         """All pieces, when the last has come."""
