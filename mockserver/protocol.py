@@ -171,7 +171,7 @@ class Protocol(HttpToolsProtocol):
                 waits_for = work.send(None)
             except StopIteration:
                 return
-            work = _resumed(work, waits_for)  # type: ignore[assignment]
+            work = _resumed(work, waits_for)
         task = self.loop.create_task(work)
         task.add_done_callback(self.tasks.discard)
         self.tasks.add(task)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from mockserver.behaviours.admission import Disconnected
 from mockserver.call import Reply
-from mockserver.upstream import Aborted, UpstreamFailure
+from mockserver.upstream import Aborted, Text, UpstreamFailure
 from mockserver.upstream.pieces import choice_of, finish_of, text_of, tool_of
 from mockserver.wire import encode
 
@@ -112,7 +112,7 @@ def document(call: Call, choices: list[dict[str, Any]], usage: dict[str, Any] | 
 def choice(call: Call, index: int, pieces: list[Piece]) -> dict[str, Any]:
     """One choice from its pieces."""
     gateway = call.gateway
-    finish = next(filter(None, map(finish_of, pieces)), None)
+    finish = pieces.finish if isinstance(pieces, Text) else next(filter(None, map(finish_of, pieces)), None)
     logprobs = None
     if gateway.wants_logprobs(call.body):
         logprobs = gateway.logprobs_member([entry for piece in pieces for entry in piece.logprobs or ()])
@@ -131,10 +131,13 @@ def logprobs_member(entries: list[dict[str, Any]]) -> dict[str, Any]:
 def message(call: Call, pieces: list[Piece]) -> dict[str, Any]:
     """The assistant's message: text, or tool calls with null content."""
     gateway = call.gateway
-    if any(map(tool_of, pieces)):
+    if isinstance(pieces, Text):
+        text = decode_pieces(call, (pieces.text,))
+    elif any(map(tool_of, pieces)):
         calls = gateway.tool_calls_member(call, pieces)
         return {"role": gateway.assistant_role, "content": None, "tool_calls": calls}
-    text = decode_pieces(call, map(text_of, pieces))
+    else:
+        text = decode_pieces(call, map(text_of, pieces))
     call.delivered += len(text.encode("utf-8", "replace"))
     if gateway.content is not None:
         text = gateway.content(call, text)
@@ -191,6 +194,8 @@ def reported_usage(call: Call, usage: dict[str, int]) -> dict[str, Any] | None:
 
 
 def _by_choice(pieces: list[Piece]) -> list[list[Piece]]:
+    if isinstance(pieces, Text):
+        return [pieces]
     said = [piece for piece in pieces if piece.usage is None]
     choices = sorted(set(map(choice_of, said)))
     return [said] if len(choices) == 1 else [[piece for piece in said if piece.choice == n] for n in choices]

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from mockserver.upstream.faults import OF_THE_ANSWER, Fault, Script
 from mockserver.upstream.log import KEPT_CALLS, CallRecord
-from mockserver.upstream.pieces import Aborted, Piece, Push, UpstreamFailure, tokens_of
+from mockserver.upstream.pieces import Aborted, Piece, Push, Text, UpstreamFailure, tokens_of
 from mockserver.upstream.ticker import Ticker, exact_time
 
 if TYPE_CHECKING:
@@ -247,10 +247,14 @@ class LocalGeneration:
 
     def _take_all(self) -> None:
         """What `_take` does, for every piece in one pass."""
-        self._at = len(self._pieces)
-        self.tokens = sum(map(tokens_of, self._pieces))
-        self.record.chunks = sum([1 for piece in self._pieces if piece.text or piece.tool])
-        self.record.usage = self._pieces[-1].usage
+        pieces = self._pieces
+        self._at = len(pieces)
+        if isinstance(pieces, Text):
+            self.tokens = self.record.chunks = pieces.tokens
+        else:
+            self.tokens = sum(map(tokens_of, pieces))
+            self.record.chunks = sum([1 for piece in pieces if piece.text or piece.tool])
+        self.record.usage = pieces[-1].usage
         self._end("completed")
 
     def _take_due(self) -> None:

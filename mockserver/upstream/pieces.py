@@ -41,13 +41,31 @@ class Piece(NamedTuple):
 _of_row = partial(tuple.__new__, Piece)
 _MEMBERS = {name: itemgetter(number) for number, name in enumerate(Piece._fields)}
 choice_of, text_of, tool_of = _MEMBERS["choice"], _MEMBERS["text"], _MEMBERS["tool"]
-finish_of, tokens_of = _MEMBERS["finish"], _MEMBERS["tokens"]
+finish_of, tokens_of, step_of = _MEMBERS["finish"], _MEMBERS["tokens"], _MEMBERS["step"]
 
 
-def text_pieces(choice: int, tokens: list[bytes]) -> list[Piece]:
+class Text(list[Piece]):
+    """The pieces of one choice that is nothing but text, with what they come to. Nobody may change them."""
+
+    __slots__ = ("finish", "text", "tokens")
+    text: bytes  # of all of them
+    tokens: int
+    finish: str
+
+    def ended_by(self, last: Piece) -> Text:
+        """With one more piece, which has no text."""
+        longer = Text((*self, last))
+        longer.text, longer.tokens, longer.finish = self.text, self.tokens, self.finish
+        return longer
+
+
+def text_pieces(choice: int, tokens: list[bytes], finish: str) -> Text:
     """A piece a token, made without a call of Python's for each: this is most of what the engine does."""
     none = repeat(None)
-    return list(map(_of_row, zip(count(), repeat(choice), tokens, none, none, none, repeat(1), none, strict=False)))
+    found = Text(map(_of_row, zip(count(), repeat(choice), tokens, none, none, none, repeat(1), none, strict=False)))
+    found.append(Piece(len(tokens) - 1 if tokens else 0, choice, finish=finish))
+    found.text, found.tokens, found.finish = b"".join(tokens), len(tokens), finish
+    return found
 
 
 class Generation(Protocol):
