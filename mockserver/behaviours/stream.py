@@ -186,9 +186,9 @@ def _leaves_text_alone(gateway: Gateway) -> bool:
 
 
 @functools.lru_cache(maxsize=8192)
-def _written(token: bytes) -> bytes | None:
-    """A token as a JSON string; None for one that is not plain ASCII text. A model's tokens come again and again."""
-    return encode(token.decode("ascii")) if token and token.isascii() else None
+def _written(token: bytes) -> bytes:
+    """A token of ASCII text as a JSON string. A model's tokens come again and again."""
+    return encode(token.decode("ascii"))
 
 
 class Writer:
@@ -256,20 +256,16 @@ class Writer:
         return encode(text.decode("ascii")).join(around)
 
     def run(self, generation: Generation) -> Pieces | None:
-        """The frames of all plain pieces that come next; None where there are none."""
-        if not self._is_plain:
+        """The frames of all plain text that comes next; None where there is none."""
+        upcoming = generation.upcoming() if self._is_plain else None
+        if upcoming is None:
             return None
-        frames, sizes = list[bytes](), list[int]()
-        for _, choice, text, tool, finish, logprobs, _, usage in generation.upcoming():
-            if choice not in self._seen or choice in self._odd or tool or finish or logprobs or usage:
-                break
-            written = _written(text)
-            if written is None:
-                break
-            before, after = self._around.get(choice) or self._frame_of(choice)
-            frames.append(before + written + after)
-            sizes.append(len(text))
-        return Pieces(self._call, generation, frames, sizes) if frames else None
+        choice, texts = upcoming
+        if choice not in self._seen or choice in self._odd:
+            return None
+        before, after = self._around.get(choice) or self._frame_of(choice)
+        frames = [before + written + after for written in map(_written, texts)]
+        return Pieces(self._call, generation, frames, list(map(len, texts)))
 
     def _frame_of(self, choice: int) -> list[bytes]:
         """What stands before and after the text in each frame of a choice."""

@@ -156,9 +156,14 @@ class LocalGeneration:
         self._take(piece)
         return piece
 
-    def upcoming(self) -> list[Piece]:
-        """Those not taken yet; none where something stands in their way."""
-        return [] if self.aborted or self.fault is not None else self._pieces[self._at :]
+    def upcoming(self) -> tuple[int, list[bytes]] | None:
+        """Tokens of a choice that stands alone; None where something stands in their way."""
+        pieces = self._pieces
+        if not isinstance(pieces, Text) or self._at >= pieces.tokens or not pieces.text.isascii():
+            return None
+        if self.aborted or self.fault is not None:
+            return None
+        return pieces[0].choice, pieces.said[self._at :]
 
     async def play(self, frames: list[bytes], push: Push) -> int:
         """Push the frames of the next pieces, each when its piece is due, without a task that wakes up for each.
@@ -186,6 +191,8 @@ class LocalGeneration:
     def _pour(self, last: int) -> bool:
         """Push what is due, up to piece number `last`; True when no more is to be pushed."""
         at, now = self._at, self._now() + HALF_A_TICK
+        if self._due(self._pieces[last - 1].step) <= now:
+            at = last
         while at < last and self._due(self._pieces[at].step) <= now:
             at += 1
         taken = self._pieces[self._at : at]

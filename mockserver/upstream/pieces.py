@@ -47,7 +47,8 @@ finish_of, tokens_of, step_of = _MEMBERS["finish"], _MEMBERS["tokens"], _MEMBERS
 class Text(list[Piece]):
     """The pieces of one choice that is nothing but text, with what they come to. Nobody may change them."""
 
-    __slots__ = ("finish", "text", "tokens")
+    __slots__ = ("finish", "said", "text", "tokens")
+    said: list[bytes]  # what each of them says; the last ones say nothing
     text: bytes  # of all of them
     tokens: int
     finish: str
@@ -55,7 +56,8 @@ class Text(list[Piece]):
     def ended_by(self, last: Piece) -> Text:
         """With one more piece, which has no text."""
         longer = Text((*self, last))
-        longer.text, longer.tokens, longer.finish = self.text, self.tokens, self.finish
+        longer.said, longer.text = self.said, self.text
+        longer.tokens, longer.finish = self.tokens, self.finish
         return longer
 
 
@@ -64,7 +66,8 @@ def text_pieces(choice: int, tokens: list[bytes], finish: str) -> Text:
     none = repeat(None)
     found = Text(map(_of_row, zip(count(), repeat(choice), tokens, none, none, none, repeat(1), none, strict=False)))
     found.append(Piece(len(tokens) - 1 if tokens else 0, choice, finish=finish))
-    found.text, found.tokens, found.finish = b"".join(tokens), len(tokens), finish
+    found.said, found.text = tokens, b"".join(tokens)
+    found.tokens, found.finish = len(tokens), finish
     return found
 
 
@@ -81,8 +84,8 @@ class Generation(Protocol):
     def due(self) -> Piece | None:
         """The next piece if it is there already and nothing stands in its way; None says to wait for it by `next`."""
 
-    def upcoming(self) -> list[Piece]:
-        """The next pieces as far as they are known already, whenever they are due; `play` is for them."""
+    def upcoming(self) -> tuple[int, list[bytes]] | None:
+        """A choice and what its next pieces say, where it is known already and plain ASCII; `play` is for them."""
 
     async def play(self, frames: list[bytes], push: Push) -> int:
         """Push the frames that were made of so many upcoming pieces, each when it is due; how many were pushed."""

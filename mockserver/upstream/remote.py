@@ -131,9 +131,8 @@ class RemoteGeneration:
         """Nothing is known to be there before it was read."""
         return None
 
-    def upcoming(self) -> list[Piece]:
+    def upcoming(self) -> None:
         """Nobody knows what a provider will say."""
-        return []
 
     async def play(self, frames: list[bytes], push: Push) -> int:  # noqa: ARG002
         """There is nothing to push."""
