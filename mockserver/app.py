@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
+from mockserver import ids
 from mockserver.behaviours.admission import Disconnected
 from mockserver.behaviours.stream import flat
 from mockserver.behaviours.vendors import is_vendor_path
@@ -68,7 +68,7 @@ class App:
             headers=headers,
             spelled=scope.get("spelled", []),
             receive=receive,
-            request_id="req_" + secrets.token_hex(12),
+            request_id="req_" + ids.name(),
             origin=f"{scope.get('scheme', 'http')}://{headers.get('host', '')}",
             transport=scope.get("transport"),
             cycle=scope.get("cycle"),

@@ -6,6 +6,7 @@ is told by the connection, so that nobody has to wait for it.
 
 from __future__ import annotations
 
+import time
 import types
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Coroutine, Generator
@@ -112,12 +113,14 @@ class Protocol(HttpToolsProtocol):
         super().__init__(*given, **named)
         self._waiting: deque[Coroutine[Any, Any, None]] = deque()
         self._busy = False
+        self._idle_since = 0.0  # of time.monotonic(); 0 while a request is under way
 
     def connection_lost(self, exc: Exception | None) -> None:
         cycle = self.cycle
         super().connection_lost(exc)
         if self.timeout_keep_alive_task is not None:
             self.timeout_keep_alive_task.cancel()
+            self.timeout_keep_alive_task = None
         if isinstance(cycle, Cycle) and not cycle.response_complete and cycle.left is not None:
             cycle.left()
 
@@ -131,8 +134,8 @@ class Protocol(HttpToolsProtocol):
         self._begin()
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        super().on_header(name, value)
         self._spelled.append(name)
+        super().on_header(name, value)
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
@@ -140,12 +143,39 @@ class Protocol(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         """RFC 9112 section 3.2: a request of HTTP/1.1 names its host, and names it once."""
-        hosts = sum(name == b"host" for name, _ in self.headers)
+        hosts = [name for name, _ in self.headers].count(b"host")
         if self.wants_host and hosts != 1 and self.parser.get_http_version() == "1.1":
             raise ValueError("expected one Host header")  # the parser ends the connection with a 400
         beyond: dict[str, Any] = {"spelled": self._spelled, "transport": self.transport}
         self.scope.update(beyond)  # type: ignore[typeddict-item]
         super().on_headers_complete()
+
+    def _unset_keepalive_if_required(self) -> None:
+        """The one timer of a connection goes on; it looks how long nothing was asked when it goes off."""
+        self._idle_since = 0.0
+
+    def on_response_complete(self) -> None:
+        """What uvicorn does, without a timer made and cancelled for every request."""
+        self.server_state.total_requests += 1
+        if self.transport.is_closing():
+            return
+        self.flow.resume_reading()
+        if self.pipeline:
+            self._start_asgi_task(*self.pipeline.pop())
+            return
+        self._idle_since = time.monotonic()
+        if self.timeout_keep_alive_task is None:
+            self.timeout_keep_alive_task = self.loop.call_later(self.timeout_keep_alive, self._look_if_idle)
+
+    def _look_if_idle(self) -> None:
+        self.timeout_keep_alive_task = None
+        if not self._idle_since or self.transport.is_closing():
+            return
+        left = self._idle_since + self.timeout_keep_alive - time.monotonic()
+        if left <= 0:
+            self.transport.close()
+        else:
+            self.timeout_keep_alive_task = self.loop.call_later(left, self._look_if_idle)
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
         cycle.__class__ = Cycle  # uvicorn has made it

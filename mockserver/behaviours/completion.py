@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import codecs
-import secrets
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
+from mockserver import ids
 from mockserver.behaviours.admission import Disconnected
 from mockserver.call import Reply
 from mockserver.upstream import Aborted, Text, UpstreamFailure
@@ -26,7 +26,7 @@ def new_decoder() -> codecs.IncrementalDecoder:
 
 
 def completion_id(call: Call) -> str:
-    return "chatcmpl-" + secrets.token_hex(12)
+    return "chatcmpl-" + ids.name()
 
 
 def created(call: Call) -> int:
@@ -138,7 +138,7 @@ def message(call: Call, pieces: list[Piece]) -> dict[str, Any]:
         return {"role": gateway.assistant_role, "content": None, "tool_calls": calls}
     else:
         text = decode_pieces(call, map(text_of, pieces))
-    call.delivered += len(text.encode("utf-8", "replace"))
+    call.delivered += len(text) if text.isascii() else len(text.encode("utf-8", "replace"))
     if gateway.content is not None:
         text = gateway.content(call, text)
     return {"role": gateway.assistant_role, "content": text}
@@ -164,8 +164,10 @@ def tool_call(call: Call, call_id: str, name: str, arguments: str) -> dict[str, 
 
 
 def decode_pieces(call: Call, pieces: Iterable[bytes]) -> str:
-    decode = call.gateway.decoder()
-    return decode.decode(b"".join(pieces), final=True)
+    whole = b"".join(pieces)
+    if call.gateway.decoder is new_decoder:
+        return whole.decode("utf-8", "ignore")  # the same, without making a decoder that waits for nothing
+    return call.gateway.decoder().decode(whole, final=True)
 
 
 def finish_reason(call: Call, finish: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections import OrderedDict
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -34,12 +35,12 @@ class Answer:
 class Answers:
     """The latest answers by completion id; the oldest leave first."""
 
-    kept: dict[str, Answer] = field(default_factory=dict)
+    kept: OrderedDict[str, Answer] = field(default_factory=OrderedDict)  # a dict is slow to find its oldest
 
     def keep(self, completion_id: str, answer: Answer) -> None:
         self.kept[completion_id] = answer
         if len(self.kept) > _MOST:
-            del self.kept[next(iter(self.kept))]
+            self.kept.popitem(last=False)
 
     def find(self, completion_id: str, account: str, now: float) -> Answer | None:
         """None for another account's answer as well: a stranger learns nothing, not even that there is one."""
