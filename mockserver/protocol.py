@@ -10,15 +10,19 @@ import time
 import types
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Coroutine, Generator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
 if TYPE_CHECKING:
+    import asyncio
+
     from mockserver.call import Frame, Headers
     from mockserver.gateway import Gateway
 
 _OF_THE_FRAMING = frozenset({"connection", "content-length", "transfer-encoding"})
+TURN_S = 0.001  # seconds
+HALF_A_MILLISECOND = 0.0005  # the loop knows when it woke up to a whole one, rounded down
 _BODILESS = (204, 304)
 _names: dict[str, bytes | None] = {}  # header names that were written before; None: uvicorn has to see it
 
@@ -26,6 +30,7 @@ _names: dict[str, bytes | None] = {}  # header names that were written before; N
 class Cycle(RequestResponseCycle):
     """One request and its answer. What is unusual about an answer is left to `send`, which is uvicorn's."""
 
+    arrived: float | None = None  # seconds of time.monotonic()
     left: Callable[[], None] | None = None  # called when the client goes before its answer is complete
 
     async def answer(self, status: int, headers: Headers, body: bytes) -> bool:
@@ -103,9 +108,41 @@ def _written(name: str) -> bytes | None:
     return name.lower().encode() + b": " if plain else None
 
 
+class Turns:
+    """Whose turn it is: requests are begun for a millisecond, then whatever is due goes first.
+
+    A burst of new requests may wait, because nobody expects an answer at once; the next token of a stream may not.
+    """
+
+    def __init__(self) -> None:
+        self._waiting: deque[tuple[Protocol, Coroutine[Any, Any, None]]] = deque()
+        self._woke, self._until = 0.0, 0.0
+
+    def take(self, protocol: Protocol, work: Coroutine[Any, Any, None]) -> None:
+        loop, now = protocol.loop, time.monotonic()
+        if self._woke != loop.time():  # which uvloop tells as of its last waking
+            self._woke, self._until = loop.time(), now + TURN_S
+        if now < self._until and not self._waiting:
+            protocol.serve(work)
+            return
+        self._waiting.append((protocol, work))
+        if len(self._waiting) == 1:
+            loop.call_soon(self._go_on, loop)
+
+    def _go_on(self, loop: asyncio.AbstractEventLoop) -> None:
+        until = time.monotonic() + TURN_S
+        while self._waiting and time.monotonic() < until:
+            protocol, work = self._waiting[0]
+            protocol.serve(work)
+            self._waiting.popleft()
+        if self._waiting:
+            loop.call_soon(self._go_on, loop)
+
+
 class Protocol(HttpToolsProtocol):
     """One connection."""
 
+    turns = Turns()
     wants_host = True
     at_once = True  # whether a request may be served before there is a task for it
 
@@ -179,6 +216,7 @@ class Protocol(HttpToolsProtocol):
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
         cycle.__class__ = Cycle  # uvicorn has made it
+        cast(Cycle, cycle).arrived = min(time.monotonic(), self.loop.time() + HALF_A_MILLISECOND)
         beyond: dict[str, Any] = {"cycle": cycle}
         cycle.scope.update(beyond)  # type: ignore[typeddict-item]
         self._waiting.append(cycle.run_asgi(app))
@@ -190,11 +228,11 @@ class Protocol(HttpToolsProtocol):
         self._busy = True
         try:
             while self._waiting:
-                self._serve(self._waiting.popleft())
+                self.turns.take(self, self._waiting.popleft())
         finally:
             self._busy = False
 
-    def _serve(self, work: Coroutine[Any, Any, None]) -> None:
+    def serve(self, work: Coroutine[Any, Any, None]) -> None:
         """Run until it is done or waits for something; a task then takes over."""
         if self.at_once:
             try:
@@ -225,7 +263,7 @@ def protocol_of(gateway: Gateway, *, at_once: bool = True) -> type[Protocol]:
     class Decided(Protocol):
         wants_host = gateway.wants_host
 
-    Decided.at_once = at_once
+    Decided.at_once, Decided.turns = at_once, Turns()
     return Decided if received is None else _altered(Decided, received)
 
 

@@ -60,7 +60,8 @@ def start_upstream(call: Call) -> Generation:
     """The one place where a request leaves for the provider."""
     gateway = call.gateway
     account = gateway.account_of(call) if call.key else ""
-    return call.state.upstream.start(gateway.upstream_body(call), call.request_id, account, call.max_tokens)
+    since = call.cycle.arrived if call.cycle is not None else None
+    return call.state.upstream.start(gateway.upstream_body(call), call.request_id, account, call.max_tokens, since)
 
 
 async def chat(call: Call) -> Reply:

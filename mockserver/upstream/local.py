@@ -65,7 +65,9 @@ class LocalUpstream:
             self._ticker = Ticker(loop)
         return self._ticker
 
-    def start(self, body: dict[str, Any], request_id: str, account: str, cap: int) -> LocalGeneration:
+    def start(
+        self, body: dict[str, Any], request_id: str, account: str, cap: int, since: float | None = None
+    ) -> LocalGeneration:
         """Begin one generation of at most `cap` tokens a choice."""
         self.started += 1
         record = CallRecord(self.started, request_id, account, body["model"], body, self.clock.now())
@@ -75,7 +77,7 @@ class LocalUpstream:
         if self.script.faults:
             fault = self.script.take(self.started, body["model"], body.get("stream") is True)
             record.fault = fault.kind if fault else None
-        return LocalGeneration(self, record, pieces, fault)
+        return LocalGeneration(self, record, pieces, fault, since)
 
     async def rows(self) -> list[dict[str, Any]]:
         """None of its own: the mock's catalogue is the provider's."""
@@ -113,7 +115,12 @@ class LocalGeneration:
     )
 
     def __init__(
-        self, upstream: LocalUpstream, record: CallRecord, pieces: list[Piece], fault: Fault | None = None
+        self,
+        upstream: LocalUpstream,
+        record: CallRecord,
+        pieces: list[Piece],
+        fault: Fault | None = None,
+        since: float | None = None,
     ) -> None:
         self._upstream = upstream
         self._usage = pieces[-1].usage or ZERO
@@ -121,7 +128,7 @@ class LocalGeneration:
         self.fault = fault
         self._loop = asyncio.get_running_loop()
         self._now = exact_time(self._loop)
-        self._t0 = self._now() + upstream.pace.ttft
+        self._t0 = (self._now() if since is None else since) + upstream.pace.ttft
         if fault is not None and fault.kind == "delay":
             self._t0 += fault.seconds
         self._at = 0

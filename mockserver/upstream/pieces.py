@@ -108,8 +108,10 @@ class Upstream(Protocol):
     calls: deque[CallRecord]  # the last of them
     started: int
 
-    def start(self, body: dict[str, Any], request_id: str, account: str, cap: int) -> Generation:
-        """Begin one generation of at most `cap` tokens a choice."""
+    def start(
+        self, body: dict[str, Any], request_id: str, account: str, cap: int, since: float | None = None
+    ) -> Generation:
+        """Begin one generation of at most `cap` tokens a choice; `since` is when its request came, if not now."""
 
     async def rows(self) -> list[dict[str, Any]]:
         """The models that it has, as its own list shows them. Raises UpstreamFailure."""
