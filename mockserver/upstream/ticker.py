@@ -10,6 +10,7 @@ from collections.abc import Callable
 import uvloop
 
 Then = Callable[[], None]
+NEVER = 1 << 62
 
 
 def exact_time(loop: asyncio.AbstractEventLoop) -> Callable[[], float]:
@@ -25,7 +26,7 @@ class Ticker:
         self._slots: dict[int, list[Then]] = {}  # by millisecond
         self._order: list[int] = []  # a heap of them
         self._timer: asyncio.TimerHandle | None = None
-        self._goes_off = 0  # at this millisecond
+        self._goes_off = NEVER  # at this millisecond
 
     def at(self, when: float, then: Then) -> None:
         """`when` in seconds of the loop's clock."""
@@ -36,7 +37,7 @@ class Ticker:
             return
         self._slots[slot] = [then]
         heapq.heappush(self._order, slot)
-        if self._timer is None or slot < self._goes_off:
+        if slot < self._goes_off:
             self._arm(slot)
 
     def _arm(self, slot: int) -> None:
@@ -47,9 +48,10 @@ class Ticker:
         self._timer = self._loop.call_later(max(slot - int(self._now() * 1000), 0) / 1000, self._fire)
 
     def _fire(self) -> None:
-        self._timer = None
+        self._timer, self._goes_off = None, 0  # nothing is armed before all are called
         while self._order and self._order[0] <= self._now() * 1000 + 0.01:
             for then in self._slots.pop(heapq.heappop(self._order)):
                 then()
-        if self._order and self._timer is None:
+        self._goes_off = NEVER
+        if self._order:
             self._arm(self._order[0])
