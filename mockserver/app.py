@@ -71,7 +71,7 @@ class App:
             request_id="req_" + ids.name(),
             origin=f"{scope.get('scheme', 'http')}://{headers.get('host', '')}",
             transport=scope.get("transport"),
-            cycle=scope.get("cycle"),
+            cycle=scope.pop("cycle", None),  # which holds the scope: nothing is to be left to the garbage collector
         )
 
     async def _reply(self, call: Call) -> Reply:

@@ -94,7 +94,7 @@ class Cycle(RequestResponseCycle):
         return b"".join(lines)
 
     def _complete(self) -> None:
-        self.response_complete = True
+        self.response_complete, self.left = True, None
         self.message_event.set()
         if not self.keep_alive:
             self.transport.close()

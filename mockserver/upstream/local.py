@@ -100,6 +100,7 @@ class LocalGeneration:
         "_at",
         "_at_once",
         "_frames",
+        "_last",
         "_loop",
         "_now",
         "_pieces",
@@ -178,25 +179,26 @@ class LocalGeneration:
         Ends early when the answer is aborted or `push` says so. How many were pushed.
         """
         began = self._at
-        self._frames, self._push = iter(frames), push
-        if not self._pour(last := began + len(frames)):
-            ticker = self._upstream.ticker(self._loop)
-            waiter = self._waiter = self._loop.create_future()
-
-            def tick() -> None:
-                if waiter.done():
-                    return
-                if self._pour(last):
-                    waiter.set_result(None)
-                else:
-                    ticker.at(self._due(self._pieces[self._at].step), tick)
-
-            ticker.at(self._due(self._pieces[self._at].step), tick)
-            await waiter
+        self._frames, self._push, self._last = iter(frames), push, began + len(frames)
+        if not self._pour():
+            self._waiter = self._loop.create_future()
+            self._upstream.ticker(self._loop).at(self._due(self._pieces[self._at].step), self._tick)
+            await self._waiter
+            self._waiter = None
         return self._at - began
 
-    def _pour(self, last: int) -> bool:
-        """Push what is due, up to piece number `last`; True when no more is to be pushed."""
+    def _tick(self) -> None:
+        """Some frames are due; whoever waits is woken when no more are to be pushed."""
+        if self._waiter is None or self._waiter.done():
+            return
+        if self._pour():
+            self._waiter.set_result(None)
+        else:
+            self._upstream.ticker(self._loop).at(self._due(self._pieces[self._at].step), self._tick)
+
+    def _pour(self) -> bool:
+        """Push what is due of the frames at hand; True when no more is to be pushed."""
+        last = self._last
         at, now = self._at, self._now() + HALF_A_TICK
         if self._due(self._pieces[last - 1].step) <= now:
             at = last

@@ -45,7 +45,12 @@ class RemoteUpstream:
     _clients: dict[asyncio.AbstractEventLoop, httpx.AsyncClient] = field(default_factory=dict)
 
     def start(
-        self, body: dict[str, Any], request_id: str, account: str, cap: int, since: float | None = None  # noqa: ARG002
+        self,
+        body: dict[str, Any],
+        request_id: str,
+        account: str,
+        cap: int,
+        since: float | None = None,  # noqa: ARG002
     ) -> RemoteGeneration:
         """Begin one call; `cap` is told to the provider where the client set no bound of its own."""
         self.started += 1
