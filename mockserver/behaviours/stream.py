@@ -48,16 +48,16 @@ def stream_headers(call: Call) -> Headers:
 class Pieces:
     """Frames of plain text with the pieces that they are of."""
 
-    __slots__ = ("_call", "_generation", "_sizes", "frames", "pushed")
+    __slots__ = ("_call", "_generation", "_texts", "frames", "pushed")
 
-    def __init__(self, call: Call, generation: Generation, frames: list[bytes], sizes: list[int]) -> None:
-        self._call, self._generation, self._sizes = call, generation, sizes  # bytes of text
+    def __init__(self, call: Call, generation: Generation, frames: list[bytes], texts: list[bytes]) -> None:
+        self._call, self._generation, self._texts = call, generation, texts
         self.frames, self.pushed = frames, 0
 
     async def play(self, push: Push) -> None:
         """Until all are written, or the client has left, or it reads too slowly: then the rest comes one by one."""
         self.pushed = await self._generation.play(self.frames, push)
-        self._call.delivered += sum(self._sizes[: self.pushed])
+        self._call.delivered += sum(map(len, self._texts[: self.pushed]))
 
 
 async def flat(frames: AsyncIterator[Frame]) -> AsyncIterator[bytes]:
@@ -265,7 +265,7 @@ class Writer:
             return None
         before, after = self._around.get(choice) or self._frame_of(choice)
         frames = [before + written + after for written in map(_written, texts)]
-        return Pieces(self._call, generation, frames, list(map(len, texts)))
+        return Pieces(self._call, generation, frames, texts)
 
     def _frame_of(self, choice: int) -> list[bytes]:
         """What stands before and after the text in each frame of a choice."""
