@@ -21,11 +21,14 @@ def request(contract: str, replay: str, *, defects: tuple[str, ...] = (), **aske
         raise BadRequest("--replay plays what was answered then: it goes with no --defect, --base-url or -n")
     was = results.read(folder)
     if was["contract"]["name"] != contract:
-        raise BadRequest(f"{folder} is a run by {was['contract']['name']}, and cannot be played by {contract}")
+        name = was["contract"]["name"]
+        raise BadRequest(f"{folder} is a run by {name}, and cannot be played by {contract}: name {name}, or none")
     if was["run"]["workers"] > 1:
         raise BadRequest(f"{folder}: {was['run']['workers']} processes made it, and nobody knows in which order: {HOW}")
-    if exchange is not None and all(x.id != exchange for x in journal.read(folder / "exchanges.jsonl")):
-        raise BadRequest(f"{folder / 'exchanges.jsonl'} has no exchange {exchange}")
+    ids = [x.id for x in journal.read(folder / "exchanges.jsonl")] if exchange is not None else []
+    if exchange is not None and exchange not in ids:
+        there = f"there are {ids[0]} to {ids[-1]}" if ids else "there are none"
+        raise BadRequest(f"{folder / 'exchanges.jsonl'} has no exchange {exchange}; {there}")
     run = was["run"]
     own = {"profile": run["profile"], "seed": run["seed"], "cap_usd": was["spend"]["cap_usd"]}
     if not asked.get("only") and not asked.get("suites"):
