@@ -12,7 +12,7 @@ from decimal import Decimal
 from typing import Any, Final
 from urllib.parse import quote, urlencode
 
-from harness.asides import Asides, Memory, Notes
+from harness.asides import PLACEHOLDER, SECRET, Asides, Memory, Notes, NotOnTape
 from harness.budget import Price
 from harness.control import Control
 from harness.credentials import Credential, Credentials, intent
@@ -258,6 +258,12 @@ class Ask:
     def draw(self, size: int) -> bytes:
         """Random bytes that nobody can have seen before; when a run is played, those that it drew."""
         return self.notes.draw(size)
+
+    def inside(self, secret: str) -> str:
+        """A secret that a check looks into. Raises NotOnTape when a run is played: no secret is kept."""
+        if self.notes.plays and PLACEHOLDER.search(secret):
+            raise NotOnTape(SECRET)
+        return secret
 
     def begin(self, test: str) -> None:
         """A test begins: exchanges bear its name, and `seen` is empty."""

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+from click.core import ParameterSource
 
 import specs
 from harness import mock, playback, replaying
@@ -72,8 +73,9 @@ def requested(
     if (target is None) is (replay is None):
         raise click.UsageError("give --target: a URL, a target file or `mock`; or --replay and the folder of a run")
     if replay is not None:
+        said = {name: value for name, value in asked.items() if not _by_default(name)}
         with playback.CLOCK.running():
-            yield replaying.request(contract, replay, defects=defects, **asked)
+            yield replaying.request(contract, replay, defects=defects, **said)
         return
     assert target is not None
     if target != "mock" and defects:
@@ -85,6 +87,12 @@ def requested(
         if target == "mock":
             target = str(stack.enter_context(mock.running(contract, defects)))
         yield running.Request(contract=contract, target=target, again=again, **asked)
+
+
+def _by_default(name: str) -> bool:
+    """Whether an option has its value from nobody's words."""
+    source = click.get_current_context().get_parameter_source(name)
+    return source in (ParameterSource.DEFAULT, ParameterSource.DEFAULT_MAP)
 
 
 def contract_of(target: str | None, replay: str | None) -> str:

@@ -69,6 +69,7 @@ class Leasing:
     ) -> Exchange:
         """POST for a kubeconfig; `held` takes what it gives away."""
         taken = held or Held()
+        taken.ask = self.ask
         path = at(LEASES, str(lease["id"]), "/kubeconfig")
         return self.ask.send("POST", path, json=members, key=key, secrets=taken.take)
 
@@ -110,6 +111,7 @@ class Held:
     """What an answer gave away: read before the answer is kept, because what is kept has no key any more."""
 
     encoded: object = None
+    ask: Ask | None = None
     taken: list[str] = field(default_factory=list)
 
     def take(self, answer: Exchange) -> Iterable[str]:
@@ -118,6 +120,8 @@ class Held:
         return self.taken
 
     def open(self) -> Kubeconfig:
+        if self.ask is not None:
+            self.ask.inside(str(self.encoded))
         try:
             return kubeconfig.read(self.encoded)
         except Unreadable as error:

@@ -14,7 +14,7 @@ from harness.classify import needs_an_answer
 from harness.fuzz import counterexamples
 from harness.fuzz.alike import Alike, Rewriter
 from harness.fuzz.cases import EFFORTS, paid_operations
-from harness.fuzz.explorer import Exploration, Explorer, documented
+from harness.fuzz.explorer import Exploration, Explorer, documented, judged_again
 from harness.fuzz.payer import key_for_fuzzing
 from harness.fuzz.races import Racer, Races
 from harness.fuzz.sequences import Walk, Walker
@@ -26,6 +26,8 @@ from harness.probe import Cost, probe
 from harness.session import Session
 
 EXPLORED = {"OC-170", "OC-171", "OC-172", "FZ-001"}  # what generated requests decide
+BY_RULES = {"OC-172", "FZ-001"}  # of them those that saved answers decide, without the case that was generated
+GENERATED = "which answers were to generated requests"
 MODES = {"OC-170": ("positive",), "OC-171": ("negative",)}  # the cases a requirement is about; others are about both
 HERE = Path(__file__).parent
 STATE = "fuzz.json"  # in the folder of a run: where the next one goes on
@@ -38,11 +40,12 @@ WALKED_S = {"quick": 1.0, "standard": 1.0, "full": 20.0}
 BESIEGED = dict.fromkeys(PROFILES, Cost(240, 30 * 90, 30 * 8))
 
 
-def not_played(ask, name: str, *, left_unread: bool = False) -> None:
+def not_played(ask, name: str, *, pays: bool = True, left_unread: bool = False) -> None:
     """Where a saved run is played, generated requests are not made: their answers join the journal, and that is all."""
     if isinstance(ask.client, Player):
         with contextlib.suppress(NotOnTape):
-            key_for_fuzzing(ask, left_unread=left_unread)
+            if pays:
+                key_for_fuzzing(ask, left_unread=left_unread)
         for asker in ("fuzz", name):
             ask.client.take_rest(asker)
         raise NotObserved(NOT_GENERATED)
@@ -58,7 +61,8 @@ def pytest_collection_modifyitems(items):
 
 @probe(calls=EFFORTS["standard"].calls, costs={profile: effort.cost for profile, effort in EFFORTS.items()})
 def explored(ask, assay_session: Session) -> Exploration:
-    not_played(ask, "explored")
+    if isinstance(ask.client, Player):
+        return explored_then(ask, ask.client)
     options = assay_session.options
     effort = EFFORTS[options.profile]
     if options.fuzz_once:
@@ -73,11 +77,25 @@ def explored(ask, assay_session: Session) -> Exploration:
     found = explorer.explore(state)
     if not options.fuzz_once:
         shorten(explorer, SHORTENING_S)
+    ask.notes.note(GENERATED, {"asked": found.asked, "out_of_money": found.out_of_money})
     assay_session.figures.setdefault("fuzz", {}).update(found.figures(documented(ask)))
     if options.out is not None:
         (options.out / STATE).write_text(json.dumps(explorer.state()), encoding="utf-8")
         counterexamples.write(options.out, ask, found.causes.all)
     return found
+
+
+def explored_then(ask, player: Player) -> Exploration:
+    """The answers of a saved run to generated requests, judged again by every rule."""
+    with contextlib.suppress(NotOnTape):
+        key_for_fuzzing(ask)
+    if (known := ask.notes.known(GENERATED)) is None:
+        raise NotOnTape("the saved run does not say " + GENERATED)
+    kept = {x.id: x for x in player.take([row[0] for row in known["asked"]])}
+    if missing := [row[0] for row in known["asked"] if row[0] not in kept]:
+        raise NotOnTape(f"the saved run has no exchange {missing[0]}, which was to a generated request")
+    asked = [(operation, mode, refused, kept[i]) for i, operation, mode, refused in known["asked"]]
+    return judged_again(asked, ask.contract, out_of_money=known["out_of_money"])
 
 
 def _state(options):
@@ -97,6 +115,8 @@ def nothing_found(ask, explored: Exploration):
     paid = paid_operations(ask.contract.name)
 
     def check(requirement: str) -> None:
+        if isinstance(ask.client, Player) and requirement not in BY_RULES:
+            raise NotObserved(NOT_GENERATED)
         if findings := explored.findings(requirement):
             raise Nonconformity(findings)
         if explored.broken and requirement == "OC-172":
@@ -167,7 +187,7 @@ def withstood(besieged: Siege):
 
 @probe(calls=400)
 def walked(ask, assay_session: Session) -> Walk:
-    not_played(ask, "walked")
+    not_played(ask, "walked", pays=False)
     options = assay_session.options
     seconds = 60.0 if options.fuzz_once else WALKED_S[options.profile]
     found = Walker(ask, options.seed).explore(STEPS[options.profile], seconds)
