@@ -40,7 +40,7 @@ class Rewriter:
     def explore(self) -> Alike:
         """Every rewriting of every subject. What the budget does not allow is not asked."""
         with self.ask.asking("fuzz"):
-            for subject in self.subjects():
+            for subject in sorted(self.subjects(), key=lambda subject: subject.paid):  # what is free first
                 self._all_of(subject)
             self._on_one_connection()
         return self.found

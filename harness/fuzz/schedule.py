@@ -10,6 +10,7 @@ from typing import Any
 from harness.fuzz.cases import Batch
 
 LEAST = 8  # cases of an operation in a mode that are asked though time is out: none at all would observe nothing
+_DEAR = 0.25  # worth of an answer that costs money beside a free one that tells as much
 _KEEP = 0.9  # of what was learned of a batch, with each further answer: what is new wears off
 
 
@@ -34,7 +35,8 @@ class Lane:
 
     def worth(self, total: int) -> float:
         """Upper confidence bound of what its next answer tells."""
-        return self.gain + math.sqrt(math.log(total + 1) / (self.asked + 1))
+        bound = self.gain + math.sqrt(math.log(total + 1) / (self.asked + 1))
+        return bound * _DEAR if self.batch.pays else bound
 
 
 class Schedule:

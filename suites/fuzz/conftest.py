@@ -14,10 +14,13 @@ from harness.classify import needs_an_answer
 from harness.fuzz import counterexamples
 from harness.fuzz.alike import Alike, Rewriter
 from harness.fuzz.cases import EFFORTS, paid_operations
+from harness.fuzz.conversing import Conversed, Converser
 from harness.fuzz.explorer import Exploration, Explorer, documented
+from harness.fuzz.ordinary import LONG
 from harness.fuzz.payer import key_for_fuzzing
 from harness.fuzz.races import Racer, Races
 from harness.fuzz.sequences import Walk, Walker
+from harness.fuzz.shelves import Browser, Shelves
 from harness.fuzz.shrink import shorten
 from harness.fuzz.siege import Besieger, Siege
 from harness.model import Nonconformity, NotObserved
@@ -30,8 +33,10 @@ MODES = {"OC-170": ("positive",), "OC-171": ("negative",)}  # the cases a requir
 HERE = Path(__file__).parent
 STATE = "fuzz.json"  # in the folder of a run: where the next one goes on
 SHORTENING_S = 3.0
+_ORDER = {name: n for n, name in enumerate(("test_shelves", "test_sequences", "test_ordinary", "test_openapi"))}
 PROFILES = ("quick", "standard", "full")
 REWRITTEN = dict.fromkeys(PROFILES, Cost(120, 26 * 90, 26 * 8))  # those that are answered are short
+ORDINARY = dict.fromkeys(PROFILES, Cost(40, 40 * 150, 40 * 2 * LONG))
 RACED = dict.fromkeys(PROFILES, Cost(100, 14 * 70, 14 * 8))
 STEPS = {"quick": 0, "standard": 12, "full": 200}  # of a random walk, for each resource
 WALKED_S = {"quick": 1.0, "standard": 1.0, "full": 20.0}
@@ -49,9 +54,9 @@ def not_played(ask, name: str, *, left_unread: bool = False) -> None:
 
 
 def pytest_collection_modifyitems(items):
-    """Generated requests first: each of their answers that is paid for tells of many values."""
+    """What tells most for its money first: what is free, then answers that each tell of many values."""
     places = [n for n, item in enumerate(items) if item.path.parent == HERE]
-    ours = sorted((items[n] for n in places), key=lambda item: item.path.stem != "test_openapi")
+    ours = sorted((items[n] for n in places), key=lambda item: _ORDER.get(item.path.stem, len(_ORDER)))
     for n, item in zip(places, ours, strict=True):
         items[n] = item
 
@@ -175,6 +180,22 @@ def walked(ask, assay_session: Session) -> Walk:
     return found
 
 
+@probe(calls=40, costs=ORDINARY)
+def conversed(ask, assay_session: Session, tagged) -> Conversed:
+    not_played(ask, "conversed")
+    found = Converser(ask, key_for_fuzzing(ask), assay_session.options.seed, tagged).explore()
+    told(assay_session, "ordinary", found.asked, found.causes)
+    return found
+
+
+@probe(calls=40)
+def browsed(ask, assay_session: Session) -> Shelves:
+    not_played(ask, "browsed")
+    found = Browser(ask).explore()
+    told(assay_session, "listed", found.asked, found.causes)
+    return found
+
+
 @probe(calls=100, costs=RACED)
 def raced(ask, assay_session: Session) -> Races:
     not_played(ask, "raced")
@@ -205,5 +226,31 @@ def held_at_once(raced: Races):
             raise Nonconformity(findings)
         if not raced.asked[requirement]:
             raise NotObserved("no pair of requests was answered")
+
+    return check
+
+
+@pytest.fixture(scope="session")
+def taken(conversed: Conversed):
+    """Whether all ordinary requests were answered as they should be."""
+
+    def check(requirement: str) -> None:
+        if findings := conversed.causes.of(requirement):
+            raise Nonconformity(findings)
+        if not conversed.asked[requirement]:
+            raise NotObserved("no ordinary request was answered; see --cap")
+
+    return check
+
+
+@pytest.fixture(scope="session")
+def readable(browsed: Shelves):
+    """Whether what is listed can be read."""
+
+    def check(requirement: str) -> None:
+        if findings := browsed.causes.of(requirement):
+            raise Nonconformity(findings)
+        if not browsed.asked[requirement]:
+            raise NotObserved("nothing is listed")
 
     return check

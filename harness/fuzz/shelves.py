@@ -1,0 +1,103 @@
+"""What is listed can be read: every list of the document whose entries have a path of their own. Sends free reads."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import quote
+
+from harness.ask import Ask
+from harness.exchange import Exchange
+from harness.fuzz.causes import Causes
+from harness.fuzz.judging import JUDGED, Judges
+from harness.fuzz.tenants import listed
+from specs import Contract
+
+READABLE = "FZ-015"
+MOST = 4  # entries of a list that are read
+LASTING = frozenset({"id", "object", "created", "created_at", "owned_by"})  # members that no time changes
+NOBODY = "assay/no-such-entry"
+
+
+@dataclass
+class Shelves:
+    asked: Counter[str] = field(default_factory=Counter)
+    causes: Causes = field(default_factory=Causes)
+
+
+@dataclass(frozen=True)
+class Shelf:
+    """A list, and the path of one entry up to its id."""
+
+    name: str
+    path: str
+
+
+def shelves(contract: Contract) -> Iterator[Shelf]:
+    """The lists without parameters that are followed by a path with one parameter, both read with GET."""
+    paths = contract.openapi["paths"]
+    for path, item in paths.items():
+        above, _, last = path.rpartition("/")
+        whole = paths.get(above, {})
+        if last.startswith("{") and "{" not in above and "get" in item and "get" in whole and "servers" not in item:
+            yield Shelf(whole["get"].get("operationId", above), above)
+
+
+class Browser:
+    """Reads what is listed under its id, spelled as it is and with every reserved character escaped."""
+
+    def __init__(self, ask: Ask) -> None:
+        self.ask, self.judges, self.found = ask, Judges(ask.contract), Shelves()
+
+    def explore(self) -> Shelves:
+        with self.ask.asking("fuzz"):
+            for shelf in shelves(self.ask.contract):
+                self._browse(shelf)
+        return self.found
+
+    def _browse(self, shelf: Shelf) -> None:
+        rows = self._get(shelf, shelf.path)
+        if not rows.complete or rows.status != 200:
+            return
+        again = listed(self._get(shelf, shelf.path))
+        for name, row in list(listed(rows).items())[:MOST]:
+            for safe in ("/:", ""):
+                self._read(shelf, name, row, again.get(name, {}), safe)
+        self._stranger(shelf)
+
+    def _read(self, shelf: Shelf, name: str, row: dict[str, Any], again: dict[str, Any], safe: str) -> None:
+        answer = self._get(shelf, f"{shelf.path}/{quote(name, safe=safe, errors='replace')}")
+        if not answer.complete or answer.head_status in {429, 503}:
+            return
+        self.found.asked[READABLE] += 1
+        spelled = "as it is" if safe else "escaped"
+        if answer.status != 200:
+            return self._add(shelf, f"what is listed cannot be read under its id, spelled {spelled}", answer)
+        entry = answer.json if isinstance(answer.json, dict) else {}
+        if str(entry.get("id")) != name:
+            return self._add(shelf, "what is read under an id has another one", answer)
+        steady = {member: value for member, value in row.items() if again.get(member) == value}
+        if differing := sorted(member for member, value in steady.items() if entry.get(member, value) != value):
+            return self._add(shelf, f"what is read differs from the list: {', '.join(differing)}", answer)
+        if fleeting := sorted(member for member in LASTING & row.keys() & again.keys() if again[member] != row[member]):
+            return self._add(shelf, f"a list differs from the one before: {', '.join(fleeting)}", answer)
+        return None
+
+    def _stranger(self, shelf: Shelf) -> None:
+        answer = self._get(shelf, f"{shelf.path}/{quote(NOBODY)}")
+        if answer.complete and answer.head_status == 200:
+            self._add(shelf, "what nobody listed can be read", answer)
+
+    def _get(self, shelf: Shelf, path: str) -> Exchange:
+        answer = self.ask.send("GET", path)
+        if answer.complete:
+            for wrong in self.judges.wrong(answer):
+                self.found.causes.add(
+                    JUDGED, wrong.cause, [answer], shelf.name, expected=wrong.expected, observed=wrong.observed
+                )
+        return answer
+
+    def _add(self, shelf: Shelf, said: str, answer: Exchange) -> None:
+        self.found.causes.add(READABLE, said, [answer], shelf.name, observed=f"answered {answer.head_status}")
