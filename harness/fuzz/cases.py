@@ -264,7 +264,7 @@ def tamed(body: Any, kind: str | None, model: str | None, *, stream: bool) -> An
         asked.pop("max_completion_tokens", None)
         if not stream:
             asked.pop("stream_options", None)
-    if asked.get("n") is not None:
+    if isinstance(asked.get("n"), int | float):  # a document that does not know n allows anything
         asked["n"] = min(int(asked["n"]), MAX_CHOICES)
     if "size" in asked:
         asked["size"] = SMALL_IMAGE

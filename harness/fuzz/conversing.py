@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -12,11 +13,15 @@ from harness.budget import BudgetExceeded
 from harness.exchange import Exchange
 from harness.fuzz.causes import Causes
 from harness.fuzz.judging import JUDGED, Judges
-from harness.fuzz.ordinary import Ordinary, requests
-from harness.judge.chat import chunks, member
+from harness.fuzz.ordinary import LONGER, SHORT, Ordinary, cut_at, requests
+from harness.judge.chat import chunks, content, member
 from harness.model import NotObserved
 
 TAKEN, TWINS = "FZ-002", "FZ-003"
+ENOUGH = 8  # letters of a text that can be compared
+# Headers as the most used client sends them, on every request for a stream: who asks makes no difference.
+SDK = {"User-Agent": "OpenAI/Python 2.8.1", "X-Stainless-Lang": "python", "X-Stainless-Package-Version": "2.8.1"}
+STRANGERS: tuple[Credential, ...] = (None, "wrong")
 NO_BREACH = {402, 429, 503}  # says something about the account or the moment, not about the request
 
 
@@ -41,6 +46,7 @@ class Converser:
     def explore(self) -> Conversed:
         """Those that cost too much, and those that no model of the target can answer, are not asked."""
         with self.ask.asking("fuzz"):
+            self._strangers()
             for request in requests(self.ask.contract, self.seed):
                 try:
                     model = self.model_for(*request.tags) if request.tags else self.ask.default_model
@@ -53,6 +59,20 @@ class Converser:
                     break
         return self.found
 
+    def _strangers(self) -> None:
+        """The first request without a key and with a wrong one, which a rule of the contract judges."""
+        for key in STRANGERS:
+            self._judge("a stranger's request", self.ask.chat(max_tokens=SHORT, key=key))
+
+    def _judge(self, place: str, answer: Exchange) -> None:
+        if not answer.complete:
+            return
+        self.found.asked[JUDGED] += 1
+        for wrong in self.judges.wrong(answer):
+            self.found.causes.add(
+                JUDGED, wrong.cause, [answer], place, expected=wrong.expected, observed=wrong.observed
+            )
+
     def _twins(self, request: Ordinary, model: str) -> None:
         whole = self._ask(request, model, stream=False)
         streamed = self._ask(request, model, stream=True)
@@ -63,6 +83,12 @@ class Converser:
         if counted[0] != counted[1]:
             told = f"{counted[0]} prompt tokens whole, {counted[1]} streamed"
             self._add(TWINS, "one prompt is counted in two ways, whole and streamed", request, whole, streamed, told)
+        texts = content(whole, 0), content(streamed, 0)
+        if request.members.get("temperature") == 0 and lost(*texts):
+            told = f"whole {texts[0][:100]!r}, streamed {texts[1][:100]!r}"
+            self._add(TWINS, "characters of an answer are lost when it is streamed", request, whole, streamed, told)
+        if request.name == LONGER and (words := neighbours(texts[0])):
+            self._ask(cut_at(words), model, stream=False)
 
     def _ask(self, request: Ordinary, model: str, *, stream: bool) -> Exchange:
         members: dict[str, Any] = {"max_tokens": None, **request.members}
@@ -70,17 +96,13 @@ class Converser:
             members["stream_options"] = {"include_usage": True}
         given = {name: value for name, value in members.items() if name != "max_tokens" or value is not None}
         body = {"model": model, "messages": list(request.messages), **given, "stream": stream}
-        answer = self.ask.send("POST", "/chat/completions", json=body, key=self.key)
+        answer = self.ask.send("POST", "/chat/completions", json=body, key=self.key, headers=SDK if stream else None)
         if not answer.complete or answer.head_status in NO_BREACH:
             return answer
         self.found.asked[TAKEN] += 1
         if answer.status != 200:
             self._add(TAKEN, f"an ordinary request is not taken: {request.name}", request, answer)
-        for wrong in self.judges.wrong(answer):
-            self.found.causes.add(
-                JUDGED, wrong.cause, [answer], request.name, expected=wrong.expected, observed=wrong.observed
-            )
-        self.found.asked[JUDGED] += 1
+        self._judge(request.name, answer)
         self._told_apart(request, answer)
         return answer
 
@@ -94,6 +116,18 @@ class Converser:
         told = shown[-1] if isinstance(shown[-1], str) else f"answered {shown[-1].head_status}"
         answers = [each for each in shown if isinstance(each, Exchange)]
         self.found.causes.add(requirement, said, answers, request.name, observed=told)
+
+
+def lost(whole: str, streamed: str) -> bool:
+    """Whether two texts are the same letter by letter, but for blanks and for what is not ASCII: no chance does that."""
+    plain = [re.sub(r"[^!-~]", "", text) for text in (whole, streamed)]
+    return len(plain[0]) >= ENOUGH and plain[0] == plain[1] and whole != streamed
+
+
+def neighbours(text: str) -> str | None:
+    """Two words in the middle of a text, with what stands between them."""
+    found = list(re.finditer(r"\w+ \w+", text))
+    return found[len(found) // 2][0] if found else None
 
 
 def _documents(answer: Exchange) -> list[Any]:

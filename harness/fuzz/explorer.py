@@ -141,8 +141,9 @@ class Explorer:
             if not self._in_time():
                 lane.asked -= 1
                 self.found.out_of_time = True
-                return
+                break
             yield lane, case
+        yield from schedule.last()
 
     @property
     def free_of_charge(self) -> bool:

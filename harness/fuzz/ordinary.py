@@ -12,6 +12,7 @@ from typing import Any
 
 from specs import Contract
 
+LONGER = "a longer answer"
 SHORT, LONG = 16, 96  # tokens: of an answer in prose, and of one that has to be whole
 TEXTS = (
     "Name one colour, and say where it is seen in the morning.",
@@ -40,7 +41,7 @@ TOOLS: tuple[dict[str, Any], ...] = (
         },
     },
 )
-WEATHER = "What is the weather in Paris and in Oslo? Ask for each city."
+WEATHER = "What is the weather in Paris and Oslo? Ask for each city."
 ORDERS = "Find the orders of the customer with postcode 01234, at most 5 of them."
 CITY = {
     "type": "object",
@@ -65,8 +66,7 @@ def requests(contract: Contract, seed: int) -> list[Ordinary]:
     rng = random.Random(seed)  # noqa: S311 - reproducible texts
     takes = _Takes(contract)
     texts = rng.sample(TEXTS, len(TEXTS))
-    made = [*_tools(takes), *_documents(takes), *_conversations(takes, texts), *_members(takes, texts)]
-    return made
+    return [*_tools(takes), *_documents(takes), uncut(), *_conversations(takes, texts), *_members(takes, texts)]
 
 
 class _Takes:
@@ -157,6 +157,17 @@ def _conversations(takes: _Takes, texts: list[str]) -> Iterator[Ordinary]:
     parts = [{"type": "text", "text": texts[1]}, {"type": "text", "text": texts[2]}] if takes("text_parts") else texts[1]
     bound = "max_completion_tokens" if takes("max_completion_tokens") else "max_tokens"
     yield Ordinary("text in parts", tuple(filter(None, (first, _said("user", parts)))), {bound: SHORT, "temperature": 0})
+
+
+def cut_at(words: str) -> Ordinary:
+    """A request that is to end before words that an answer to the same text held."""
+    members = {"max_tokens": LONG, "temperature": 0, "stop": words}
+    return Ordinary("a stop sequence of several words", (_said("user", TEXTS[0]),), members)
+
+
+def uncut() -> Ordinary:
+    """The same without the stop sequence."""
+    return Ordinary(LONGER, (_said("user", TEXTS[0]),), {"max_tokens": LONG, "temperature": 0})
 
 
 def _members(takes: _Takes, texts: list[str]) -> Iterator[Ordinary]:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from harness.fuzz.cases import Batch
 
 LEAST = 8  # cases of an operation in a mode that are asked though time is out: none at all would observe nothing
-_DEAR = 0.25  # worth of an answer that costs money beside a free one that tells as much
+_DEAR = 0.05  # worth of an answer that costs money beside a free one that tells as much
 _KEEP = 0.9  # of what was learned of a batch, with each further answer: what is new wears off
 
 
@@ -50,8 +50,15 @@ class Schedule:
         self.total = 0
 
     def first(self) -> Iterator[tuple[Lane, Any]]:
-        """A few cases of every batch, whatever the time."""
-        for lane in self.lanes:
+        """A few cases of every batch that is free, whatever the time."""
+        return self._few(lane for lane in self.lanes if not lane.batch.pays)
+
+    def last(self) -> Iterator[tuple[Lane, Any]]:
+        """A few of those that cost money, where time was out before their turn."""
+        return self._few(lane for lane in self.lanes if lane.batch.pays)
+
+    def _few(self, lanes: Iterable[Lane]) -> Iterator[tuple[Lane, Any]]:
+        for lane in lanes:
             while lane.left and lane.asked - self._started[id(lane)] < LEAST:
                 yield self._next(lane)
 

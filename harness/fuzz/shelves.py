@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote
 
-from harness.ask import Ask
+from harness.ask import Ask, Credential
 from harness.exchange import Exchange
 from harness.fuzz.causes import Causes
 from harness.fuzz.judging import JUDGED, Judges
@@ -66,6 +66,7 @@ class Browser:
             for safe in ("/:", ""):
                 self._read(shelf, name, row, again.get(name, {}), safe)
         self._stranger(shelf)
+        self._without_a_key(shelf, next(iter(listed(rows)), None))
 
     def _read(self, shelf: Shelf, name: str, row: dict[str, Any], again: dict[str, Any], safe: str) -> None:
         answer = self._get(shelf, f"{shelf.path}/{quote(name, safe=safe, errors='replace')}")
@@ -90,8 +91,16 @@ class Browser:
         if answer.complete and answer.head_status == 200:
             self._add(shelf, "what nobody listed can be read", answer)
 
-    def _get(self, shelf: Shelf, path: str) -> Exchange:
-        answer = self.ask.send("GET", path)
+    def _without_a_key(self, shelf: Shelf, name: str | None) -> None:
+        """Who may not see the list may not see what is on it."""
+        if name is None or self._get(shelf, shelf.path, key=None).head_status not in {401, 403}:
+            return
+        answer = self._get(shelf, f"{shelf.path}/{quote(name, safe='/:', errors='replace')}", key=None)
+        if answer.head_status == 200:
+            self._add(shelf, "what cannot be listed without a key can be read without one", answer)
+
+    def _get(self, shelf: Shelf, path: str, key: Credential = "main") -> Exchange:
+        answer = self.ask.send("GET", path, key=key)
         if answer.complete:
             for wrong in self.judges.wrong(answer):
                 self.found.causes.add(

@@ -130,3 +130,8 @@ def test_each_fault_is_found(request_: Any, document: Any, broken: set[str], con
 )
 def test_what_cannot_be_judged_is_not_judged(request_: Any, document: Any, contract: Contract) -> None:
     assert failed(completion(document, request=request_), contract) == set()
+
+
+def test_a_document_that_a_stop_sequence_may_have_cut_is_not_judged(contract: Contract) -> None:
+    request = asked(response_format={"type": "json_object"}, stop=["s"])
+    assert "OC-045" not in subjects(completion(said('{"an'), request=request), contract)
