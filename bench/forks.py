@@ -25,10 +25,12 @@ class _Running:
 
 def forked(trials: Iterable[Trial], workers: int, patience_s: float) -> Iterator[tuple[Trial, Any]]:
     """What each trial gave back, as they end; an exception is given back as one."""
-    waiting, flying = list(trials), list[_Running]()
-    while waiting or flying:
-        while waiting and len(flying) < workers:
-            flying.append(_started(waiting.pop(0), patience_s))
+    waiting, flying = iter(trials), list[_Running]()
+    while True:
+        while len(flying) < workers and (trial := next(waiting, None)) is not None:
+            flying.append(_started(trial, patience_s))
+        if not flying:
+            return
         wait([one.pipe for one in flying], timeout=1.0)
         now = time.monotonic()
         for one in [one for one in flying if one.pipe.poll() or now > one.deadline]:

@@ -14,13 +14,14 @@ import platform
 import random
 import statistics
 import time
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import specs
-from bench.forks import forked
+from bench.forks import Trial, forked
 from bench.fuzz_table import Row, written
 from bench.fuzz_trials import Run, ours, raw
 from mockserver.defects import Defect
@@ -31,7 +32,8 @@ NOT_OF_THE_API = {"fuzz", "load", "selftest"}  # defects that only these suites 
 PATIENCE_S = 240.0
 CLEAN = 3  # runs of each tool without a defect, each with a seed of its own
 SEED = 1
-TOOLS = {"schemathesis": raw, "ours": ours}
+TOOLS: dict[str, Callable[..., Run]] = {"schemathesis": raw, "ours": ours}
+NAMES = {run: tool for tool, run in TOOLS.items()}
 
 
 @dataclass(frozen=True)
@@ -79,36 +81,54 @@ def row_of(defect: Defect, runs: dict[str, Any], known: dict[str, frozenset[str]
     return made
 
 
-def measured(contract: specs.Contract, chosen: list[Defect], workers: int, out: Path) -> tuple[list[Row], dict[str, Any]]:
-    """One row a defect, written as they come, and what was seen without a defect."""
-    clean: dict[str, list[Run]] = {tool: [] for tool in TOOLS}
-    names = {run: tool for tool, run in TOOLS.items()}
+def without_a_defect(contract: specs.Contract, workers: int) -> dict[str, list[Run]]:
+    """Runs of each tool with nothing to find, each with a seed of its own."""
+    runs: dict[str, list[Run]] = {tool: [] for tool in TOOLS}
     jobs = [(run, (contract, None, SEED + n)) for n in range(CLEAN) for run in TOOLS.values()]
     for (called, _), run in forked(jobs, workers, PATIENCE_S):
         if not isinstance(run, Run):
             raise SystemExit(f"the mock without a defect cannot be measured: {run}")
-        clean[names[called]].append(run)
+        runs[NAMES[called]].append(run)
+    return runs
+
+
+def summary(clean: dict[str, list[Run]], known: dict[str, frozenset[str]], budget: Budget) -> dict[str, Any]:
+    """What the table needs of the runs without a defect."""
+    return {
+        "budget": asdict(budget),
+        "clean": {
+            tool: [{"findings": len(x.found), "seconds": x.seconds, "calls": x.calls, "billed": x.billed} for x in runs]
+            for tool, runs in clean.items()
+        },
+        "clean_findings": {tool: sorted(found) for tool, found in known.items()},
+    }
+
+
+def measured(
+    contract: specs.Contract, chosen: list[Defect], workers: int, minutes: float, out: Path
+) -> tuple[list[Row], dict[str, Any]]:
+    """One row a defect, written as they come, and what was seen without one. No defect is begun after `minutes`."""
+    end = time.monotonic() + 60 * minutes
+    clean = without_a_defect(contract, workers)
     known = {tool: usual(runs) for tool, runs in clean.items()}
     peer = clean["schemathesis"]
     budget = Budget(
         round(statistics.median(run.billed for run in peer)), statistics.median(run.seconds for run in peer)
     )
-    head = {
-        "budget": asdict(budget),
-        "clean": {
-            tool: [{"findings": len(run.found), "seconds": run.seconds, "calls": run.calls, "billed": run.billed} for run in runs]
-            for tool, runs in clean.items()
-        },
-        "clean_findings": {tool: sorted(found) for tool, found in known.items()},
-    }
-    rows, half = list[Row](), dict[str, dict[str, Any]]()
+    head, rows, half = summary(clean, known, budget), list[Row](), dict[str, dict[str, Any]]()
+
+    def jobs() -> Iterator[Trial]:
+        for defect in chosen:
+            if time.monotonic() > end:
+                return
+            yield from ((run, (contract, defect, SEED)) for run in TOOLS.values())
+
     with out.open("w") as file:
         file.write(json.dumps(head) + "\n")
-        jobs = [(run, (contract, defect, SEED)) for defect in chosen for run in TOOLS.values()]
-        for (called, given), run in forked(jobs, workers, PATIENCE_S):
+        for (called, given), run in forked(jobs(), workers, PATIENCE_S):
             defect = given[1]
             runs = half.setdefault(defect.name, {})
-            runs[names[called]] = run
+            runs[NAMES[called]] = run
             if len(runs) == len(TOOLS):
                 rows.append(row_of(defect, runs, known, budget))
                 file.write(json.dumps(rows[-1]) + "\n")
@@ -132,6 +152,7 @@ def main() -> None:
     parser.add_argument("--sample", type=int, help="so many defects, drawn by --seed; all when left out")
     parser.add_argument("--only", nargs="*", default=[], help="names of defects")
     parser.add_argument("--seed", type=int, default=1, help="of the sample")
+    parser.add_argument("--minutes", type=float, default=600.0, help="after which no defect is begun")
     parser.add_argument("--workers", type=int, default=2, help="trials at a time")
     parser.add_argument("--out", type=Path, default=Path("out/bench-fuzz.jsonl"))
     parser.add_argument("--markdown", type=Path, help="where the table goes as well, as a page of the docs has it")
@@ -139,12 +160,12 @@ def main() -> None:
     contract = specs.load(options.contract)
     catalogue = api_shaped(contract)
     chosen = [defect for defect in catalogue if not options.only or defect.name in options.only]
-    if options.sample is not None:
-        chosen = random.Random(options.seed).sample(chosen, min(options.sample, len(chosen)))
+    random.Random(options.seed).shuffle(chosen)  # where time ends it, what was measured is a sample
+    chosen = chosen[: options.sample]
     options.out.parent.mkdir(parents=True, exist_ok=True)
     trial.warm_up(contract)
     started, before = time.monotonic(), os.getloadavg()[0]
-    rows, head = measured(contract, chosen, options.workers, options.out)
+    rows, head = measured(contract, chosen, options.workers, options.minutes, options.out)
     about = circumstances(contract, options.workers)
     about |= {"minutes": (time.monotonic() - started) / 60, "load": (before, os.getloadavg()[0]), "of": len(catalogue)}
     table = written(rows, head, about)

@@ -40,19 +40,20 @@ def written(rows: list[Row], head: dict[str, Any], about: dict[str, Any]) -> str
         clean = head["clean"][tool]
         cells += [f"{statistics.median(run[what] for run in clean):.0f}" for what in ("seconds", "calls", "billed")]
         lines.append(f"| {name} | {' | '.join(cells)} |")
-    both = [row for row in rows if row["schemathesis"]["at_equal_bill"] and not row["ours"]["at_equal_bill"]]
+    theirs = [row for row in rows if row["schemathesis"]["at_equal_bill"] and not row["ours"]["at_equal_bill"]]
     errors = sum("error" in row[tool] for row in rows for tool in NAMES)
     seen = {tool: max(run["findings"] for run in runs) for tool, runs in head["clean"].items()}
     load = " to ".join(f"{each:.1f}" for each in about["load"])
-    lines += [
-        "",
+    controls = (
         f"Without a defect: {len(head['clean_findings']['schemathesis'])} findings of schemathesis in "
         f"{len(head['clean']['schemathesis'])} runs, {seen['ours']} of ours. Found by schemathesis alone at an equal "
-        f"bill: {', '.join(row['defect'] for row in both) or 'none'}. Trials that failed: {errors}.",
+        f"bill: {', '.join(row['defect'] for row in theirs) or 'none'}. Trials that failed: {errors}."
+    )
+    circumstances = (
         f"schemathesis {about['schemathesis']}, hypothesis {about['hypothesis']}, Python {about['python']}; "
-        f"{about['machine']}, load {load}, {about['minutes']:.0f} minutes.",
-        "",
-    ]
+        f"{about['machine']}, load {load}, {about['minutes']:.0f} minutes."
+    )
+    lines += ["", controls, circumstances, ""]
     return "\n".join(lines)
 
 

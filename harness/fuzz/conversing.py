@@ -79,7 +79,6 @@ class Converser:
         counted = [_prompt_tokens(answer) for answer in (whole, streamed)]
         if None in counted:
             return
-        self.found.asked[TWINS] += 1
         if counted[0] != counted[1]:
             told = f"{counted[0]} prompt tokens whole, {counted[1]} streamed"
             self._add(TWINS, "one prompt is counted in two ways, whole and streamed", request, whole, streamed, told)
@@ -109,6 +108,7 @@ class Converser:
     def _told_apart(self, request: Ordinary, answer: Exchange) -> None:
         """Every answer has an id of its own."""
         for name in set(_ids(answer)):
+            self.found.asked[TWINS] += bool(self._ids)
             if self._ids.setdefault(name, answer.id) != answer.id:
                 self._add(TWINS, "two answers have one id", request, answer)
 
@@ -119,7 +119,7 @@ class Converser:
 
 
 def lost(whole: str, streamed: str) -> bool:
-    """Whether two texts are the same letter by letter, but for blanks and for what is not ASCII: no chance does that."""
+    """Whether two texts are the same letter by letter, blanks and what is not ASCII left out: that is no chance."""
     plain = [re.sub(r"[^!-~]", "", text) for text in (whole, streamed)]
     return len(plain[0]) >= ENOUGH and plain[0] == plain[1] and whole != streamed
 

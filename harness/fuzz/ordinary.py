@@ -154,9 +154,13 @@ def _conversations(takes: _Takes, texts: list[str]) -> Iterator[Ordinary]:
     spoken = [_said("user", texts[0]), _said("assistant", "Red, at dawn."), _said("user", "And another one?")]
     yield Ordinary("a conversation", (*instructed, *spoken), {"max_tokens": SHORT, "temperature": 0.7, **several})
     first = _said("developer", "You answer in few words.") if takes("developer_role") else None
-    parts = [{"type": "text", "text": texts[1]}, {"type": "text", "text": texts[2]}] if takes("text_parts") else texts[1]
+    parts = (
+        [{"type": "text", "text": texts[1]}, {"type": "text", "text": texts[2]}] if takes("text_parts") else texts[1]
+    )
     bound = "max_completion_tokens" if takes("max_completion_tokens") else "max_tokens"
-    yield Ordinary("text in parts", tuple(filter(None, (first, _said("user", parts)))), {bound: SHORT, "temperature": 0})
+    yield Ordinary(
+        "text in parts", tuple(filter(None, (first, _said("user", parts)))), {bound: SHORT, "temperature": 0}
+    )
 
 
 def cut_at(words: str) -> Ordinary:

@@ -71,7 +71,7 @@ class Browser:
     def _read(self, shelf: Shelf, name: str, row: dict[str, Any], again: dict[str, Any], safe: str) -> None:
         answer = self._get(shelf, f"{shelf.path}/{quote(name, safe=safe, errors='replace')}")
         if not answer.complete or answer.head_status in {429, 503}:
-            return
+            return None
         self.found.asked[READABLE] += 1
         spelled = "as it is" if safe else "escaped"
         if answer.status != 200:

@@ -104,6 +104,17 @@ def refuses_a_name_that_is_null(gateway: Gateway) -> Gateway:
 
 
 @defect(breaks="FZ-003")
+def names_long_answers_by_their_day(gateway: Gateway) -> Gateway:
+    """Gives all answers the same id that may have more than twenty tokens."""
+
+    def name(call: Call) -> str:
+        bound = asked(call).get("max_tokens")
+        return "chatcmpl-today" if isinstance(bound, int) and bound > 20 else gateway.completion_id(call)
+
+    return replace(gateway, completion_id=name)
+
+
+@defect(breaks="FZ-003", hidden_in=("vultr-inference",))
 def counts_the_history_twice_in_streams(gateway: Gateway) -> Gateway:
     """Counts nine prompt tokens more for what the assistant said before, when the answer is streamed."""
 
