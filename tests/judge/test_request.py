@@ -63,6 +63,7 @@ SPLIT = (entry("�", bytes=[0xF0, 0x9F]), entry("�", bytes=[0xA6, 0x8A]))
         (LOGPROBS, logged(*HALVES), "OC-041"),
         (LOGPROBS, logged(*HALVES, entry("<|end|>")), "OC-041"),
         (LOGPROBS, logged(*SPLIT, content="🦊"), "OC-041"),
+        (LOGPROBS, logged(entry("Hi"), SPLIT[0], content="Hi"), "OC-041"),  # a bound cut inside a character
         (ALTERNATIVES, logged(entry("Hello.", top_logprobs=[{"token": "H"}])), "OC-042"),
         (JSON_OBJECT, said('{"city": "Oslo"}'), "OC-045"),
         (asked(response_format=schema()), said('{"city": "Oslo"}'), "OC-046"),
