@@ -62,9 +62,9 @@ class Schedule:
             while lane.left and lane.asked - self._started[id(lane)] < LEAST:
                 yield self._next(lane)
 
-    def rest(self) -> Iterator[tuple[Lane, Any]]:
-        """All others, the most telling batch first."""
-        while left := [lane for lane in self.lanes if lane.left]:
+    def rest(self, *, free: bool = False) -> Iterator[tuple[Lane, Any]]:
+        """All others, or those that are `free`, the most telling batch first."""
+        while left := [lane for lane in self.lanes if lane.left and not (free and lane.batch.pays)]:
             yield self._next(max(left, key=lambda lane: lane.worth(self.total)))
 
     def learned(self, lane: Lane, *, new: bool) -> None:

@@ -1,4 +1,4 @@
-"""What is listed can be read: every list of the document whose entries have a path of their own. Sends free reads."""
+"""What is listed can be read, and what is not in the document is not there. Sends requests that cost nothing."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ from harness.fuzz.judging import JUDGED, Judges
 from harness.fuzz.tenants import listed
 from specs import Contract
 
-READABLE = "FZ-015"
+READABLE, ABSENT = "FZ-015", "FZ-016"
+METHODS = ("GET", "PUT", "PATCH", "DELETE")
 MOST = 4  # entries of a list that are read
 LASTING = frozenset({"id", "object", "created", "created_at", "owned_by"})  # members that no time changes
 NOBODY = "assay/no-such-entry"
@@ -55,7 +56,35 @@ class Browser:
         with self.ask.asking("fuzz"):
             for shelf in shelves(self.ask.contract):
                 self._browse(shelf)
+            self._elsewhere()
         return self.found
+
+    def _elsewhere(self) -> None:
+        """Methods that no path of the document has, and a path that is not in it."""
+        refused = self.ask.contract.trait("errors.method_not_allowed_status")
+        for path, item in self.ask.contract.openapi["paths"].items():
+            if "{" not in path and "servers" not in item:
+                undeclared = next(method for method in METHODS if method.lower() not in item)
+                self._absent(undeclared, path, refused, "a method that is not documented is answered otherwise")
+        for path in ("/assay-not-there", "/models-assay/not-there"):
+            self._absent("GET", path, [404], "a path that is not documented is answered otherwise")
+
+    def _absent(self, method: str, path: str, due: list[int], said: str) -> None:
+        answer = self.ask.send(method, path)
+        if not answer.complete or answer.head_status in {429, 503}:
+            return
+        self.found.asked[ABSENT] += 1
+        self._judge(path, answer)
+        if answer.status not in due:
+            told = f"{method} {path} answered {answer.status}"
+            expected = " or ".join(map(str, due))
+            self.found.causes.add(ABSENT, said, [answer], path, expected=expected, observed=told)
+
+    def _judge(self, place: str, answer: Exchange) -> None:
+        for wrong in self.judges.wrong(answer):
+            self.found.causes.add(
+                JUDGED, wrong.cause, [answer], place, expected=wrong.expected, observed=wrong.observed
+            )
 
     def _browse(self, shelf: Shelf) -> None:
         rows = self._get(shelf, shelf.path)
@@ -102,10 +131,7 @@ class Browser:
     def _get(self, shelf: Shelf, path: str, key: Credential = "main") -> Exchange:
         answer = self.ask.send("GET", path, key=key)
         if answer.complete:
-            for wrong in self.judges.wrong(answer):
-                self.found.causes.add(
-                    JUDGED, wrong.cause, [answer], shelf.name, expected=wrong.expected, observed=wrong.observed
-                )
+            self._judge(shelf.name, answer)
         return answer
 
     def _add(self, shelf: Shelf, said: str, answer: Exchange) -> None:

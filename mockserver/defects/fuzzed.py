@@ -8,6 +8,7 @@ from typing import Any
 
 from mockserver.call import Call, Reply
 from mockserver.defects import defect
+from mockserver.defects.errors import retold
 from mockserver.gateway import Gateway
 from mockserver.refusal import Refusal
 
@@ -134,3 +135,14 @@ def reads_another_owner_than_it_lists(gateway: Gateway) -> Gateway:
     return replace(
         gateway, retrieved_row=lambda call, row: {**gateway.retrieved_row(call, row), "owned_by": "somebody-else"}
     )
+
+
+@defect(breaks="FZ-016")
+def hides_the_chat_from_other_methods(gateway: Gateway) -> Gateway:
+    """Says 404 for the path of the chat when it is asked with GET."""
+    hidden = retold(gateway.refuse_method, status=404)
+
+    def refuse(call: Call, *given: Any) -> Refusal:
+        return (hidden if call.method == "GET" else gateway.refuse_method)(call, *given)
+
+    return replace(gateway, refuse_method=refuse)

@@ -29,6 +29,7 @@ from harness.probe import Cost, probe
 from harness.session import Session
 
 EXPLORED = {"OC-170", "OC-171", "OC-172", "FZ-001"}  # what generated requests decide
+REWRITTEN_IDS = {f"FZ-0{n}" for n in range(20, 27)}
 MODES = {"OC-170": ("positive",), "OC-171": ("negative",)}  # the cases a requirement is about; others are about both
 HERE = Path(__file__).parent
 STATE = "fuzz.json"  # in the folder of a run: where the next one goes on
@@ -62,8 +63,9 @@ def pytest_collection_modifyitems(items):
 
 
 @probe(calls=EFFORTS["standard"].calls, costs={profile: effort.cost for profile, effort in EFFORTS.items()})
-def explored(ask, assay_session: Session) -> Exploration:
-    not_played(ask, "explored")
+def explorer(ask, assay_session: Session) -> Explorer:
+    """Generated requests that cost nothing have been asked."""
+    not_played(ask, "explorer")
     options = assay_session.options
     effort = EFFORTS[options.profile]
     if options.fuzz_once:
@@ -75,7 +77,15 @@ def explored(ask, assay_session: Session) -> Exploration:
     until = frozenset(assay_session.selected & EXPLORED if options.fuzz_once else ())
     endless = options.fuzz_seconds is not None and not options.fuzz_once
     explorer = Explorer(ask, effort, seed, endless=endless, until=until)
-    found = explorer.explore(state)
+    explorer.ask_free(state)
+    return explorer
+
+
+@pytest.fixture(scope="session")
+def explored(ask, assay_session: Session, explorer: Explorer) -> Exploration:
+    options = assay_session.options
+    with ask.asking("explorer"):
+        found = explorer.ask_rest()
     if not options.fuzz_once:
         shorten(explorer, SHORTENING_S)
     assay_session.figures.setdefault("fuzz", {}).update(found.figures(documented(ask)))
@@ -121,9 +131,18 @@ def nothing_found(ask, explored: Exploration):
 
 
 @probe(calls=120, costs=REWRITTEN)
-def alike(ask, assay_session: Session) -> Alike:
-    not_played(ask, "alike", left_unread=True)
-    found = Rewriter(ask, key_for_fuzzing(ask, left_unread=True), assay_session.options.seed).explore()
+def rewriter(ask, assay_session: Session) -> Rewriter:
+    """Rewritings that cost nothing have been asked."""
+    not_played(ask, "rewriter", left_unread=True)
+    made = Rewriter(ask, key_for_fuzzing(ask, left_unread=True), assay_session.options.seed)
+    made.ask_free()
+    return made
+
+
+@pytest.fixture(scope="session")
+def alike(ask, assay_session: Session, rewriter: Rewriter) -> Alike:
+    with ask.asking("rewriter"):
+        found = rewriter.ask_rest()
     told(assay_session, "rewritten", found.asked, found.causes)
     return found
 
@@ -180,8 +199,16 @@ def walked(ask, assay_session: Session) -> Walk:
     return found
 
 
+@pytest.fixture(scope="session")
+def free_first(request, assay_session: Session) -> None:
+    """What costs nothing has been asked, as far as it is asked at all, before anything that does."""
+    for probe_name, decides in (("rewriter", REWRITTEN_IDS), ("explorer", EXPLORED - {"FZ-001"})):
+        if assay_session.selected & decides:
+            request.getfixturevalue(probe_name)
+
+
 @probe(calls=40, costs=ORDINARY)
-def conversed(ask, assay_session: Session, tagged) -> Conversed:
+def conversed(ask, assay_session: Session, tagged, free_first) -> Conversed:
     not_played(ask, "conversed")
     found = Converser(ask, key_for_fuzzing(ask), assay_session.options.seed, tagged).explore()
     told(assay_session, "ordinary", found.asked, found.causes)
