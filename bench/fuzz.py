@@ -136,6 +136,25 @@ def measured(
     return rows, head
 
 
+def again(contract: specs.Contract, earlier: Path, workers: int, out: Path) -> tuple[list[Row], dict[str, Any]]:
+    """Ours once more over the defects of an earlier run of this bench, beside its figures of schemathesis."""
+    head, *rows = map(json.loads, earlier.read_text().splitlines())
+    defects = {defect.name: defect for defect in defects_of(contract)}
+    budget = Budget(**head["budget"])
+    clean = [run for _, run in forked([(ours, (contract, None, SEED + n)) for n in range(CLEAN)], workers, PATIENCE_S)]
+    known = {"ours": usual(clean)}
+    head = {**head, "clean": {**head["clean"], **summary({"ours": clean}, known, budget)["clean"]}}
+    head["clean_findings"]["ours"] = sorted(known["ours"])
+    jobs = [(ours, (contract, defects[row["defect"]], SEED)) for row in rows]
+    measured = {
+        given[1].name: row_of(given[1], {"ours": run}, known, budget)
+        for (_, given), run in forked(jobs, workers, PATIENCE_S)
+    }
+    rows = [{**row, **measured[row["defect"]]} for row in rows]
+    out.write_text("".join(json.dumps(each) + "\n" for each in (head, *rows)))
+    return rows, head
+
+
 def circumstances(contract: specs.Contract, workers: int) -> dict[str, Any]:
     return {
         "contract": contract.name,
@@ -154,6 +173,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1, help="of the sample")
     parser.add_argument("--minutes", type=float, default=600.0, help="after which no defect is begun")
     parser.add_argument("--workers", type=int, default=2, help="trials at a time")
+    parser.add_argument("--again", type=Path, help="an earlier --out: ours once more, beside its schemathesis")
     parser.add_argument("--out", type=Path, default=Path("out/bench-fuzz.jsonl"))
     parser.add_argument("--markdown", type=Path, help="where the table goes as well, as a page of the docs has it")
     options = parser.parse_args()
@@ -165,7 +185,10 @@ def main() -> None:
     options.out.parent.mkdir(parents=True, exist_ok=True)
     trial.warm_up(contract)
     started, before = time.monotonic(), os.getloadavg()[0]
-    rows, head = measured(contract, chosen, options.workers, options.minutes, options.out)
+    if options.again is not None:
+        rows, head = again(contract, options.again, options.workers, options.out)
+    else:
+        rows, head = measured(contract, chosen, options.workers, options.minutes, options.out)
     about = circumstances(contract, options.workers)
     about |= {"minutes": (time.monotonic() - started) / 60, "load": (before, os.getloadavg()[0]), "of": len(catalogue)}
     table = written(rows, head, about)
