@@ -41,6 +41,7 @@ class Converser:
         self.ask, self.key, self.seed, self.model_for = ask, key, seed, model_for
         self.judges = Judges(ask.contract)
         self.found = Conversed()
+        self._counts: list[tuple[Ordinary, int, Exchange]] = []  # prompt tokens of whole answers
         self._ids: dict[str, str] = {}  # id of an answer -> the exchange that showed it
 
     def explore(self) -> Conversed:
@@ -57,6 +58,7 @@ class Converser:
                 except BudgetExceeded:
                     self.found.out_of_money = True
                     break
+        self._growing()
         return self.found
 
     def _strangers(self) -> None:
@@ -79,6 +81,7 @@ class Converser:
         counted = [_prompt_tokens(answer) for answer in (whole, streamed)]
         if None in counted:
             return
+        self._counts.append((request, counted[0] or 0, whole))
         if counted[0] != counted[1]:
             told = f"{counted[0]} prompt tokens whole, {counted[1]} streamed"
             self._add(TWINS, "one prompt is counted in two ways, whole and streamed", request, whole, streamed, told)
@@ -88,6 +91,16 @@ class Converser:
             self._add(TWINS, "characters of an answer are lost when it is streamed", request, whole, streamed, told)
         if request.name == LONGER and (words := neighbours(texts[0])):
             self._ask(cut_at(words), model, stream=False)
+
+    def _growing(self) -> None:
+        """What holds all messages of another request and more counts more; tools and documents count of their own."""
+        plain = [each for each in self._counts if not each[0].members.keys() & {"tools", "response_format"}]
+        for less, few, first in plain:
+            for more, many, second in plain:
+                inside = all(message in more.messages for message in less.messages)
+                if inside and len(more.messages) > len(less.messages) and many <= few:
+                    told = f"{len(less.messages)} messages are {few} tokens, with others around them {many}"
+                    self._add(TWINS, "a longer prompt counts no more than a part of it", more, first, second, told)
 
     def _ask(self, request: Ordinary, model: str, *, stream: bool) -> Exchange:
         members: dict[str, Any] = {"max_tokens": None, **request.members}
