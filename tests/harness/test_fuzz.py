@@ -18,6 +18,7 @@ from harness.ask import Ask
 from harness.exchange import Exchange, Request
 from harness.fuzz.cases import BYTES_PER_TOKEN, EFFORTS, Batch, Effort, batches, combined, tamed
 from harness.fuzz.causes import Causes
+from harness.fuzz.conversing import ENOUGH, lost
 from harness.fuzz.explorer import Explorer
 from harness.fuzz.hostile import REFUSED_OR_CLOSED, Attack
 from harness.fuzz.judging import told
@@ -76,6 +77,14 @@ def test_ordinary_requests_are_valid_and_promised(contract: str) -> None:
 def _validator(contract: specs.Contract, path: str) -> jsonschema.Draft202012Validator:
     schema = contract.openapi["paths"][path]["post"]["requestBody"]["content"]["application/json"]["schema"]
     return jsonschema.Draft202012Validator({**schema, "components": contract.openapi.get("components", {})})
+
+
+@given(st.text("abc é🦊\n", min_size=30))
+def test_only_blanks_and_odd_characters_are_lost_characters(text: str) -> None:
+    assert not lost(text, text)
+    assert not lost(text, text.replace("a", "c") + "b")  # another text is chance
+    plain = [char for char in text if "!" <= char <= "~"]
+    assert lost(text, "".join(plain)) is (len(plain) >= ENOUGH and len(plain) < len(text))
 
 
 def test_lists_whose_entries_have_a_path_are_found() -> None:
