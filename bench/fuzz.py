@@ -1,161 +1,167 @@
 """What raw schemathesis finds at its defaults, and what `assay run --suite fuzz` finds, defect by defect.
 
-Both see the same mock with one defect of the catalogue switched on, in turn. Raw schemathesis is told a real
-model; a failure that it also reports of the clean mock is not counted. What it had found by the time that it had cost
-as many billed answers as ours is read from its own record.
+Both see the same mock with one defect of the catalogue switched on, in turn, and what a tool also reports of the mock
+without a defect counts for neither. Equal cost: as many billed answers as schemathesis needs for the mock without a
+defect; equal time: as many seconds. Refusals are free.
 """
 
 from __future__ import annotations
 
 import argparse
-import copy
 import json
+import os
+import platform
 import random
-import subprocess
-import sys
-import tempfile
+import statistics
 import time
-import tomllib
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-import yaml
-from rich.console import Console
-from rich.table import Table
-
 import specs
-from harness import mock
+from bench.forks import Trial, forked
+from bench.fuzz_table import Row, written
+from bench.fuzz_trials import Run, ours, raw
+from mockserver.defects import Defect
+from suites.selftest import trial
 from suites.selftest.trials import checks_of, defects_of
 
-SUITES = {"contract", "stream", "catalogue", "completions", "embeddings", "images", "limits", "gate"}
-FAR_S = 600
+NOT_OF_THE_API = {"fuzz", "load", "selftest"}  # defects that only these suites see were made for them
+PATIENCE_S = 240.0
+CLEAN = 3  # runs of each tool without a defect, each with a seed of its own
+SEED = 1
+TOOLS: dict[str, Callable[..., Run]] = {"schemathesis": raw, "ours": ours}
+NAMES = {run: tool for tool, run in TOOLS.items()}
 
 
 @dataclass(frozen=True)
-class Finding:
-    """A failure of schemathesis, and how many answers had been billed by then."""
+class Budget:
+    """What schemathesis costs where there is nothing to find: billed answers and seconds."""
 
-    what: str
     billed: int
-
-
-@dataclass(frozen=True)
-class Run:
     seconds: float
-    calls: int
-    billed: int
-    found: tuple[Finding, ...]
 
 
-def api_shaped(contract: specs.Contract) -> list[str]:
-    """The defects of answers of the API, without those that were made for the fuzz suite, for load and for bills."""
+def api_shaped(contract: specs.Contract) -> list[Defect]:
+    """The defects that answers of the API show: not those of load and of fuzzing, nor those only a laboratory shows."""
     checks = checks_of(contract)
     chosen = []
     for defect in defects_of(contract):
         suites = {check.split("/")[1] for i in defect.breaks for check in checks.get(i, ())}
-        if suites and suites <= SUITES:
-            chosen.append(defect.name)
+        rows = [contract.requirements[i] for i in defect.breaks if i in contract.requirements]
+        if suites and not suites & NOT_OF_THE_API and not any(row.needs for row in rows):
+            chosen.append(defect)
     return chosen
 
 
-def document(contract: specs.Contract, model: str, folder: Path) -> Path:
-    """The contract's OpenAPI document with a model that the mock serves, as who uses schemathesis would write it."""
-    made = copy.deepcopy(contract.openapi)
-    for node in _objects(made):
-        if isinstance(node.get("value"), dict) and "model" in node["value"]:
-            node["value"]["model"] = model
-        properties = node.get("properties")
-        if isinstance(properties, dict) and {"model", "messages"} <= properties.keys():
-            properties["model"] = {"type": "string", "enum": [model]}
-    path = folder / "openapi.yaml"
-    path.write_text(yaml.safe_dump(made, sort_keys=False))
-    return path
+def usual(runs: list[Run]) -> frozenset[str]:
+    return frozenset(found.what for run in runs for found in run.found)
 
 
-def _objects(node: Any) -> Iterator[dict[str, Any]]:
-    if isinstance(node, dict):
-        yield node
-    for inner in node.values() if isinstance(node, dict) else node if isinstance(node, list) else ():
-        yield from _objects(inner)
+def row_of(defect: Defect, runs: dict[str, Any], known: dict[str, frozenset[str]], budget: Budget) -> Row:
+    """How a defect was found by each tool; a run that failed is an error and found nothing."""
+    made: dict[str, Any] = {"defect": defect.name, "breaks": defect.breaks[0]}
+    for tool, run in runs.items():
+        fresh = run.fresh(known[tool]) if isinstance(run, Run) else []
+        made[tool] = {
+            "found": bool(fresh),
+            "at_equal_bill": any(found.billed <= budget.billed for found in fresh),
+            "at_equal_time": any(found.seconds <= budget.seconds for found in fresh),
+            "first_billed": min((found.billed for found in fresh), default=None),
+            "first_s": round(min((found.seconds for found in fresh), default=0.0), 2) if fresh else None,
+            "by": fresh[0].what if fresh else None,
+            **(
+                {"seconds": round(run.seconds, 2), "calls": run.calls, "billed": run.billed}
+                if isinstance(run, Run)
+                else {"error": str(run)}
+            ),
+        }
+    return made
 
 
-def raw(contract: specs.Contract, defects: tuple[str, ...], folder: Path) -> Run:
-    """`st run` as it comes, against a fresh mock."""
-    with mock.running(contract.name, defects) as path:
-        told = tomllib.loads(path.read_text())
-        keys = dict(line.partition("=")[::2] for line in path.with_suffix(".env").read_text().splitlines())
-        record = folder / "st.ndjson"
-        header = contract.trait("auth.header")
-        word = "Bearer " if contract.trait("auth.scheme", "bearer") == "bearer" else ""
-        line = ["st", "run", str(document(contract, told["model"]["default"], folder)), "--url", told["base_url"]]
-        line += ["-H", f"{header}: {word}{keys[told['keys']['main']]}", "--seed", "1"]
-        line += ["--report", "ndjson", "--report-ndjson-path", str(record), "--no-color"]
-        started = time.monotonic()
-        subprocess.run(line, capture_output=True, timeout=FAR_S, cwd=folder, check=False)
-        return _read(record, time.monotonic() - started)
+def without_a_defect(contract: specs.Contract, workers: int) -> dict[str, list[Run]]:
+    """Runs of each tool with nothing to find, each with a seed of its own."""
+    runs: dict[str, list[Run]] = {tool: [] for tool in TOOLS}
+    jobs = [(run, (contract, None, SEED + n)) for n in range(CLEAN) for run in TOOLS.values()]
+    for (called, _), run in forked(jobs, workers, PATIENCE_S):
+        if not isinstance(run, Run):
+            raise SystemExit(f"the mock without a defect cannot be measured: {run}")
+        runs[NAMES[called]].append(run)
+    return runs
 
 
-def _read(record: Path, seconds: float) -> Run:
-    calls, billed, found = 0, 0, list[Finding]()
-    with record.open() as lines:
-        for line in lines:
-            event = json.loads(line).get("ScenarioFinished")
-            recorder = event["recorder"] if event else {"interactions": {}, "checks": {}}
-            for case, interaction in recorder.get("interactions", {}).items():
-                calls += 1
-                answer, asked = interaction.get("response") or {}, interaction["request"]
-                billed += asked["method"] == "POST" and answer.get("status_code") == 200
-                for check in recorder.get("checks", {}).get(case, ()):
-                    if check["status"] == "failure":
-                        title = ((check.get("failure_info") or {}).get("failure") or {}).get("title", "")
-                        found.append(Finding(f"{recorder['label']} {check['name']} {title}", billed))
-    return Run(seconds, calls, billed, tuple(found))
-
-
-def ours(contract: specs.Contract, defects: tuple[str, ...], folder: Path) -> Run:
-    """`assay run --suite fuzz` as it comes."""
-    out = folder / "ours"
-    line = [sys.executable, "-m", "harness.cli", "run", contract.name, "--target", "mock", "--suite", "fuzz"]
-    line += [word for name in defects for word in ("--defect", name)]
-    started = time.monotonic()
-    subprocess.run([*line, "--out", str(out)], capture_output=True, timeout=FAR_S, check=False)
-    seconds = time.monotonic() - started
-    results = json.loads((out / "results.json").read_text())
-    billed, at = 0, dict[str, int]()  # billed answers up to and with each exchange
-    with (out / "exchanges.jsonl").open() as lines:
-        for row in map(json.loads, lines):
-            billed += row["request"]["method"] == "POST" and row["status"] == 200
-            at[row["id"]] = billed
-    kinds = [
-        results["fuzz"],
-        *(results["fuzz"].get(kind, {}) for kind in ("rewritten", "hostile", "sequences", "races")),
-    ]
-    found = [
-        Finding(f"{cause['requirement']} {cause['signature']}", at.get(cause["first"], 0))
-        for kind in kinds
-        for cause in kind.get("causes", ())
-    ]
-    return Run(seconds, results["spend"]["calls"], billed, tuple(found))
-
-
-def compared(contract: specs.Contract, name: str, clean: Run, folder: Path) -> dict[str, Any]:
-    usual = {found.what for found in clean.found}
-    one, two = raw(contract, (name,), folder), ours(contract, (name,), folder)
-    fresh = [found for found in one.found if found.what not in usual]
+def summary(clean: dict[str, list[Run]], known: dict[str, frozenset[str]], budget: Budget) -> dict[str, Any]:
+    """What the table needs of the runs without a defect."""
     return {
-        "defect": name,
-        "raw": bool(fresh),
-        "raw_at_our_bill": any(found.billed <= two.billed for found in fresh),
-        "ours": bool(two.found),
-        "ours_at_raw_bill": any(found.billed <= one.billed for found in two.found),
-        "raw_s": round(one.seconds, 1),
-        "ours_s": round(two.seconds, 1),
-        "raw_calls": one.calls,
-        "ours_calls": two.calls,
-        "raw_billed": one.billed,
-        "ours_billed": two.billed,
+        "budget": asdict(budget),
+        "clean": {
+            tool: [{"findings": len(x.found), "seconds": x.seconds, "calls": x.calls, "billed": x.billed} for x in runs]
+            for tool, runs in clean.items()
+        },
+        "clean_findings": {tool: sorted(found) for tool, found in known.items()},
+    }
+
+
+def measured(
+    contract: specs.Contract, chosen: list[Defect], workers: int, minutes: float, out: Path
+) -> tuple[list[Row], dict[str, Any]]:
+    """One row a defect, written as they come, and what was seen without one. No defect is begun after `minutes`."""
+    end = time.monotonic() + 60 * minutes
+    clean = without_a_defect(contract, workers)
+    known = {tool: usual(runs) for tool, runs in clean.items()}
+    peer = clean["schemathesis"]
+    budget = Budget(
+        round(statistics.median(run.billed for run in peer)), statistics.median(run.seconds for run in peer)
+    )
+    head, rows, half = summary(clean, known, budget), list[Row](), dict[str, dict[str, Any]]()
+
+    def jobs() -> Iterator[Trial]:
+        for defect in chosen:
+            if time.monotonic() > end:
+                return
+            yield from ((run, (contract, defect, SEED)) for run in TOOLS.values())
+
+    with out.open("w") as file:
+        file.write(json.dumps(head) + "\n")
+        for (called, given), run in forked(jobs(), workers, PATIENCE_S):
+            defect = given[1]
+            runs = half.setdefault(defect.name, {})
+            runs[NAMES[called]] = run
+            if len(runs) == len(TOOLS):
+                rows.append(row_of(defect, runs, known, budget))
+                file.write(json.dumps(rows[-1]) + "\n")
+                file.flush()
+    return rows, head
+
+
+def again(contract: specs.Contract, earlier: Path, workers: int, out: Path) -> tuple[list[Row], dict[str, Any]]:
+    """Ours once more over the defects of an earlier run of this bench, beside its figures of schemathesis."""
+    head, *rows = map(json.loads, earlier.read_text().splitlines())
+    defects = {defect.name: defect for defect in defects_of(contract)}
+    budget = Budget(**head["budget"])
+    clean = [run for _, run in forked([(ours, (contract, None, SEED + n)) for n in range(CLEAN)], workers, PATIENCE_S)]
+    known = {"ours": usual(clean)}
+    head = {**head, "clean": {**head["clean"], **summary({"ours": clean}, known, budget)["clean"]}}
+    head["clean_findings"]["ours"] = sorted(known["ours"])
+    jobs = [(ours, (contract, defects[row["defect"]], SEED)) for row in rows]
+    measured = {
+        given[1].name: row_of(given[1], {"ours": run}, known, budget)
+        for (_, given), run in forked(jobs, workers, PATIENCE_S)
+    }
+    rows = [{**row, **measured[row["defect"]]} for row in rows]
+    out.write_text("".join(json.dumps(each) + "\n" for each in (head, *rows)))
+    return rows, head
+
+
+def circumstances(contract: specs.Contract, workers: int) -> dict[str, Any]:
+    return {
+        "contract": contract.name,
+        "schemathesis": version("schemathesis"),
+        "hypothesis": version("hypothesis"),
+        "python": platform.python_version(),
+        "machine": f"{platform.machine()}, {os.cpu_count()} cores, {workers} trials at a time",
     }
 
 
@@ -163,47 +169,32 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--contract", default="openai-core")
     parser.add_argument("--sample", type=int, help="so many defects, drawn by --seed; all when left out")
-    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--only", nargs="*", default=[], help="names of defects")
+    parser.add_argument("--seed", type=int, default=1, help="of the sample")
+    parser.add_argument("--minutes", type=float, default=600.0, help="after which no defect is begun")
+    parser.add_argument("--workers", type=int, default=2, help="trials at a time")
+    parser.add_argument("--again", type=Path, help="an earlier --out: ours once more, beside its schemathesis")
     parser.add_argument("--out", type=Path, default=Path("out/bench-fuzz.jsonl"))
-    chosen = parser.parse_args()
-    contract = specs.load(chosen.contract)
-    names = api_shaped(contract)
-    asked = names if chosen.sample is None else random.Random(chosen.seed).sample(names, min(chosen.sample, len(names)))
-    chosen.out.parent.mkdir(parents=True, exist_ok=True)
-    rows = []
-    with tempfile.TemporaryDirectory() as scratch:
-        folder = Path(scratch)
-        clean, silent = raw(contract, (), folder), ours(contract, (), folder)
-        with chosen.out.open("w") as out:
-            head = {"clean_raw": len({f.what for f in clean.found}), "clean_ours": len(silent.found), "of": len(names)}
-            out.write(json.dumps({**head, "contract": contract.name, "seed": chosen.seed}) + "\n")
-            for name in asked:
-                rows.append(compared(contract, name, clean, folder))
-                out.write(json.dumps(rows[-1]) + "\n")
-                out.flush()
-    _show(rows, len(names), clean, silent)
-
-
-def _show(rows: list[dict[str, Any]], of: int, clean: Run, silent: Run) -> None:
-    table = Table("", "found", "seconds", "calls", "billed", title=f"{len(rows)} of {of} API-shaped defects")
-    count = len(rows) or 1
-    for title, found, who in (
-        ("schemathesis at its defaults", "raw", "raw"),
-        ("the same, at as many billed answers as ours", "raw_at_our_bill", None),
-        ("assay run --suite fuzz", "ours", "ours"),
-        ("the same, at as many billed answers as schemathesis", "ours_at_raw_bill", None),
-    ):
-        means = (
-            ["", "", ""]
-            if who is None
-            else [f"{sum(r[f'{who}_{n}'] for r in rows) / count:.0f}" for n in ("s", "calls", "billed")]
-        )
-        table.add_row(title, str(sum(row[found] for row in rows)), *means)
-    console = Console()
-    console.print(table)
-    console.print(
-        f"clean mock: {len({f.what for f in clean.found})} findings of schemathesis, {len(silent.found)} of ours"
-    )
+    parser.add_argument("--markdown", type=Path, help="where the table goes as well, as a page of the docs has it")
+    options = parser.parse_args()
+    contract = specs.load(options.contract)
+    catalogue = api_shaped(contract)
+    chosen = [defect for defect in catalogue if not options.only or defect.name in options.only]
+    random.Random(options.seed).shuffle(chosen)  # where time ends it, what was measured is a sample
+    chosen = chosen[: options.sample]
+    options.out.parent.mkdir(parents=True, exist_ok=True)
+    trial.warm_up(contract)
+    started, before = time.monotonic(), os.getloadavg()[0]
+    if options.again is not None:
+        rows, head = again(contract, options.again, options.workers, options.out)
+    else:
+        rows, head = measured(contract, chosen, options.workers, options.minutes, options.out)
+    about = circumstances(contract, options.workers)
+    about |= {"minutes": (time.monotonic() - started) / 60, "load": (before, os.getloadavg()[0]), "of": len(catalogue)}
+    table = written(rows, head, about)
+    print(table)
+    if options.markdown is not None:
+        options.markdown.write_text(table)
 
 
 if __name__ == "__main__":

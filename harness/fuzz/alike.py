@@ -40,11 +40,25 @@ class Rewriter:
 
     def explore(self) -> Alike:
         """Every rewriting of every subject. What the budget does not allow is not asked."""
+        self.ask_free()
+        return self.ask_rest()
+
+    def ask_free(self) -> None:
+        """Rewritings of what is refused, and of reads."""
+        self._of(paid=False)
+
+    def ask_rest(self) -> Alike:
+        """Rewritings of what is answered, and all subjects on one connection."""
+        self._of(paid=True)
         with self.ask.asking("fuzz"):
-            for subject in self.subjects():
-                self._all_of(subject)
             self._on_one_connection()
         return self.found
+
+    def _of(self, *, paid: bool) -> None:
+        with self.ask.asking("fuzz"):
+            for subject in self.subjects():
+                if subject.paid is paid:
+                    self._all_of(subject)
 
     def subjects(self) -> Iterator[Subject]:
         base = self.speaker.base

@@ -44,7 +44,7 @@ class Effort:
     """
 
     calls: int = field(compare=False)  # what all contracts of ours come to, at most
-    seconds: float = field(default=2.0, compare=False)  # bounds the asking; the cases do not depend on it
+    seconds: float = field(default=8.0, compare=False)  # bounds the asking; the cases do not depend on it
     paid: int = 40  # of all paid operations together
     free: int = 500
     small: int = 80  # free ones of an operation that is not chat
@@ -95,7 +95,7 @@ class Batch:
 
 @functools.cache  # generation costs seconds of CPU and depends on nothing else
 def batches(contract: str, effort: Effort, seed_number: int) -> tuple[Batch, ...]:
-    """All batches of a contract; the few that cost money come first."""
+    """All batches of a contract; those that are free come first."""
     operations = list(_operations(contract))
     others = sum(_kind_of(operation) not in {None, CHAT} for operation in operations)
     made = [
@@ -113,7 +113,7 @@ def batches(contract: str, effort: Effort, seed_number: int) -> tuple[Batch, ...
         for name, refused in [(_id_of(operation), "refused" in operation.tags)]
         if not (refused and mode is GenerationMode.NEGATIVE)  # it declares no input that could be wrong
     ]
-    return tuple(sorted(made, key=lambda batch: not batch.pays))
+    return tuple(sorted(made, key=lambda batch: batch.pays))
 
 
 def _most(operation: Any, mode: GenerationMode, effort: Effort, others: int) -> int | None:
@@ -264,7 +264,7 @@ def tamed(body: Any, kind: str | None, model: str | None, *, stream: bool) -> An
         asked.pop("max_completion_tokens", None)
         if not stream:
             asked.pop("stream_options", None)
-    if asked.get("n") is not None:
+    if isinstance(asked.get("n"), int | float):  # a document that does not know n allows anything
         asked["n"] = min(int(asked["n"]), MAX_CHOICES)
     if "size" in asked:
         asked["size"] = SMALL_IMAGE

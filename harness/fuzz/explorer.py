@@ -37,6 +37,8 @@ _BY_CHECK: Mapping[GenerationMode, Mapping[str, tuple[str, ...]]] = {
     GenerationMode.POSITIVE: {"OC-170": SHAPE},
     GenerationMode.NEGATIVE: {"OC-171": ("negative_data_rejection",)},
 }
+Due = Iterable[tuple[Lane, Any]]
+FREE = 0.7  # of the time box, for what costs nothing
 OURS = {"user-agent", "accept-encoding", "accept", "connection", "x-schemathesis-testcaseid"}  # headers not taken over
 
 
@@ -93,6 +95,7 @@ class Explorer:
         self.found = Exploration(seed=seed_number)
         self.judges = Judges(ask.contract)
         self.deadline = 0.0
+        self._first: Schedule | None = None
         self._ways: Counter[tuple[str, bool]] = Counter()  # members of paid requests, streamed or not
         self._asked: dict[str, bool] = {}  # bodies of paid requests, and whether the last one was streamed
         self.key = key_for_fuzzing(ask)
@@ -102,21 +105,37 @@ class Explorer:
 
         Raises NotObserved when the target has no model to ask.
         """
+        self.ask_free(state)
+        return self.ask_rest()
+
+    def ask_free(self, state: Mapping[str, Any] | None = None) -> None:
+        """What costs nothing, for most of the time box. Other requests may be asked before the rest."""
         self.ask.default_model  # noqa: B018 - asked for now, so that a missing catalogue is not a finding of every case
-        started, budget = time.monotonic(), self.ask.client.budget
-        spent = budget.spent
         self.found.reach.take(dict(state or {}))
-        first = dict((state or {}).get("positions", {}))
         batches = cases.batches(self.ask.contract.name, self.effort, self.seed)
-        started, self.deadline = time.monotonic(), time.monotonic() + self.effort.seconds
-        self._round(batches, first)
+        self.found.reach.expect(batches)
+        self._first = Schedule(batches, dict((state or {}).get("positions", {})))
+        spent, started = self.ask.client.budget.spent, time.monotonic()
+        self.deadline = started + FREE * self.effort.seconds
+        self._run(self._first, self._in_time_of(self._first.first(), self._first.rest(free=True)))
+        self.found.seconds, self.found.spent = time.monotonic() - started, self.ask.client.budget.spent - spent
+        self.found.out_of_time = False  # the rest may still be asked
+
+    def ask_rest(self) -> Exploration:
+        """What is left, then other cases at random while there is time."""
+        assert self._first is not None
+        spent, started = self.ask.client.budget.spent, time.monotonic()
+        self.deadline = started + self.effort.seconds - self.found.seconds
+        self._run(self._first, self._in_time_of((), self._first.rest(), self._first.last()))
+        self.found.positions = self._first.positions()
         while self.endless and self._in_time():
             self.found.rounds += 1
             more = cases.at_random(self.ask.contract.name, self.effort.seed_of(self.seed, self.found.rounds))
             if not any(batch.cases for batch in more):
                 break
             self._round(more, {})
-        self.found.seconds, self.found.spent = time.monotonic() - started, budget.spent - spent
+        self.found.seconds += time.monotonic() - started
+        self.found.spent += self.ask.client.budget.spent - spent
         return self.found
 
     def state(self) -> dict[str, Any]:
@@ -130,21 +149,24 @@ class Explorer:
         asked = [batch for batch in batches if not (batch.pays and self.found.rounds and not self.free_of_charge)]
         self.found.reach.expect(asked)
         schedule = Schedule(asked, positions)
-        for lane, case in self._due(schedule):
-            self._one(schedule, lane, case)
+        self._run(schedule, self._in_time_of(schedule.first(), schedule.rest(), schedule.last()))
+
+    def _run(self, schedule: Schedule, due: Iterator[tuple[Lane, Any]]) -> None:
+        for lane, case in due:
             if self.until and self.until <= self.found.causes.requirements:
                 break
-        if not self.found.rounds:
-            self.found.positions = schedule.positions()
+            self._one(schedule, lane, case)
 
-    def _due(self, schedule: Schedule) -> Iterator[tuple[Lane, Any]]:
-        yield from schedule.first()
-        for lane, case in schedule.rest():
+    def _in_time_of(self, always: Due, timed: Due, at_last: Due = ()) -> Iterator[tuple[Lane, Any]]:
+        """Cases that are asked whatever the time, those that are while there is some, and a few in any case."""
+        yield from always
+        for lane, case in timed:
             if not self._in_time():
                 lane.asked -= 1
                 self.found.out_of_time = True
-                return
+                break
             yield lane, case
+        yield from at_last
 
     @property
     def free_of_charge(self) -> bool:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from harness.fuzz.cases import Batch
 
 LEAST = 8  # cases of an operation in a mode that are asked though time is out: none at all would observe nothing
+_DEAR = 0.05  # worth of an answer that costs money beside a free one that tells as much
 _KEEP = 0.9  # of what was learned of a batch, with each further answer: what is new wears off
 
 
@@ -34,7 +35,8 @@ class Lane:
 
     def worth(self, total: int) -> float:
         """Upper confidence bound of what its next answer tells."""
-        return self.gain + math.sqrt(math.log(total + 1) / (self.asked + 1))
+        bound = self.gain + math.sqrt(math.log(total + 1) / (self.asked + 1))
+        return bound * _DEAR if self.batch.pays else bound
 
 
 class Schedule:
@@ -48,14 +50,21 @@ class Schedule:
         self.total = 0
 
     def first(self) -> Iterator[tuple[Lane, Any]]:
-        """A few cases of every batch, whatever the time."""
-        for lane in self.lanes:
+        """A few cases of every batch that is free, whatever the time."""
+        return self._few(lane for lane in self.lanes if not lane.batch.pays)
+
+    def last(self) -> Iterator[tuple[Lane, Any]]:
+        """A few of those that cost money, where time was out before their turn."""
+        return self._few(lane for lane in self.lanes if lane.batch.pays)
+
+    def _few(self, lanes: Iterable[Lane]) -> Iterator[tuple[Lane, Any]]:
+        for lane in lanes:
             while lane.left and lane.asked - self._started[id(lane)] < LEAST:
                 yield self._next(lane)
 
-    def rest(self) -> Iterator[tuple[Lane, Any]]:
-        """All others, the most telling batch first."""
-        while left := [lane for lane in self.lanes if lane.left]:
+    def rest(self, *, free: bool = False) -> Iterator[tuple[Lane, Any]]:
+        """All others, or those that are `free`, the most telling batch first."""
+        while left := [lane for lane in self.lanes if lane.left and not (free and lane.batch.pays)]:
             yield self._next(max(left, key=lambda lane: lane.worth(self.total)))
 
     def learned(self, lane: Lane, *, new: bool) -> None:

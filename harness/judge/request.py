@@ -137,13 +137,22 @@ def _spells(entries: list[Any], text: str, x: Exchange, index: int) -> bool:
     """Whether the tokens give the text; markers of the end, a cut stop sequence and reasoning may stand around it."""
     tokens = [str(member(entry, "token") or "") for entry in entries]
     joined, spelled = "".join(tokens), _bytes(entries)
-    if joined == text or (spelled is not None and spelled == text.encode(errors="replace")):
+    if joined == text or (spelled is not None and _whole_characters(spelled) == text.encode(errors="replace")):
         return True
     said = message(x, index)
     if asked_stops(x) or said.get("reasoning") or said.get("reasoning_content"):
         return text in joined
     last = tokens[-1]
     return "".join(tokens[:-1]) == text and (last == "" or (last[0] == "<" and last[-1] == ">"))
+
+
+def _whole_characters(spelled: bytes) -> bytes:
+    """Without the beginning of a character at the end: a bound on tokens may cut there, and no text can hold it."""
+    for at in range(max(0, len(spelled) - 3), len(spelled)):
+        if spelled[at] >= 0xC0:  # the first byte of a character of several
+            due = 2 + (spelled[at] >= 0xE0) + (spelled[at] >= 0xF0)
+            return spelled[:at] if at + due > len(spelled) else spelled
+    return spelled
 
 
 def _bytes(entries: list[Any]) -> bytes | None:

@@ -15,6 +15,7 @@ from harness.judge import Problem, Problems, rule
 from harness.judge.chat import (
     CUT_SHORT,
     asked,
+    asked_stops,
     content,
     finish_reasons,
     indices,
@@ -37,7 +38,7 @@ _UNUSABLE = (
 
 
 def _asks(kind: str, x: Exchange) -> bool:
-    wanted = member(asked(x).get("response_format"), "type") == kind
+    wanted = member(asked(x).get("response_format"), "type") == kind and not asked_stops(x)  # they may cut it anywhere
     return wanted and (is_completion(x) or is_finished(x)) and bool(_whole(x))
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from mockserver.call import Call, Reply
 from mockserver.defects import defect
+from mockserver.defects.errors import retold
 from mockserver.gateway import Gateway
 from mockserver.refusal import Refusal
 
@@ -89,3 +90,59 @@ def refuses_objects_in_html(gateway: Gateway) -> Gateway:
         return honest
 
     return replace(gateway, error_reply=reply)
+
+
+@defect(breaks="FZ-002")
+def refuses_a_name_that_is_null(gateway: Gateway) -> Gateway:
+    """Refuses a request whose user is null, as the document allows it."""
+
+    def check(call: Call, at: str, role: Any) -> None:
+        if asked(call).get("user", "") is None:
+            raise gateway.refuse_parameter(call, "user", "Expected a string.")
+        gateway.check_role(call, at, role)
+
+    return replace(gateway, check_role=check)
+
+
+@defect(breaks="FZ-003")
+def names_long_answers_by_their_day(gateway: Gateway) -> Gateway:
+    """Gives all answers the same id that may have more than twenty tokens."""
+
+    def name(call: Call) -> str:
+        bound = asked(call).get("max_tokens")
+        return "chatcmpl-today" if isinstance(bound, int) and bound > 20 else gateway.completion_id(call)
+
+    return replace(gateway, completion_id=name)
+
+
+@defect(breaks="FZ-003", hidden_in=("vultr-inference",))
+def counts_the_history_twice_in_streams(gateway: Gateway) -> Gateway:
+    """Counts nine prompt tokens more for what the assistant said before, when the answer is streamed."""
+
+    def reported(call: Call, usage: dict[str, int]) -> Json | None:
+        honest = gateway.reported_stream_usage(call, usage)
+        said = [message for message in asked(call).get("messages") or () if isinstance(message, dict)]
+        if honest is None or all(message.get("role") != "assistant" for message in said):
+            return honest
+        return {**honest, "prompt_tokens": honest["prompt_tokens"] + 9, "total_tokens": honest["total_tokens"] + 9}
+
+    return replace(gateway, reported_stream_usage=reported)
+
+
+@defect(breaks="FZ-015")
+def reads_another_owner_than_it_lists(gateway: Gateway) -> Gateway:
+    """Tells another owner of a model that is read than of the same model in the list."""
+    return replace(
+        gateway, retrieved_row=lambda call, row: {**gateway.retrieved_row(call, row), "owned_by": "somebody-else"}
+    )
+
+
+@defect(breaks="FZ-016")
+def hides_the_chat_from_other_methods(gateway: Gateway) -> Gateway:
+    """Says 404 for the path of the chat when it is asked with GET."""
+    hidden = retold(gateway.refuse_method, status=404)
+
+    def refuse(call: Call, *given: Any) -> Refusal:
+        return (hidden if call.method == "GET" else gateway.refuse_method)(call, *given)
+
+    return replace(gateway, refuse_method=refuse)

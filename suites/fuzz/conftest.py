@@ -14,10 +14,13 @@ from harness.classify import needs_an_answer
 from harness.fuzz import counterexamples
 from harness.fuzz.alike import Alike, Rewriter
 from harness.fuzz.cases import EFFORTS, paid_operations
+from harness.fuzz.conversing import Conversed, Converser
 from harness.fuzz.explorer import Exploration, Explorer, documented, judged_again
+from harness.fuzz.ordinary import LONG
 from harness.fuzz.payer import key_for_fuzzing
 from harness.fuzz.races import Racer, Races
 from harness.fuzz.sequences import Walk, Walker
+from harness.fuzz.shelves import Browser, Shelves
 from harness.fuzz.shrink import shorten
 from harness.fuzz.siege import Besieger, Siege
 from harness.model import Nonconformity, NotObserved
@@ -28,12 +31,15 @@ from harness.session import Session
 EXPLORED = {"OC-170", "OC-171", "OC-172", "FZ-001"}  # what generated requests decide
 BY_RULES = {"OC-172", "FZ-001"}  # of them those that saved answers decide, without the case that was generated
 GENERATED = "which answers were to generated requests"
+REWRITTEN_IDS = {f"FZ-0{n}" for n in range(20, 27)}
 MODES = {"OC-170": ("positive",), "OC-171": ("negative",)}  # the cases a requirement is about; others are about both
 HERE = Path(__file__).parent
 STATE = "fuzz.json"  # in the folder of a run: where the next one goes on
 SHORTENING_S = 3.0
+_ORDER = {name: n for n, name in enumerate(("test_shelves", "test_sequences", "test_ordinary", "test_openapi"))}
 PROFILES = ("quick", "standard", "full")
 REWRITTEN = dict.fromkeys(PROFILES, Cost(120, 26 * 90, 26 * 8))  # those that are answered are short
+ORDINARY = dict.fromkeys(PROFILES, Cost(40, 40 * 150, 40 * 2 * LONG))
 RACED = dict.fromkeys(PROFILES, Cost(100, 14 * 70, 14 * 8))
 STEPS = {"quick": 0, "standard": 12, "full": 200}  # of a random walk, for each resource
 WALKED_S = {"quick": 1.0, "standard": 1.0, "full": 20.0}
@@ -52,17 +58,18 @@ def not_played(ask, name: str, *, pays: bool = True, left_unread: bool = False) 
 
 
 def pytest_collection_modifyitems(items):
-    """Generated requests first: each of their answers that is paid for tells of many values."""
+    """What tells most for its money first: what is free, then answers that each tell of many values."""
     places = [n for n, item in enumerate(items) if item.path.parent == HERE]
-    ours = sorted((items[n] for n in places), key=lambda item: item.path.stem != "test_openapi")
+    ours = sorted((items[n] for n in places), key=lambda item: _ORDER.get(item.path.stem, len(_ORDER)))
     for n, item in zip(places, ours, strict=True):
         items[n] = item
 
 
 @probe(calls=EFFORTS["standard"].calls, costs={profile: effort.cost for profile, effort in EFFORTS.items()})
-def explored(ask, assay_session: Session) -> Exploration:
+def explorer(ask, assay_session: Session) -> Explorer | None:
+    """Generated requests that cost nothing have been asked; none are where a saved run is played."""
     if isinstance(ask.client, Player):
-        return explored_then(ask, ask.client)
+        return None
     options = assay_session.options
     effort = EFFORTS[options.profile]
     if options.fuzz_once:
@@ -74,7 +81,17 @@ def explored(ask, assay_session: Session) -> Exploration:
     until = frozenset(assay_session.selected & EXPLORED if options.fuzz_once else ())
     endless = options.fuzz_seconds is not None and not options.fuzz_once
     explorer = Explorer(ask, effort, seed, endless=endless, until=until)
-    found = explorer.explore(state)
+    explorer.ask_free(state)
+    return explorer
+
+
+@pytest.fixture(scope="session")
+def explored(ask, assay_session: Session, explorer: Explorer | None) -> Exploration:
+    if explorer is None:
+        return explored_then(ask, ask.client)
+    options = assay_session.options
+    with ask.asking("explorer"):
+        found = explorer.ask_rest()
     if not options.fuzz_once:
         shorten(explorer, SHORTENING_S)
     ask.notes.note(GENERATED, {"asked": found.asked, "out_of_money": found.out_of_money})
@@ -136,9 +153,18 @@ def nothing_found(ask, explored: Exploration):
 
 
 @probe(calls=120, costs=REWRITTEN)
-def alike(ask, assay_session: Session) -> Alike:
-    not_played(ask, "alike", left_unread=True)
-    found = Rewriter(ask, key_for_fuzzing(ask, left_unread=True), assay_session.options.seed).explore()
+def rewriter(ask, assay_session: Session) -> Rewriter:
+    """Rewritings that cost nothing have been asked."""
+    not_played(ask, "rewriter", left_unread=True)
+    made = Rewriter(ask, key_for_fuzzing(ask, left_unread=True), assay_session.options.seed)
+    made.ask_free()
+    return made
+
+
+@pytest.fixture(scope="session")
+def alike(ask, assay_session: Session, rewriter: Rewriter) -> Alike:
+    with ask.asking("rewriter"):
+        found = rewriter.ask_rest()
     told(assay_session, "rewritten", found.asked, found.causes)
     return found
 
@@ -195,6 +221,30 @@ def walked(ask, assay_session: Session) -> Walk:
     return found
 
 
+@pytest.fixture(scope="session")
+def free_first(request, assay_session: Session) -> None:
+    """What costs nothing has been asked, as far as it is asked at all, before anything that does."""
+    for probe_name, decides in (("rewriter", REWRITTEN_IDS), ("explorer", EXPLORED - {"FZ-001"})):
+        if assay_session.selected & decides:
+            request.getfixturevalue(probe_name)
+
+
+@probe(calls=40, costs=ORDINARY)
+def conversed(ask, assay_session: Session, tagged, free_first) -> Conversed:
+    not_played(ask, "conversed")
+    found = Converser(ask, key_for_fuzzing(ask), assay_session.options.seed, tagged).explore()
+    told(assay_session, "ordinary", found.asked, found.causes)
+    return found
+
+
+@probe(calls=40)
+def browsed(ask, assay_session: Session) -> Shelves:
+    not_played(ask, "browsed")
+    found = Browser(ask).explore()
+    told(assay_session, "listed", found.asked, found.causes)
+    return found
+
+
 @probe(calls=100, costs=RACED)
 def raced(ask, assay_session: Session) -> Races:
     not_played(ask, "raced")
@@ -225,5 +275,31 @@ def held_at_once(raced: Races):
             raise Nonconformity(findings)
         if not raced.asked[requirement]:
             raise NotObserved("no pair of requests was answered")
+
+    return check
+
+
+@pytest.fixture(scope="session")
+def taken(conversed: Conversed):
+    """Whether all ordinary requests were answered as they should be."""
+
+    def check(requirement: str) -> None:
+        if findings := conversed.causes.of(requirement):
+            raise Nonconformity(findings)
+        if not conversed.asked[requirement]:
+            raise NotObserved("no ordinary request was answered; see --cap")
+
+    return check
+
+
+@pytest.fixture(scope="session")
+def readable(browsed: Shelves):
+    """Whether what is listed can be read."""
+
+    def check(requirement: str) -> None:
+        if findings := browsed.causes.of(requirement):
+            raise Nonconformity(findings)
+        if not browsed.asked[requirement]:
+            raise NotObserved("nothing is listed")
 
     return check

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
+import jsonschema
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -15,13 +16,17 @@ from hypothesis import strategies as st
 import specs
 from harness.ask import Ask
 from harness.exchange import Exchange, Request
-from harness.fuzz.cases import BYTES_PER_TOKEN, EFFORTS, batches, combined, tamed
+from harness.fuzz.cases import BYTES_PER_TOKEN, EFFORTS, Batch, Effort, batches, combined, tamed
 from harness.fuzz.causes import Causes
+from harness.fuzz.conversing import ENOUGH, lost
 from harness.fuzz.explorer import Explorer
 from harness.fuzz.hostile import REFUSED_OR_CLOSED, Attack
 from harness.fuzz.judging import told
 from harness.fuzz.links import resources
+from harness.fuzz.ordinary import requests
 from harness.fuzz.rewrite import REWRITINGS, Subject, differences
+from harness.fuzz.schedule import LEAST, Schedule
+from harness.fuzz.shelves import shelves
 from harness.fuzz.shrink import smaller
 from harness.fuzz.siege import judged
 from harness.fuzz.socket import Speaker, Spoken
@@ -44,8 +49,51 @@ def test_the_valid_requests_cost_no_more_than_the_plan_says(profile: str) -> Non
         assert len(bodies) >= effort.paid // 2  # each holds several values
 
 
+def _paid_for(effort: Effort) -> Batch:
+    return next(batch for batch in batches("openai-core", effort, 1) if batch.pays)
+
+
+def test_what_is_free_is_asked_first_and_what_costs_money_though_time_is_out() -> None:
+    schedule = Schedule(batches("openai-core", EFFORTS["standard"], 1))
+    assert not any(lane.batch.pays for lane, _ in schedule.first())
+    assert sum(lane.batch.pays for lane, _ in schedule.last()) == LEAST
+
+
+@pytest.mark.parametrize("contract", ["openai-core", "vultr-inference", "voltagegpu-openapi"])
+def test_ordinary_requests_are_valid_and_promised(contract: str) -> None:
+    stated = specs.load(contract)
+    valid = _validator(stated, "/chat/completions")
+    made = requests(stated, 1)
+    assert made == requests(stated, 1)
+    for one in made:
+        body = {"model": "m", "messages": list(one.messages), **one.members, "stream": False}
+        assert list(valid.iter_errors(body)) == []
+        assert {message["role"] for message in one.messages} <= {
+            *(stated.trait("chat.roles", None) or ("system", "user", "assistant", "tool")),
+            "developer" if stated.trait("chat.developer_role", True) else "user",
+        }
+
+
+def _validator(contract: specs.Contract, path: str) -> jsonschema.Draft202012Validator:
+    schema = contract.openapi["paths"][path]["post"]["requestBody"]["content"]["application/json"]["schema"]
+    return jsonschema.Draft202012Validator({**schema, "components": contract.openapi.get("components", {})})
+
+
+@given(st.text("abc é🦊\n", min_size=30))
+def test_only_blanks_and_odd_characters_are_lost_characters(text: str) -> None:
+    assert not lost(text, text)
+    assert not lost(text, text.replace("a", "c") + "b")  # another text is chance
+    plain = [char for char in text if "!" <= char <= "~"]
+    assert lost(text, "".join(plain)) is (len(plain) >= ENOUGH and len(plain) < len(text))
+
+
+def test_lists_whose_entries_have_a_path_are_found() -> None:
+    assert [shelf.path for shelf in shelves(specs.load("openai-core"))] == ["/models"]
+    assert list(shelves(specs.load("voltagegpu-openapi"))) == []
+
+
 def test_a_case_without_a_whole_answer_is_no_case(connect: Callable[..., Ask]) -> None:
-    batch = batches("openai-core", EFFORT, 1)[0]
+    batch = _paid_for(EFFORT)
     with serving(hostile.half_closed) as server:
         explorer = Explorer(connect(server.url, default_model="m"), EFFORT, 1)
         explorer._round([replace(batch, cases=batch.cases[:1])], {})
@@ -105,7 +153,7 @@ def test_the_signature_does_not_know_what_was_asked() -> None:
 
 
 def test_combined_values_hold_every_single_one() -> None:
-    single = [case for case in batches("openai-core", EFFORTS["standard"], 1)[0].cases if case.meta is not None]
+    single = [case for case in _paid_for(EFFORTS["standard"]).cases if case.meta is not None]
     packs = combined(single)
     assert len(packs) < len(single)
     named = {name for case in single for name in case.body}

@@ -63,6 +63,7 @@ SPLIT = (entry("�", bytes=[0xF0, 0x9F]), entry("�", bytes=[0xA6, 0x8A]))
         (LOGPROBS, logged(*HALVES), "OC-041"),
         (LOGPROBS, logged(*HALVES, entry("<|end|>")), "OC-041"),
         (LOGPROBS, logged(*SPLIT, content="🦊"), "OC-041"),
+        (LOGPROBS, logged(entry("Hi"), SPLIT[0], content="Hi"), "OC-041"),  # a bound cut inside a character
         (ALTERNATIVES, logged(entry("Hello.", top_logprobs=[{"token": "H"}])), "OC-042"),
         (JSON_OBJECT, said('{"city": "Oslo"}'), "OC-045"),
         (asked(response_format=schema()), said('{"city": "Oslo"}'), "OC-046"),
@@ -130,3 +131,8 @@ def test_each_fault_is_found(request_: Any, document: Any, broken: set[str], con
 )
 def test_what_cannot_be_judged_is_not_judged(request_: Any, document: Any, contract: Contract) -> None:
     assert failed(completion(document, request=request_), contract) == set()
+
+
+def test_a_document_that_a_stop_sequence_may_have_cut_is_not_judged(contract: Contract) -> None:
+    request = asked(response_format={"type": "json_object"}, stop=["s"])
+    assert "OC-045" not in subjects(completion(said('{"an'), request=request), contract)

@@ -1,0 +1,163 @@
+"""Asks ordinary requests, each whole and streamed, and holds the answers to every rule and against each other."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from harness.ask import Ask, Credential
+from harness.budget import BudgetExceeded
+from harness.exchange import Exchange
+from harness.fuzz.causes import Causes
+from harness.fuzz.judging import JUDGED, Judges
+from harness.fuzz.ordinary import LONGER, SHORT, Ordinary, cut_at, requests
+from harness.judge.chat import chunks, content, member
+from harness.model import NotObserved
+
+TAKEN, TWINS = "FZ-002", "FZ-003"
+ENOUGH = 8  # letters of a text that can be compared
+# Headers as the most used client sends them, on every request for a stream: who asks makes no difference.
+SDK = {"User-Agent": "OpenAI/Python 2.8.1", "X-Stainless-Lang": "python", "X-Stainless-Package-Version": "2.8.1"}
+STRANGERS: tuple[Credential, ...] = (None, "wrong")
+NO_BREACH = {402, 429, 503}  # says something about the account or the moment, not about the request
+
+
+@dataclass
+class Conversed:
+    """How often each property was looked at, and where it did not hold."""
+
+    asked: Counter[str] = field(default_factory=Counter)
+    causes: Causes = field(default_factory=Causes)
+    out_of_money: bool = False
+
+
+class Converser:
+    """One pass over the ordinary requests of a contract."""
+
+    def __init__(self, ask: Ask, key: Credential, seed: int, model_for: Callable[..., str]) -> None:
+        self.ask, self.key, self.seed, self.model_for = ask, key, seed, model_for
+        self.judges = Judges(ask.contract)
+        self.found = Conversed()
+        self._counts: list[tuple[Ordinary, int, Exchange]] = []  # prompt tokens of whole answers
+        self._ids: dict[str, str] = {}  # id of an answer -> the exchange that showed it
+
+    def explore(self) -> Conversed:
+        """Those that cost too much, and those that no model of the target can answer, are not asked."""
+        with self.ask.asking("fuzz"):
+            self._strangers()
+            for request in requests(self.ask.contract, self.seed):
+                try:
+                    model = self.model_for(*request.tags) if request.tags else self.ask.default_model
+                except NotObserved:
+                    continue
+                try:
+                    self._twins(request, model)
+                except BudgetExceeded:
+                    self.found.out_of_money = True
+                    break
+        self._growing()
+        return self.found
+
+    def _strangers(self) -> None:
+        """The first request without a key and with a wrong one, which a rule of the contract judges."""
+        for key in STRANGERS:
+            self._judge("a stranger's request", self.ask.chat(max_tokens=SHORT, key=key))
+
+    def _judge(self, place: str, answer: Exchange) -> None:
+        if not answer.complete:
+            return
+        self.found.asked[JUDGED] += 1
+        for wrong in self.judges.wrong(answer):
+            self.found.causes.add(
+                JUDGED, wrong.cause, [answer], place, expected=wrong.expected, observed=wrong.observed
+            )
+
+    def _twins(self, request: Ordinary, model: str) -> None:
+        whole = self._ask(request, model, stream=False)
+        streamed = self._ask(request, model, stream=True)
+        counted = [_prompt_tokens(answer) for answer in (whole, streamed)]
+        if None in counted:
+            return
+        self._counts.append((request, counted[0] or 0, whole))
+        if counted[0] != counted[1]:
+            told = f"{counted[0]} prompt tokens whole, {counted[1]} streamed"
+            self._add(TWINS, "one prompt is counted in two ways, whole and streamed", request, whole, streamed, told)
+        texts = content(whole, 0), content(streamed, 0)
+        if request.members.get("temperature") == 0 and lost(*texts):
+            told = f"whole {texts[0][:100]!r}, streamed {texts[1][:100]!r}"
+            self._add(TWINS, "characters of an answer are lost when it is streamed", request, whole, streamed, told)
+        if request.name == LONGER and (words := neighbours(texts[0])):
+            self._ask(cut_at(words), model, stream=False)
+
+    def _growing(self) -> None:
+        """What holds all messages of another request and more counts more; tools and documents count of their own."""
+        plain = [each for each in self._counts if not each[0].members.keys() & {"tools", "response_format"}]
+        for less, few, first in plain:
+            for more, many, second in plain:
+                inside = all(message in more.messages for message in less.messages)
+                if inside and len(more.messages) > len(less.messages) and many <= few:
+                    told = f"{len(less.messages)} messages are {few} tokens, with others around them {many}"
+                    self._add(TWINS, "a longer prompt counts no more than a part of it", more, first, second, told)
+
+    def _ask(self, request: Ordinary, model: str, *, stream: bool) -> Exchange:
+        members: dict[str, Any] = {"max_tokens": None, **request.members}
+        if stream and self.ask.contract.trait("stream.include_usage", True):
+            members["stream_options"] = {"include_usage": True}
+        given = {name: value for name, value in members.items() if name != "max_tokens" or value is not None}
+        body = {"model": model, "messages": list(request.messages), **given, "stream": stream}
+        answer = self.ask.send("POST", "/chat/completions", json=body, key=self.key, headers=SDK if stream else None)
+        if not answer.complete or answer.head_status in NO_BREACH:
+            return answer
+        self.found.asked[TAKEN] += 1
+        if answer.status != 200:
+            self._add(TAKEN, f"an ordinary request is not taken: {request.name}", request, answer)
+        self._judge(request.name, answer)
+        self._told_apart(request, answer)
+        return answer
+
+    def _told_apart(self, request: Ordinary, answer: Exchange) -> None:
+        """Every answer has an id of its own."""
+        for name in set(_ids(answer)):
+            self.found.asked[TWINS] += bool(self._ids)
+            if self._ids.setdefault(name, answer.id) != answer.id:
+                self._add(TWINS, "two answers have one id", request, answer)
+
+    def _add(self, requirement: str, said: str, request: Ordinary, *shown: Any) -> None:
+        told = shown[-1] if isinstance(shown[-1], str) else f"answered {shown[-1].head_status}"
+        answers = [each for each in shown if isinstance(each, Exchange)]
+        self.found.causes.add(requirement, said, answers, request.name, observed=told)
+
+
+def lost(whole: str, streamed: str) -> bool:
+    """Whether two texts are the same letter by letter, blanks and what is not ASCII left out: that is no chance."""
+    plain = [re.sub(r"[^!-~]", "", text) for text in (whole, streamed)]
+    return len(plain[0]) >= ENOUGH and plain[0] == plain[1] and whole != streamed
+
+
+def neighbours(text: str) -> str | None:
+    """Two words in the middle of a text, with what stands between them."""
+    found = list(re.finditer(r"\w+ \w+", text))
+    return found[len(found) // 2][0] if found else None
+
+
+def _documents(answer: Exchange) -> list[Any]:
+    return chunks(answer) if answer.is_stream else [answer.json] if answer.complete else []
+
+
+def _ids(answer: Exchange) -> Iterator[str]:
+    if answer.status == 200:
+        for document in _documents(answer)[:1]:
+            name = member(document, "id")
+            if isinstance(name, str) and name:
+                yield name
+
+
+def _prompt_tokens(answer: Exchange) -> int | None:
+    """As the last usage tells; None when there is none."""
+    if not answer.complete or answer.head_status != 200:
+        return None
+    counts = [member(member(document, "usage"), "prompt_tokens") for document in _documents(answer)]
+    return next((count for count in reversed(counts) if isinstance(count, int)), None)

@@ -1,0 +1,138 @@
+"""What is listed can be read, and what is not in the document is not there. Sends requests that cost nothing."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import quote
+
+from harness.ask import Ask, Credential
+from harness.exchange import Exchange
+from harness.fuzz.causes import Causes
+from harness.fuzz.judging import JUDGED, Judges
+from harness.fuzz.tenants import listed
+from specs import Contract
+
+READABLE, ABSENT = "FZ-015", "FZ-016"
+METHODS = ("GET", "PUT", "PATCH", "DELETE")
+MOST = 4  # entries of a list that are read
+LASTING = frozenset({"id", "object", "created", "created_at", "owned_by"})  # members that no time changes
+NOBODY = "assay/no-such-entry"
+
+
+@dataclass
+class Shelves:
+    asked: Counter[str] = field(default_factory=Counter)
+    causes: Causes = field(default_factory=Causes)
+
+
+@dataclass(frozen=True)
+class Shelf:
+    """A list, and the path of one entry up to its id."""
+
+    name: str
+    path: str
+
+
+def shelves(contract: Contract) -> Iterator[Shelf]:
+    """The lists without parameters that are followed by a path with one parameter, both read with GET."""
+    paths = contract.openapi["paths"]
+    for path, item in paths.items():
+        above, _, last = path.rpartition("/")
+        whole = paths.get(above, {})
+        if last.startswith("{") and "{" not in above and "get" in item and "get" in whole and "servers" not in item:
+            yield Shelf(whole["get"].get("operationId", above), above)
+
+
+class Browser:
+    """Reads what is listed under its id, spelled as it is and with every reserved character escaped."""
+
+    def __init__(self, ask: Ask) -> None:
+        self.ask, self.judges, self.found = ask, Judges(ask.contract), Shelves()
+
+    def explore(self) -> Shelves:
+        with self.ask.asking("fuzz"):
+            for shelf in shelves(self.ask.contract):
+                self._browse(shelf)
+            self._elsewhere()
+        return self.found
+
+    def _elsewhere(self) -> None:
+        """Methods that no path of the document has, and a path that is not in it."""
+        refused = self.ask.contract.trait("errors.method_not_allowed_status")
+        for path, item in self.ask.contract.openapi["paths"].items():
+            if "{" not in path and "servers" not in item:
+                undeclared = next(method for method in METHODS if method.lower() not in item)
+                self._absent(undeclared, path, refused, "a method that is not documented is answered otherwise")
+        for path in ("/assay-not-there", "/models-assay/not-there"):
+            self._absent("GET", path, [404], "a path that is not documented is answered otherwise")
+
+    def _absent(self, method: str, path: str, due: list[int], said: str) -> None:
+        answer = self.ask.send(method, path)
+        if not answer.complete or answer.head_status in {429, 503}:
+            return
+        self.found.asked[ABSENT] += 1
+        self._judge(path, answer)
+        if answer.status not in due:
+            told = f"{method} {path} answered {answer.status}"
+            expected = " or ".join(map(str, due))
+            self.found.causes.add(ABSENT, said, [answer], path, expected=expected, observed=told)
+
+    def _judge(self, place: str, answer: Exchange) -> None:
+        for wrong in self.judges.wrong(answer):
+            self.found.causes.add(
+                JUDGED, wrong.cause, [answer], place, expected=wrong.expected, observed=wrong.observed
+            )
+
+    def _browse(self, shelf: Shelf) -> None:
+        rows = self._get(shelf, shelf.path)
+        if not rows.complete or rows.status != 200:
+            return
+        again = listed(self._get(shelf, shelf.path))
+        for name, row in list(listed(rows).items())[:MOST]:
+            for safe in ("/:", ""):
+                self._read(shelf, name, row, again.get(name, {}), safe)
+        self._stranger(shelf)
+        self._without_a_key(shelf, next(iter(listed(rows)), None))
+
+    def _read(self, shelf: Shelf, name: str, row: dict[str, Any], again: dict[str, Any], safe: str) -> None:
+        answer = self._get(shelf, f"{shelf.path}/{quote(name, safe=safe, errors='replace')}")
+        if not answer.complete or answer.head_status in {429, 503}:
+            return None
+        self.found.asked[READABLE] += 1
+        spelled = "as it is" if safe else "escaped"
+        if answer.status != 200:
+            return self._add(shelf, f"what is listed cannot be read under its id, spelled {spelled}", answer)
+        entry = answer.json if isinstance(answer.json, dict) else {}
+        if str(entry.get("id")) != name:
+            return self._add(shelf, "what is read under an id has another one", answer)
+        steady = {member: value for member, value in row.items() if again.get(member) == value}
+        if differing := sorted(member for member, value in steady.items() if entry.get(member, value) != value):
+            return self._add(shelf, f"what is read differs from the list: {', '.join(differing)}", answer)
+        if fleeting := sorted(member for member in LASTING & row.keys() & again.keys() if again[member] != row[member]):
+            return self._add(shelf, f"a list differs from the one before: {', '.join(fleeting)}", answer)
+        return None
+
+    def _stranger(self, shelf: Shelf) -> None:
+        answer = self._get(shelf, f"{shelf.path}/{quote(NOBODY)}")
+        if answer.complete and answer.head_status == 200:
+            self._add(shelf, "what nobody listed can be read", answer)
+
+    def _without_a_key(self, shelf: Shelf, name: str | None) -> None:
+        """Who may not see the list may not see what is on it."""
+        if name is None or self._get(shelf, shelf.path, key=None).head_status not in {401, 403}:
+            return
+        answer = self._get(shelf, f"{shelf.path}/{quote(name, safe='/:', errors='replace')}", key=None)
+        if answer.head_status == 200:
+            self._add(shelf, "what cannot be listed without a key can be read without one", answer)
+
+    def _get(self, shelf: Shelf, path: str, key: Credential = "main") -> Exchange:
+        answer = self.ask.send("GET", path, key=key)
+        if answer.complete:
+            self._judge(shelf.name, answer)
+        return answer
+
+    def _add(self, shelf: Shelf, said: str, answer: Exchange) -> None:
+        self.found.causes.add(READABLE, said, [answer], shelf.name, observed=f"answered {answer.head_status}")

@@ -1,0 +1,22 @@
+"""Ordinary requests, each whole and streamed."""
+
+from __future__ import annotations
+
+import pytest
+
+pytestmark = pytest.mark.profile("standard")
+
+
+@pytest.mark.requirement("FZ-002")
+def test_ordinary_requests_are_taken(taken):
+    taken("FZ-002")
+
+
+@pytest.mark.requirement("FZ-003")
+def test_whole_or_streamed_a_prompt_is_counted_once(taken):
+    taken("FZ-003")
+
+
+@pytest.mark.requirement("FZ-001")
+def test_every_judge_holds_of_ordinary_answers(taken):
+    taken("FZ-001")
