@@ -67,7 +67,7 @@ def _trends(found: Mapping[str, Any]) -> Iterator[str]:
     moving = [row["said"] for row in known.values() if not row["low"] <= 0 <= row["high"]]
     yield from moving
     if known and not moving:
-        yield "trends: none that is not chance"
+        yield "trends: none to be told from chance"
 
 
 def _verdicts(found: Mapping[str, Any]) -> Iterator[str]:

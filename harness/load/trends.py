@@ -97,7 +97,9 @@ def _row(name: str, points: Iterable[Point]) -> dict[str, Any] | None:
 def _said(name: str, found: Line) -> str:
     words, unit = name.replace("_", " "), {"": "", "/s": "/s", "%": " points"}.get(UNITS[name], f" {UNITS[name]}")
     if found.low <= 0 <= found.high:
-        return f"{words}: no trend that is not chance ({_text(found.low)} to {_text(found.high)}{unit} a minute)"
+        return (
+            f"{words}: no trend to be told from chance (95 %: {_text(found.low)} to {_text(found.high)}{unit} a minute)"
+        )
     low, high = sorted((abs(found.low), abs(found.high)))
     verb = "grows" if found.slope > 0 else "falls"
     return f"{words} {verb} by {_text(abs(found.slope))}{unit} a minute (95 %: {_text(low)} to {_text(high)})"

@@ -116,11 +116,11 @@ def test_the_ramp_and_the_rest_after_the_end_are_no_trend() -> None:
     tally = Tally(60)
     for number in range(240):
         seconds = number / 4
-        first = min(seconds, 40) * 10 + 50  # it grows until the load has reached its height
+        first = min(seconds, 50) * 10 + 50  # it grows until the load has reached its height
         tally.add(
             replace(GOOD, started_ns=round(seconds * 1e9), first_ns=round(first * MS), end_ns=round(first * MS) + 1)
         )
-    assert figures(tally, 1, steady_from_s=40.0)["trends"]["ttft_p50"]["slope"] == 0
+    assert figures(tally, 1, steady_from_s=50.0)["trends"]["ttft_p50"]["slope"] == 0
     assert figures(tally, 1)["trends"]["ttft_p50"]["low"] > 0
 
 
