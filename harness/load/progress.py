@@ -32,6 +32,11 @@ _decode = msgspec.json.Decoder(Delta).decode
 class Progress:
     """Takes events in order. Times in nanoseconds since the request started."""
 
+    __slots__ = (
+        *("answer_id", "coalesced", "done", "failed", "first_ns", "gaps_ns", "outputs", "tokens"),
+        "_last_ns",
+    )
+
     def __init__(self) -> None:
         self.first_ns: int | None = None  # arrival of the first event that carries output
         self.gaps_ns: array[int] = array("q")  # between events that carry output
