@@ -34,8 +34,14 @@ def rate(served: Served, users: int, seconds: float, *, stream: bool) -> tuple[f
     """Answers for each core-second of the server, and how many there were. Raises peers.Unusable."""
     asked = {"port": served.port, "request": served.request(stream=stream), "users": users, "seconds": seconds}
     before = served.core_seconds()
-    line = ["taskset", "-c", str(CLIENT_CORE), sys.executable, str(HERE / "client.py")]
-    done = subprocess.run(line, input=json.dumps(asked), capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [sys.executable, str(HERE / "client.py")],
+        input=json.dumps(asked),
+        capture_output=True,
+        text=True,
+        check=False,
+        preexec_fn=lambda: os.sched_setaffinity(0, {CLIENT_CORE}),
+    )
     if done.returncode:
         raise peers.Unusable(done.stderr.strip().splitlines()[-1])
     answers = int(json.loads(done.stdout)["answers"])

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import time
+from array import array
 from collections.abc import Iterator
+from itertools import groupby
+from operator import itemgetter
 from typing import Any
 
 import httptools
@@ -14,6 +17,7 @@ from harness.load.progress import Progress
 from harness.sse import Event, Parser
 
 _clock = time.perf_counter_ns
+_SIZES = {b"%x" % size: size for size in range(1, 4096)}  # of chunks, as they are written before them
 
 
 class Answer:
@@ -22,7 +26,10 @@ class Answer:
     def __init__(self, max_body_bytes: int, max_events: int, abort_after: int | None = None) -> None:
         self.status: int | None = None
         self.headers: list[tuple[str, str]] = []
-        self.pieces: list[tuple[int, bytes]] = []
+        self._times, self._parts = (
+            array("q"),
+            list[bytes](),
+        )  # apart: 50,000 pairs a second would keep the collector busy
         self.fault: Fault | None = None
         self.connected_ns = self.head_ns = self.end_ns = 0
         self.progress = Progress()
@@ -32,7 +39,7 @@ class Answer:
         self._events = Parser()
         self._at_ns = 0
         self._room, self._events_left, self._abort_after = max_body_bytes, max_events, abort_after
-        self._has_length = False
+        self._has_length = self._between_chunks = False
 
     def elapsed_ns(self) -> int:
         return _clock() - self.started_ns
@@ -50,18 +57,35 @@ class Answer:
         """Bytes that were just read; they arrived now, or when the kernel says."""
         now = _clock() - self.started_ns
         self._at_ns = now if at_ns is None else min(max(at_ns - self.started_ns, self._at_ns), now)
-        try:
-            self._parser.feed_data(data)
-        except (httptools.HttpParserError, httptools.HttpParserUpgrade) as error:
-            self.keeps_alive = False
-            if not self.complete:  # what follows a whole response is not ours to read
-                self.fault = Fault("protocol", f"not HTTP/1.1: {error}")
+        if not (self._between_chunks and self._took_chunk(data)):
+            self._parse(data)
         if self._room < 0:
             self.fault = Fault("body-cap", "the body has more bytes than the limit allows")
         if self._events_left < 0:
             self.fault = Fault("event-cap", "the stream has more events than the limit allows")
         if self._abort_after is not None and self.progress.outputs >= self._abort_after and not self.complete:
             self.fault = Fault("aborted", f"we closed the connection after {self.progress.outputs} outputs")
+
+    def _took_chunk(self, data: bytes) -> bool:
+        """Whether `data` was one whole chunk; it is taken then, and the parser, which waits for one, needs none of it.
+
+        Nearly every read of a stream is of this form, and a thousand streams have 50,000 reads a second.
+        """
+        at = data.find(b"\r\n", 1, 5)
+        if _SIZES.get(data[:at]) != len(data) - at - 4 or data[-2:] != b"\r\n":
+            return False
+        self.on_body(data[at + 2 : -2])
+        return True
+
+    def _parse(self, data: bytes) -> None:
+        try:
+            self._parser.feed_data(data)
+        except (httptools.HttpParserError, httptools.HttpParserUpgrade) as error:
+            self.keeps_alive = False
+            if not self.complete:  # what follows a whole response is not ours to read
+                self.fault = Fault("protocol", f"not HTTP/1.1: {error}")
+        if data[-2:] != b"\r\n":  # the size of a next chunk may have begun
+            self._between_chunks = False
 
     def closed(self) -> None:
         """The server closed the connection: the end of a body without length, or a break."""
@@ -90,16 +114,18 @@ class Answer:
         self.is_stream = named.get("content-type", "").split(";")[0].strip().lower() == "text/event-stream"
         self._has_length = "content-length" in named or "chunked" in named.get("transfer-encoding", "").lower()
 
+    def on_chunk_header(self) -> None:
+        self._between_chunks = False
+
+    def on_chunk_complete(self) -> None:
+        self._between_chunks = True
+
     def on_body(self, data: bytes) -> None:
         self._room -= len(data)
-        if self.pieces and self.pieces[-1][0] == self._at_ns:
-            self.pieces[-1] = (self._at_ns, self.pieces[-1][1] + data)
-        else:
-            self.pieces.append((self._at_ns, data))
-        if self.is_stream and self.status == 200:
-            self._take(data)
-
-    def _take(self, data: bytes) -> None:
+        self._times.append(self._at_ns)
+        self._parts.append(data)
+        if not self.is_stream or self.status != 200:
+            return
         value = self._events.alone(data)
         if value is not None and self.progress.take_value(value, self._at_ns):
             self._events_left -= 1
@@ -109,6 +135,7 @@ class Answer:
             self.progress.take(event)
 
     def on_message_complete(self) -> None:
+        self._between_chunks = False
         if self.status is not None:
             self.complete, self.keeps_alive = True, self._parser.should_keep_alive()
             if not self.is_stream and self.status == 200:
@@ -116,7 +143,15 @@ class Answer:
 
     @property
     def body(self) -> bytes:
-        return b"".join(data for _, data in self.pieces)
+        return b"".join(self._parts)
+
+    @property
+    def pieces(self) -> list[tuple[int, bytes]]:
+        """The body by when it arrived; what came with one read is one piece."""
+        return [
+            (at_ns, b"".join(data for _, data in parts))
+            for at_ns, parts in groupby(zip(self._times, self._parts, strict=True), key=itemgetter(0))
+        ]
 
     def header(self, name: str) -> str:
         """The first value of a header, or nothing."""

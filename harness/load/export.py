@@ -1,4 +1,4 @@
-"""The table of all requests as Parquet, written by the engine that reads bills."""
+"""The tables of a load as Parquet, written by the engine that reads bills."""
 
 from __future__ import annotations
 
@@ -6,13 +6,12 @@ from pathlib import Path
 
 import duckdb
 
+TABLES = ("requests", "series", "trends")
 
-def parquet(folder: Path) -> Path:
-    """requests.parquet beside requests.csv."""
-    made = folder / "requests.parquet"
+
+def parquet(folder: Path) -> None:
+    """requests.parquet, series.parquet and trends.parquet, each beside its .csv."""
     with duckdb.connect() as engine:
-        engine.execute(
-            "CREATE TABLE requests AS SELECT * FROM read_csv(?, header = true)", [str(folder / "requests.csv")]
-        )
-        engine.execute(f"COPY requests TO '{str(made).replace(chr(39), chr(39) * 2)}' (FORMAT parquet)")
-    return made
+        for name in TABLES:
+            table = engine.read_csv(str(folder / f"{name}.csv"), header=True)
+            table.write_parquet(str(folder / f"{name}.parquet"))

@@ -9,6 +9,7 @@ from harness.load import slo as levels
 from harness.load.histogram import Histogram
 from harness.load.intervals import interval
 from harness.load.tally import Slot, Tally
+from harness.load.trends import trends
 
 SHARES = (50.0, 90.0, 99.0, 99.9)
 CURVE = (1.0, 5.0, 10.0, 25.0, 50.0, 75.0, 90.0, 95.0, 98.0, 99.0, 99.5, 99.9, 99.99)
@@ -18,8 +19,13 @@ BUSY = 0.95  # of a core: a process that is busy so much queues what it reads
 COALESCED = 0.05  # of the outputs: their gaps are not known
 
 
-def figures(tally: Tally, users: int, cpu_s: float | None = None, generators: int = 1) -> dict[str, Any]:
-    """Everything that was measured. `users` is 0 in an open loop; `cpu_s` what all generators used."""
+def figures(
+    tally: Tally, users: int, cpu_s: float | None = None, generators: int = 1, steady_from_s: float = 0.0
+) -> dict[str, Any]:
+    """Everything that was measured. `users` is 0 in an open loop; `cpu_s` what all generators used.
+
+    `steady_from_s`: when the load is at its height, from where on what grows is a trend.
+    """
     whole = tally.total()
     wall_s = tally.window_s
     made: dict[str, Any] = {
@@ -41,6 +47,7 @@ def figures(tally: Tally, users: int, cpu_s: float | None = None, generators: in
         },
     }
     made["generator"] = _generator(whole, made, cpu_s, generators, tally.most("memory_mb"))
+    made["trends"] = trends(tally, steady_from_s)
     if tally.slos:
         made["slos"] = levels.judged(tally.slos, made)
         made["goodput_per_s"] = rate(whole.counts["ended good"], wall_s)
@@ -132,6 +139,7 @@ def _moment(at_s: float, width_s: float, slot: Slot) -> dict[str, Any]:
         "answered_per_s": rate(slot.counts["ended"], width_s),
         "failed": slot.counts["requests"] - slot.counts["answered"] - slot.counts["outcome cut by us"],
         "in_flight": int(slot.gauge("in_flight")),
+        "memory_mb": round(slot.gauge("memory_mb"), 1) or None,
     }
     for metric in ("ttft", "itl", "e2e", "queue", "lag"):
         found = slot.durations.get(metric)

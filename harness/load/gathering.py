@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ from harness.load.figures import curves, figures, series
 from harness.load.scenario import Scenario
 from harness.load.stream import Stream
 from harness.load.tally import Tally
+from harness.load.trends import table
 
 Row = list[Any]
 COLUMNS = (
@@ -52,21 +53,27 @@ class Gathering:
         self._kept.writelines(f"{line}\n" for line in lines)
 
     def close(self, *, interrupted: bool) -> dict[str, Any]:
-        """Write load.json and series.csv; what was measured."""
+        """Write load.json, series.csv and trends.csv; what was measured."""
         self._file.close()
         self._kept.close()
         users = 0 if self.scenario.arrivals else self.scenario.users
         cpu_s = sum(self.cpu_s.values()) if self.cpu_s else None
-        measured = figures(self.tally, users, cpu_s, max(len(self.cpu_s), 1))
+        measured = figures(self.tally, users, cpu_s, max(len(self.cpu_s), 1), self.scenario.steady_from_s)
         measured |= {"interrupted": interrupted, "lost_generators": self.lost}
         moments = series(self.tally)
         document = {**measured, "series": moments, "cdf": curves(self.tally), "tally": self.tally.to_json()}
         (self.out / "load.json").write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
-        with (self.out / "series.csv").open("w", encoding="utf-8", newline="") as file:
-            table = csv.DictWriter(file, list(moments[0]) if moments else ["at_s"])
-            table.writeheader()
-            table.writerows(moments)
+        _table(self.out / "series.csv", moments, ("at_s",))
+        _table(self.out / "trends.csv", table(measured["trends"]), ("name",))
         return measured
+
+
+def _table(path: Path, rows: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> None:
+    """`columns` are those of a table without rows."""
+    with path.open("w", encoding="utf-8", newline="") as file:
+        made = csv.DictWriter(file, list(rows[0]) if rows else columns)
+        made.writeheader()
+        made.writerows(rows)
 
 
 def row(stream: Stream, worker: str = "") -> Row:

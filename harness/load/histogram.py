@@ -37,17 +37,16 @@ class Histogram:
         """What `add` does for each, in one pass: a load has fifty gaps a stream."""
         if not values:
             return
-        counts, total = self.counts, 0
-        for value in values:
-            if value < 0:
-                value = 0
-            shift = value.bit_length() - BITS
-            counts[value if shift <= 0 else (shift << BITS) + (value >> shift)] += 1
-            total += value
-        self.sum += total
-        least, most = max(min(values), 0), max(max(values), 0)
-        self.least = least if self.least is None else min(self.least, least)
-        self.most = most if self.most is None else max(self.most, most)
+        least = min(values)
+        if least < 0:
+            values, least = [max(value, 0) for value in values], 0
+        self.counts.update(
+            [(s << BITS) + (value >> s) if (s := value.bit_length() - BITS) > 0 else value for value in values]
+        )
+        self.sum += sum(values)
+        most = max(values)
+        self.least = least if self.least is None or least < self.least else self.least
+        self.most = most if self.most is None or most > self.most else self.most
 
     @property
     def count(self) -> int:

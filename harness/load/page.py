@@ -14,7 +14,8 @@ SHARES = ("p50", "p90", "p99", "p99.9", "max")
 
 
 def page(found: Mapping[str, Any]) -> RenderableType:
-    return Group(*(Text(line) for line in _lines(found)), _times(found), *(Text(line) for line in _verdicts(found)))
+    said = [*_trends(found), *_verdicts(found)]
+    return Group(*(Text(line) for line in _lines(found)), _times(found), *(Text(line) for line in said))
 
 
 def sweep_page(found: Mapping[str, Any]) -> RenderableType:
@@ -58,9 +59,21 @@ def _times(found: Mapping[str, Any]) -> Table:
     return table
 
 
+def _trends(found: Mapping[str, Any]) -> Iterator[str]:
+    """What moves while the load goes on; what does not is in load.json."""
+    known = {name: row for name, row in found["trends"].items() if row is not None}
+    if not known:
+        yield "trends: too few stretches of time to say"
+    moving = [row["said"] for row in known.values() if not row["low"] <= 0 <= row["high"]]
+    yield from moving
+    if known and not moving:
+        yield "trends: none to be told from chance"
+
+
 def _verdicts(found: Mapping[str, Any]) -> Iterator[str]:
     for row in found.get("slos", ()):
-        word = {True: "met", False: "not met", None: "nothing was measured"}[row["met"]]
+        between = f"cannot be told, it is within {row['within']}" if "within" in row else "nothing was measured"
+        word = {True: "met", False: "not met", None: between}[row["met"]]
         yield f"{row['slo']}: {word} ({row['measured']})"
     for reason in found["generator"]["bottleneck"]:
         yield f"not to be trusted: {reason}"

@@ -21,7 +21,7 @@ from harness.load.place import Place, Seal
 from harness.load.scenario import Patience, Scenario
 
 __all__ = ["Answer", "Connection", "Place"]
-_READ = 64 * 1024
+_ROOM = memoryview(bytearray(64 * 1024))  # all read into it: a fresh 64 KiB for each of 50,000 reads a second is slow
 _READABLE = 1  # of libev
 _TIMESTAMPNS = getattr(socket, "SO_TIMESTAMPNS", 35)  # Linux: the kernel's time of arrival beside the bytes
 _TIMESPEC = struct.Struct("@ll")
@@ -35,6 +35,8 @@ class Connection:
         self._scenario, self._place = scenario, place
         self._heads = [_head(scenario.url, each) for each in (headers, *others)]
         self._socket: Any = None
+        self._watcher: Any = None
+        self._receive_into: Any = None  # of the socket below gevent's, which never waits
         self._seal: Seal | None = None
         self._used = 0.0
 
@@ -59,8 +61,11 @@ class Connection:
 
     def close(self) -> None:
         if self._socket is not None:
+            if self._watcher is not None:
+                self._watcher.stop()
+                self._watcher.close()
             self._socket.close()
-            self._socket = self._seal = None
+            self._socket = self._seal = self._watcher = self._receive_into = None
 
     def _connect(self) -> Fault | None:
         limit = self._scenario.patience.connect_s
@@ -78,13 +83,14 @@ class Connection:
                 self._seal.shake_hands(self._socket)
             except OSError as error:
                 return Fault("tls", str(error))
+        self._receive_into = self._socket._sock.recv_into
+        self._watcher = gevent.get_hub().loop.io(self._socket.fileno(), _READABLE)
         return None
 
     def _converse(self, request: bytes, answer: Answer) -> None:
         patience = self._scenario.patience
         try:
-            self._socket.settimeout(patience.first_byte_s)
-            self._socket.sendall(request if self._seal is None else self._seal.sealed(request))
+            self._send(request if self._seal is None else self._seal.sealed(request), patience)
         except TimeoutError:
             answer.fault = _expiry(answer, patience)
             return
@@ -93,11 +99,20 @@ class Connection:
             return
         self._await(answer, patience)
 
+    def _send(self, data: bytes, patience: Patience) -> None:
+        """At once where the kernel has room, which it nearly always has; otherwise it waits. Raises OSError."""
+        try:
+            sent = self._socket._sock.send(data)
+        except BlockingIOError:
+            sent = 0
+        if sent < len(data):
+            self._socket.settimeout(patience.first_byte_s)
+            self._socket.sendall(data[sent:])
+
     def _await(self, answer: Answer, patience: Patience) -> None:
         """Until the answer is over or a limit is reached. The greenlet sleeps; the loop calls when bytes arrive."""
         over = Event()
-        watcher = gevent.get_hub().loop.io(self._socket.fileno(), _READABLE)
-        watcher.start(self._readable, answer, over, watcher)
+        self._watcher.start(self._readable, answer, over)
         try:
             while not answer.is_over:
                 if (left := _allowed_s(answer, patience)) <= 0:
@@ -105,10 +120,9 @@ class Connection:
                 else:
                     over.wait(left)
         finally:
-            watcher.stop()
-            watcher.close()
+            self._watcher.stop()
 
-    def _readable(self, answer: Answer, over: Event, watcher: Any) -> None:
+    def _readable(self, answer: Answer, over: Event) -> None:
         """Called by the loop, where no exception may leave."""
         try:
             self._read(answer)
@@ -118,17 +132,17 @@ class Connection:
             answer.fault = answer.fault or Fault("protocol" if answer.status is None else "truncated", str(error))
         except Exception as error:
             answer.fault = Fault("protocol", f"{type(error).__name__}: {error}")
-        if answer.is_over:
-            watcher.stop()
+        if answer.complete or answer.fault is not None:
+            self._watcher.stop()
             over.set()
 
     def _read(self, answer: Answer) -> None:
         at_ns = None
         if self._scenario.kernel_times:
-            data, beside, _, _ = self._socket._sock.recvmsg(_READ, 64)
+            data, beside, _, _ = self._socket._sock.recvmsg(len(_ROOM), 64)
             at_ns = _arrival(beside)
         else:
-            data = self._socket._sock.recv(_READ)
+            data = bytes(_ROOM[: self._receive_into(_ROOM)])
         ended = not data
         if self._seal is not None and data:
             data, ended = self._seal.opened(data)

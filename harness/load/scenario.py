@@ -66,6 +66,11 @@ class Scenario:
         return self.seconds + self.patience.connect_s + self.patience.total_s * self.turns
 
     @property
+    def steady_from_s(self) -> float:
+        """When the load has reached its height."""
+        return self.arrivals.stages[-1][0] if self.arrivals and self.arrivals.stages else self.ramp_s
+
+    @property
     def turns(self) -> int:
         return self.workload.turns if self.workload else 1
 

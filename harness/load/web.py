@@ -20,7 +20,9 @@ def show(environment: Environment, gathering: Gathering, host: str, port: int) -
 
     def assay() -> Response:
         users = 0 if gathering.scenario.arrivals else gathering.scenario.users
-        return jsonify({**figures(gathering.tally, users), "series": series(gathering.tally)})
+        steady_s = gathering.scenario.steady_from_s
+        found = figures(gathering.tally, users, steady_from_s=steady_s)
+        return jsonify({**found, "series": series(gathering.tally)})
 
     assert page.app is not None
     page.app.add_url_rule("/assay", view_func=assay)

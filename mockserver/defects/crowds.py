@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 from dataclasses import replace
 from typing import Any
@@ -213,6 +214,17 @@ def wears_out(gateway: Gateway) -> Gateway:
         return completion.completion_id(call)
 
     return replace(gateway, completion_id=worn)
+
+
+@defect("LD-016")
+def grows_slower_with_every_request(gateway: Gateway) -> Gateway:
+    """Keeps a record of every request, and reads all of them before it answers the next one."""
+    begun = itertools.count()
+
+    async def admit(call: Call) -> None:
+        await asyncio.sleep(next(begun) * 0.00025)
+
+    return replace(gateway, chat_steps=(admit, *gateway.chat_steps))
 
 
 # --- How streams arrive ----------------------------------------------------------------------------------------

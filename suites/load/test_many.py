@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import statistics
 from collections import Counter
 from dataclasses import replace
 
@@ -9,6 +10,7 @@ import pytest
 
 from harness.judge import judge, rules_for
 from harness.load import bill
+from harness.load.slopes import line
 from harness.load.stream import ANSWERED, CUT
 from harness.model import Nonconformity, NotObserved
 from harness.reconcile import BadInput
@@ -149,6 +151,29 @@ def test_a_load_leaves_no_harm_behind(many, afterwards):
         raise NotObserved("the load itself was not answered")
     answered = [x.status for x in afterwards]
     assert answered == [200] * len(answered), f"after the load, requests at once were answered with {answered}"
+
+
+GROUPS = 20  # of requests, in the order in which they were sent
+ROOM_MS = 100.0
+
+
+@pytest.mark.requirement("LD-016")
+def test_answers_do_not_become_slower_with_every_request(many, afterwards):
+    rows = sorted((row for row in many.of(ANSWERED) if row["ttft_ms"]), key=lambda row: float(row["started_ms"]))
+    size = max(len(rows) // GROUPS, 1)
+    groups = [rows[at : at + size] for at in range(0, size * GROUPS, size)]
+    first = [statistics.median(float(row["ttft_ms"]) for row in group) for group in groups if group]
+    found = line([(number * size, value) for number, value in enumerate(first)])
+    later = [x.chunks[0].at_ns / 1e6 for x in afterwards if x.status == 200 and x.chunks]
+    if found is None or not later:
+        raise NotObserved("too few streams of the load, or none after it, were answered")
+    least = found.low * size * GROUPS
+    stays = min(later) > found.start + least / 2
+    assert not (least > max(ROOM_MS, found.start) and stays), (
+        f"the time to the first token grew from {found.start:.0f} to {found.end:.0f} ms over {len(rows)} answers, "
+        f"by {found.slope:.3f} ms an answer (95 %: {found.low:.3f} to {found.high:.3f}), and after the load the "
+        f"quickest of {len(later)} requests took {min(later):.0f} ms"
+    )
 
 
 @pytest.mark.requirement("LD-041")

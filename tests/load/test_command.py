@@ -52,6 +52,32 @@ def test_a_service_level_and_a_bill_that_do_not_hold_are_a_breach(tmp_path: Path
     assert code == Exit.DOES_NOT_CONFORM
 
 
+def test_a_target_that_leaks_is_found_by_its_trend(tmp_path: Path) -> None:
+    words = [
+        "openai-core",
+        "--target",
+        "mock",
+        "--no-calibration",
+        "--json",
+        "--users",
+        "4",
+        "--for",
+        "5",
+        "--cap",
+        "9",
+    ]
+    leak = ["--defect", "grows-slower-with-every-request", "--slo", "ttft_trend=20ms/min", "--out", str(tmp_path)]
+    code, found = asked(*words, *leak)
+    assert found["trends"]["ttft_p50"]["low"] > 20
+    assert found["slos"][0]["met"] is False
+    assert code == (Exit.INCOMPLETE if found["generator"]["bottleneck"] else Exit.DOES_NOT_CONFORM)
+    with (tmp_path / "trends.csv").open() as file:
+        assert "ttft_p50" in [row["name"] for row in csv.DictReader(file)]
+    with duckdb.connect() as engine:
+        table = engine.read_parquet(str(tmp_path / "trends.parquet"))
+        assert {"name", "slope", "low", "high", "said"} <= set(table.columns)
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [

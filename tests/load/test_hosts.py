@@ -65,7 +65,7 @@ def test_workers_of_three_hosts_are_one_load(hosts: list[str], tmp_path: Path) -
             stack.callback(worker.kill)
         words = (f"--await={HOSTS}", "--patience=40", f"--bind={NETWORK}.1:{port}")
         found = generate(scenario(mock, 2.0), environment(mock), tmp_path, words)
-        assert found["outcomes"] == {"answered": 79}
-        assert (found["lost_generators"], found["generator"]["processes"]) == ({}, HOSTS)
+        assert (found["outcomes"], found["lost_generators"]) == ({"answered": 79}, {})
+        assert found["generator"]["processes"] == HOSTS
         numbers = sorted(int(row[1]) for row in rows(tmp_path))
         assert numbers == list(range(79))

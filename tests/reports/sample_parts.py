@@ -46,6 +46,19 @@ def load() -> dict[str, Any]:
             {"slo": "ttft_p99=500ms", "measured": 260.8, "met": True},
             {"slo": "errors=0.1%", "measured": 0.849, "met": False},
         ],
+        "trends": {
+            "ttft_p50": {
+                "unit": "ms/min",
+                "slope": 3.1,
+                "low": 2.9,
+                "high": 3.3,
+                "start": 200.0,
+                "end": 203.1,
+                "points": 30,
+                "said": "ttft p50 grows by 3.1 ms a minute (95 %: 2.9 to 3.3)",
+            },
+            "ttft_p99": None,
+        },
         "generator": {"lag_ms": {"p50": 0.2, "p99": 1.4, "max": 2.0}, "bottleneck": []},
         "series": series,
         "sweep": [

@@ -110,6 +110,11 @@ def test_a_load_that_our_own_generator_slowed_down_meets_no_service_level() -> N
     assert "not-observed ttft_p99=500ms" in words
 
 
+def test_what_moves_over_a_load_is_said_in_a_sentence() -> None:
+    words = Page(html.render(sample.results())).text.split("What moves over the time of the load")[1]
+    assert "grows by 3.1 ms a minute (95 %: 2.9 to 3.3): 200.0 at first, 203.1 at the end" in " ".join(words.split())
+
+
 def test_two_loads_of_a_run_are_told_apart() -> None:
     results = sample.results()
     results["load"]["many"] = dict(results["load"])
