@@ -58,7 +58,7 @@ def bench(session: nox.Session) -> None:
 
 @nox.session(name="bench-fuzz")
 def bench_fuzz(session: nox.Session) -> None:
-    """What raw schemathesis and the fuzz suite find of the catalogue: `nox -s bench-fuzz -- --sample 24`."""
+    """What raw schemathesis and the fuzz suite find of the catalogue: `nox -s bench-fuzz -- --minutes 20`."""
     session.install("--editable", ".[dev]")
     session.run("python", "-m", "bench.fuzz", *session.posargs)
 

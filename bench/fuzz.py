@@ -161,7 +161,7 @@ def circumstances(contract: specs.Contract, workers: int) -> dict[str, Any]:
         "schemathesis": version("schemathesis"),
         "hypothesis": version("hypothesis"),
         "python": platform.python_version(),
-        "machine": f"{platform.machine()}, {os.cpu_count()} cores, {workers} trials at a time",
+        "machine": f"{platform.machine()}, {os.cpu_count()} cores, trials by {workers} at a time",
     }
 
 
