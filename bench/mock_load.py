@@ -25,6 +25,7 @@ from rounds import console, machine, ratio
 
 HERE = Path(__file__).parent
 KINDS = {"whole answers": False, "streams": True}
+BLOCK, BLOCK_S = 100_000, 5.0  # answers between two looks at memory; seconds of a part of them
 SERVER_CORE, CLIENT_CORE = 0, 1
 TTFT_MS, ITL_MS = 200.0, 20.0
 
@@ -65,8 +66,8 @@ def compare(given: argparse.Namespace) -> None:
                         answers[name] = answers.get(name, 0) + count
                 if number in (0, given.rounds):
                     memory.setdefault(name, []).append(served.mib())
-    for kind, found in rates.items():
-        console().print(_table(kind, found, memory, answers, given.rounds))
+    for kind, measured in rates.items():
+        console().print(_table(kind, measured, memory, answers, given.rounds))
     print(machine())
 
 
@@ -100,6 +101,22 @@ def _table(
         against = ratio(base, found) if base else ""
         table.add_row(name, f"{statistics.median(found):.0f}", against, f"{memory[name][-1]:.0f}", f"{grown:.2f}")
     return table
+
+
+def grown(users: int, answers: int, *, stream: bool) -> None:
+    """Resident memory after every 100,000 answers, until there were so many."""
+    with tempfile.TemporaryDirectory(prefix="assay-bench-") as name, ours(Path(name)) as served:
+        done, before = 0, served.mib()
+        print(f"at the start: {before:.1f} MiB")
+        while done < answers:
+            at = done
+            while done < at + BLOCK:
+                done += rate(served, users, BLOCK_S, stream=stream)[1]
+            now = served.mib()
+            print(
+                f"{done} answers: {now:.1f} MiB, {(now - before) * 1024 / (done - at):+.3f} KiB an answer", flush=True
+            )
+            before = now
 
 
 def paced(users: int, rounds: int, nice: int) -> None:
@@ -156,9 +173,13 @@ def main() -> None:
     parser.add_argument("--users", type=int, default=32)
     parser.add_argument("--only", nargs="+", default=[""], metavar="NAME", help="parts of names of servers")
     parser.add_argument("--paced", type=int, metavar="STREAMS", help="lateness of so many paced streams instead")
+    parser.add_argument("--answers", type=int, metavar="N", help="how memory grows over so many answers instead")
+    parser.add_argument("--stream", action="store_true", help="streams, for --answers")
     parser.add_argument("--nice", type=int, default=0, help="of the paced load generator")
     given = parser.parse_args()
-    if given.paced:
+    if given.answers:
+        grown(given.users, given.answers, stream=given.stream)
+    elif given.paced:
         paced(given.paced, given.rounds, given.nice)
     else:
         compare(given)

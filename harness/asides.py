@@ -6,6 +6,7 @@ With exchanges.jsonl it is all that the checks depend on, so that a saved run ca
 from __future__ import annotations
 
 import json
+import re
 import secrets
 import threading
 from collections import defaultdict, deque
@@ -18,6 +19,9 @@ from harness.redact import Redactor
 FILE = "asides.jsonl"
 NOT_AGAIN = "not judged again"  # begins the reason of what a run that is played leaves out
 NOT_GENERATED = f"{NOT_AGAIN}: its requests were not generated"
+PLACEHOLDER = re.compile(r"\$\{(\w+)\}")  # stands where a secret stood
+SECRET = "it takes a look into a secret, and no secret is kept"  # noqa: S105 - a reason, and no secret
+ON_WORD = frozenset({NOT_GENERATED, f"{NOT_AGAIN}: {SECRET}"})  # all other reasons are something missing in the tape
 STARTED = "when the run started"
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import re
 import threading
 import time
 from collections import defaultdict
@@ -16,7 +15,7 @@ from unittest import mock
 from urllib.parse import urlsplit
 
 from harness import asides, deployment, journal
-from harness.asides import NotOnTape, PlayedAsides
+from harness.asides import PLACEHOLDER, NotOnTape, PlayedAsides
 from harness.budget import Budget
 from harness.exchange import Exchange
 from harness.redact import Redactor
@@ -24,7 +23,6 @@ from harness.sources import pointed
 from harness.target import Secret, TargetError
 from harness.wire import Client, Finder
 
-_PLACEHOLDER = re.compile(r"\$\{(\w+)\}")
 _Asked = tuple[str, str, bytes, str | None]
 
 
@@ -168,7 +166,7 @@ class Player(Client):
             return
         values = secrets(found) if callable(secrets) else [pointed(found.json, pointer) for pointer in secrets]
         for value in values:
-            if isinstance(value, str) and (name := _PLACEHOLDER.fullmatch(value)) is not None:
+            if isinstance(value, str) and (name := PLACEHOLDER.fullmatch(value)) is not None:
                 self.issued[value] = Secret(name[1], value)
 
     def take(self, ids: Sequence[str]) -> list[Exchange]:

@@ -135,6 +135,12 @@ def document(run: Session, finished: datetime) -> dict[str, Any]:
     }
 
 
+def judged_rows(run: Session) -> list[dict[str, Any]]:
+    """The rows of results.json, of a run that is over."""
+    all_rows, _, _ = judged(run, (run.ended or datetime.now(UTC)).astimezone(UTC).date())
+    return [_requirement(run.contract.requirements[row.id], row) for row in all_rows]
+
+
 def _run(run: Session, finished: datetime) -> dict[str, Any]:
     return {
         "id": run.options.out.name if run.options.out else "unsaved",

@@ -164,24 +164,22 @@ class Session:
             self.client.take_rest()
         known = {(f.requirement, x) for report in self.reports for f in report.findings for x in f.exchanges}
         chosen = [rule for rule in rules_for(self.contract) if self._decided(rule)]
-        return [report for rule in chosen if (report := self._swept(rule, known)) is not None]
+        seen = [x for x in self.journal.exchanges if x.head_status is not None and judged(x)]
+        return [report for rule in chosen if (report := self._swept(rule, seen, known)) is not None]
 
     def _decided(self, rule: Rule) -> tuple[str, ...]:
         return tuple(i for i in self.contract.deciding([rule.requirement]) if i in self.selected)
 
-    def _swept(self, rule: Rule, known: set[tuple[str, str]]) -> CheckReport | None:
+    def _swept(self, rule: Rule, seen: list[Exchange], known: set[tuple[str, str]]) -> CheckReport | None:
         name, ids = f"sweep::{rule.name}", self._decided(rule)
         try:
-            found = judge(rule, self._judged(), self.contract).findings
+            found = judge(rule, seen, self.contract).findings
         except Exception as error:  # a rule that breaks on one answer must not take the whole run with it
             fault = self.shown(f"{type(error).__name__}: {error} (in {name})")
             return CheckReport(name, ids, Outcome.ERROR, f"fault of the harness: {fault}", 0.0, (), fault)
         broken = (replace(f, requirement=i) for f in found for i in ids)
         fresh = tuple(self.explained(f, name) for f in broken if (f.requirement, f.exchanges[0]) not in known)
         return CheckReport(name, ids, Outcome.FAIL, None, 0.0, fresh) if fresh else None
-
-    def _judged(self) -> list[Exchange]:
-        return [x for x in self.journal.exchanges if x.head_status is not None and judged(x)]
 
     def to_controller(self) -> dict[str, Any]:
         """What a worker of a distributed run hands over when it is done."""

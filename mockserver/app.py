@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
+from mockserver import ids
 from mockserver.behaviours.admission import Disconnected
+from mockserver.behaviours.stream import flat
 from mockserver.behaviours.vendors import is_vendor_path
-from mockserver.call import Call, Reply
+from mockserver.call import Call, Frame, Reply
 from mockserver.refusal import Refusal
 
 if TYPE_CHECKING:
     from mockserver.gateway import Gateway
+    from mockserver.protocol import Cycle
     from mockserver.state import State
 
 Scope = dict[str, Any]
@@ -66,9 +68,10 @@ class App:
             headers=headers,
             spelled=scope.get("spelled", []),
             receive=receive,
-            request_id="req_" + secrets.token_hex(12),
+            request_id="req_" + ids.name(),
             origin=f"{scope.get('scheme', 'http')}://{headers.get('host', '')}",
             transport=scope.get("transport"),
+            cycle=scope.pop("cycle", None),  # which holds the scope: nothing is to be left to the garbage collector
         )
 
     async def _reply(self, call: Call) -> Reply:
@@ -93,6 +96,22 @@ class App:
 
 async def _send(send: Send, call: Call, reply: Reply, headers: list[tuple[str, str]]) -> None:
     shown = headers or reply.headers
+    try:
+        if call.cycle is not None and await _by_cycle(call.cycle, reply, shown):
+            return
+        await _by_asgi(send, call, reply, shown)
+    finally:
+        await _close(reply.frames)
+
+
+async def _by_cycle(cycle: Cycle, reply: Reply, headers: list[tuple[str, str]]) -> bool:
+    """False where it has to go by ASGI's messages."""
+    if reply.frames is None:
+        return await cycle.answer(reply.status, headers, reply.body)
+    return await cycle.stream(reply.status, headers, reply.frames)
+
+
+async def _by_asgi(send: Send, call: Call, reply: Reply, shown: list[tuple[str, str]]) -> None:
     if reply.frames is None and reply.status != HTTPStatus.NO_CONTENT:
         shown = [*shown, ("Content-Length", str(len(reply.body)))]
     encoded = [(name.lower().encode("latin-1"), value.encode("latin-1", "replace")) for name, value in shown]
@@ -101,17 +120,14 @@ async def _send(send: Send, call: Call, reply: Reply, headers: list[tuple[str, s
         body = b"" if call.method == "HEAD" else reply.body
         await send({"type": "http.response.body", "body": body})
         return
-    await _send_frames(send, reply.frames)
+    async for frame in flat(reply.frames):
+        await send({"type": "http.response.body", "body": frame, "more_body": True})
+    await send({"type": "http.response.body", "body": b""})
 
 
-async def _send_frames(send: Send, frames: AsyncIterator[bytes]) -> None:
-    """Each frame by itself, never joined with the next; the generator is closed whatever happens."""
-    try:
-        async for frame in frames:
-            await send({"type": "http.response.body", "body": frame, "more_body": True})
-        await send({"type": "http.response.body", "body": b""})
-    finally:
-        close = getattr(frames, "aclose", None)
-        if close is not None:
-            with contextlib.suppress(RuntimeError):
-                await close()
+async def _close(frames: AsyncIterator[Frame] | None) -> None:
+    """Whatever happens, the generator of frames comes to its end, which settles the call."""
+    close = getattr(frames, "aclose", None)
+    if close is not None:
+        with contextlib.suppress(RuntimeError):
+            await close()

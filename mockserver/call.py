@@ -7,17 +7,30 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 if TYPE_CHECKING:
     from mockserver.behaviours.limits import Window
     from mockserver.catalogue import Row
     from mockserver.gateway import Gateway
     from mockserver.ledger import Key
+    from mockserver.protocol import Cycle
     from mockserver.state import State
     from mockserver.upstream import Generation
 
 Headers = list[tuple[str, str]]
+
+
+class Run(Protocol):
+    """Frames that are known and not due yet: whoever writes them lets the provider push each when it is."""
+
+    frames: list[bytes]
+    pushed: int  # so many of them
+
+    async def play(self, push: Callable[[list[bytes]], bool]) -> None: ...
+
+
+Frame = bytes | Run  # of a stream: one that is due, or several with a time each
 
 
 class Price(NamedTuple):
@@ -34,7 +47,7 @@ class Reply:
     status: int
     body: bytes
     headers: Headers
-    frames: AsyncIterator[bytes] | None = None
+    frames: AsyncIterator[Frame] | None = None
 
 
 @dataclass(slots=True)
@@ -70,6 +83,7 @@ class Call:
     settled: bool = False
     origin: str = ""  # scheme and host, as the client called them
     transport: asyncio.Transport | None = None  # of the connection that it came by
+    cycle: Cycle | None = None  # that writes its answer; None for an application without a server
     params: Mapping[str, str] = field(default_factory=dict)  # of the path, decoded
     place: Any = None  # where it is served, for contracts that promise one
     began: float = field(default_factory=time.perf_counter)  # seconds

@@ -8,7 +8,7 @@ from __future__ import annotations
 import codecs
 import functools
 import random
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
@@ -342,9 +342,9 @@ class Gateway:
     response_headers: Callable[[Call, Headers], Headers] | None = None  # all headers of any reply, last word
 
     @functools.cached_property
-    def parameter_checks(self) -> Mapping[str, Check]:
+    def parameter_checks(self) -> Sequence[tuple[str, Check]]:
         """The checks by parameter, in the order they run; `tools` comes before `tool_choice`, which needs it."""
         prefix = "check_"
         names = [name.removeprefix(prefix) for name in self.__dataclass_fields__ if name.startswith(prefix)]
         skipped = ("role", "content", "extra", "unknown")
-        return {name: getattr(self, prefix + name) for name in names if name not in skipped}
+        return [(name, getattr(self, prefix + name)) for name in names if name not in skipped]

@@ -15,7 +15,6 @@ from types import TracebackType
 from typing import Any
 
 import uvicorn
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 import specs
 from mockserver.app import App
@@ -23,6 +22,7 @@ from mockserver.behaviours.admission import follow_provider
 from mockserver.certificate import make_certificate
 from mockserver.control import Control
 from mockserver.gateway import Gateway
+from mockserver.protocol import protocol_of
 from mockserver.state import State, build_state
 from mockserver.targetfile import write_target
 from mockserver.traits import Contract
@@ -67,7 +67,7 @@ class Server:
         self.target_path = self.options.target
         self._keys: tempfile.TemporaryDirectory[str] | None = None  # of TLS
         self._uvicorn = _Uvicorn(
-            uvicorn.Config(self._app(), http=protocol_of(self.gateway), **_UVICORN, **self._tls()),
+            uvicorn.Config(self._app(), http=self._protocol(), **_UVICORN, **self._tls()),
             self.state.upstream.close,
         )
         self._thread: threading.Thread | None = None
@@ -124,6 +124,10 @@ class Server:
             self.state.platform.certificate = self.certificate.der()
         return {"ssl_certfile": certificate, "ssl_keyfile": key}
 
+    def _protocol(self) -> type[asyncio.Protocol]:
+        """A client of a provider that runs elsewhere must know its task."""
+        return protocol_of(self.gateway, at_once=self.options.upstream is None)
+
     def _app(self) -> App:
         token = self.options.control_token
         return App(self.gateway, self.state, Control(self.state, token) if token else None)
@@ -151,39 +155,6 @@ def _following(gateway: Gateway, options: Options) -> Gateway:
     return replace(gateway, steps=(*gateway.steps, follow_provider)) if options.upstream else gateway
 
 
-class Protocol(HttpToolsProtocol):
-    """Also gives what ASGI does not: header names as they were spelled, and the connection, to end it unanswered."""
-
-    wants_host = True
-
-    def on_header(self, name: bytes, value: bytes) -> None:
-        super().on_header(name, value)
-        self.scope.setdefault("spelled", []).append(name)  # type: ignore[typeddict-item]
-        self.scope["transport"] = self.transport  # type: ignore[typeddict-unknown-key]
-
-    def on_headers_complete(self) -> None:
-        """RFC 9112 section 3.2: a request of HTTP/1.1 names its host, and names it once."""
-        hosts = sum(name == b"host" for name, _ in self.headers)
-        if self.wants_host and hosts != 1 and self.parser.get_http_version() == "1.1":
-            raise ValueError("expected one Host header")  # the parser ends the connection with a 400
-        super().on_headers_complete()
-
-
-def protocol_of(gateway: Gateway) -> type[Protocol]:
-    """The protocol with the gateway's decisions; the plain one, with nothing to decide, for an honest mock."""
-    received = gateway.received
-    if gateway.wants_host and received is None:
-        return Protocol
-
-    class Decided(Protocol):
-        wants_host = gateway.wants_host
-
-        def data_received(self, data: bytes) -> None:
-            super().data_received(data if received is None else received(data))
-
-    return Decided
-
-
 _UVICORN: dict[str, Any] = {
     "loop": "uvloop",
     "ws": "none",
@@ -191,6 +162,7 @@ _UVICORN: dict[str, Any] = {
     "log_config": None,
     "access_log": False,
     "server_header": False,
+    "proxy_headers": False,  # nobody stands before it whom it could believe
     "backlog": 4096,
     "timeout_keep_alive": 75,
 }

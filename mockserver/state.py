@@ -14,7 +14,7 @@ from mockserver.behaviours.limits import Limiter
 from mockserver.behaviours.signatures import Answers
 from mockserver.catalogue import Catalogue
 from mockserver.clock import Clock
-from mockserver.ledger import NANO, Ledger
+from mockserver.ledger import NANO, Ledger, open_ledger
 from mockserver.services import Router, Service, Storage, load_service
 from mockserver.traits import Contract, Traits, read_traits
 from mockserver.upstream import LocalUpstream, Pace, Upstream
@@ -59,6 +59,9 @@ class State:
 
     def watch(self, call: Call) -> None:
         """From here on a client that leaves aborts the generation of its call."""
+        if call.cycle is not None:
+            call.cycle.left = lambda: _leave(call)
+            return
         task = asyncio.ensure_future(_watch(call))
         self.watchers.add(task)
         task.add_done_callback(self.watchers.discard)
@@ -107,7 +110,12 @@ class State:
 
 async def _watch(call: Call) -> None:
     message = await call.receive()
-    if message["type"] == "http.disconnect" and call.generation is not None:
+    if message["type"] == "http.disconnect":
+        _leave(call)
+
+
+def _leave(call: Call) -> None:
+    if call.generation is not None:
         call.gateway.on_disconnect(call.generation)
 
 
@@ -137,7 +145,7 @@ def build_state(
         from mockserver.upstream.remote import RemoteUpstream  # late: it brings an HTTP client
 
         upstream = RemoteUpstream(upstream_url.rstrip("/"), clock, upstream_key)
-    state = State(read_traits(contract), Ledger(state_file, clock.now), upstream, seed, clock)
+    state = State(read_traits(contract), open_ledger(state_file, clock.now), upstream, seed, clock)
     state.storage = Storage(state_file)
     state.catalogue = Catalogue(contract.name)
     state.start_accounts()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from reports import legible, phrases
@@ -24,14 +24,24 @@ def lines(document: Mapping[str, Any]) -> Iterator[str]:
     for waiver in ours["waivers"]:
         said = f"{waiver['requirement']} {waiver['state']} until {waiver['expires']} by {waiver['owner']}"
         yield f"{'waiver':<12}{legible.line(said)}: {legible.line(waiver['reason'])} ({legible.line(waiver['link'])})"
-    for row in ours["judged_again"]["otherwise"]:
-        yield f"{'on word':<12}{row['id']} rests on the signer's word: {legible.line(row['said'])}"
+    for said, ids in _on_word(ours["judged_again"]["otherwise"]).items():
+        yield f"{'on word':<12}{len(ids)} rest on the signer's word, {legible.line(said)}: {', '.join(ids)}"
+
+
+def _on_word(rows: Iterable[Mapping[str, str]]) -> dict[str, list[str]]:
+    """The rows that nobody can judge again, by the reason for it."""
+    found: dict[str, list[str]] = {}
+    for row in rows:
+        found.setdefault(row["said"], []).append(row["id"])
+    return found
 
 
 def _facts(ours: Mapping[str, Any]) -> list[tuple[str, object]]:
     run, contract, deployment = ours["run"], ours["contract"], ours["deployment"]
     proof = ours["proof"]
-    told = "none" if proof is None else f"{proof['score']['killed']} of {proof['score']['defects']} defects killed"
+    told = "none"
+    if proof is not None:
+        told = f"{proof['score']['killed']} of {proof['score']['defects']} defects killed ({proof['sha256'][:16]})"
     counts = Counter(ours["rows"].values())
     return [
         ("verdict", phrases.VERDICTS.get(ours["verdict"], (ours["verdict"],))[0]),

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+import sys
+from collections.abc import Callable, Mapping
 from concurrent.futures import ProcessPoolExecutor
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -16,7 +17,7 @@ import click
 from rich.console import Console
 
 from harness.attest_cli.group import FILE, FOLDER, moment
-from harness.certificate import issue, keys, policy, statement
+from harness.certificate import issue, keyless, keys, policy, statement
 from harness.certificate.problem import BadRequest, Problem
 from harness.certificate.verify import Demands, Verification, verified
 from harness.model import Exit
@@ -24,28 +25,43 @@ from reports import certificate as shown
 
 OUT = Console(highlight=False)
 DAYS = 90
+_START = "fork" if sys.platform == "linux" else "spawn"  # a fork has read all of our modules; no thread runs here
 
 
 @click.command(name="certify")
 @click.argument("runs", nargs=-1, required=True, type=FOLDER, metavar="RUN...")
 @click.option(
-    "--key", required=True, metavar="K", help="Private key as a PEM file, or hsm:, awskms:, gcpkms: and such."
+    "--key",
+    required=True,
+    metavar="K",
+    help="Private key as a PEM file, or hsm:, awskms:, gcpkms:, azurekms: and such; sigstore: signs by identity.",
 )
 @click.option("--public-key", type=FILE, metavar="PEM", help="Of a key that is no file: the public one.")
+@click.option("--identity-token-env", "variable", metavar="NAME", help="For sigstore: variable with the OIDC token.")
 @click.option("--proof", type=FILE, metavar="proof.json", help="What `assay prove` wrote for this contract.")
 @click.option("--days", type=click.IntRange(1, 3660), default=DAYS, show_default=True, help="How long it is valid.")
-def certify_command(runs: tuple[Path, ...], key: str, public_key: Path | None, proof: Path | None, days: int) -> None:
+def certify_command(
+    runs: tuple[Path, ...], key: str, public_key: Path | None, variable: str | None, proof: Path | None, days: int
+) -> None:
     """Sign what a run has found out: RUN/certificate.json, about every file in the folder RUN.
 
     The run is judged again first, from what is saved alone. The folder and the certificate can then be given away:
     no secret is in them, and `assay verify` needs nothing else.
     """
-    signer = keys.signer_of(key, public_key)
+    seal = _seal(key, public_key, variable)
     for folder in runs:
         payload = issue.payload_of(folder, proof, datetime.now(UTC), timedelta(days=days))
-        path = issue.certified(folder, payload, signer)
+        path = issue.certified(folder, payload, seal)
         _print(shown.lines(statement.read(payload)))
         OUT.print(f"certificate: {path}", markup=False, soft_wrap=True)
+
+
+def _seal(key: str, public_key: Path | None, variable: str | None) -> Callable[[bytes], bytes]:
+    if key == keyless.KEY:
+        return partial(keyless.sealed, token=keyless.token_of(variable))
+    if variable is not None:
+        raise click.UsageError(f"--identity-token-env goes with --key {keyless.KEY}")
+    return issue.by_key(keys.signer_of(key, public_key))
 
 
 @click.command(name="verify")
@@ -53,6 +69,9 @@ def certify_command(runs: tuple[Path, ...], key: str, public_key: Path | None, p
 @click.option(
     "--key", "trusted", multiple=True, type=FILE, metavar="PEM", help="A public key that may sign (repeatable)."
 )
+@click.option("--identity", metavar="WHO", help="Who may sign without a key: a mail address or URI, with --issuer.")
+@click.option("--issuer", metavar="URL", help="Who vouches for --identity: the OIDC issuer.")
+@click.option("--trusted-root", type=FILE, metavar="FILE", help="Roots for --identity (default: those of Sigstore).")
 @click.option("--bundle", "folder", type=FOLDER, metavar="DIR", help="The run's folder (default: that of CERT).")
 @click.option("--no-bundle", is_flag=True, help="Look at the certificate alone.")
 @click.option("--rejudge", is_flag=True, help="Judge the saved run again, and compare every row.")
@@ -62,6 +81,9 @@ def certify_command(runs: tuple[Path, ...], key: str, public_key: Path | None, p
 def verify_command(
     certificates: tuple[Path, ...],
     trusted: tuple[Path, ...],
+    identity: str | None,
+    issuer: str | None,
+    trusted_root: Path | None,
     folder: Path | None,
     no_bundle: bool,
     rejudge: bool,
@@ -77,7 +99,10 @@ def verify_command(
         raise click.UsageError("--bundle goes with one certificate, and not with --no-bundle")
     if rejudge and no_bundle:
         raise click.UsageError("--rejudge needs the bundle")
-    demands = _demands(trusted, demanded, at or datetime.now(UTC), rejudge=rejudge)
+    if (identity is None) != (issuer is None) or (trusted_root is not None and identity is None):
+        raise click.UsageError("--identity goes with --issuer, and --trusted-root with both")
+    who = None if identity is None or issuer is None else keyless.Identity(identity, issuer, trusted_root)
+    demands = _demands(trusted, who, demanded, at or datetime.now(UTC), rejudge=rejudge)
     found = _each(certificates, folder, demands, no_bundle=no_bundle)
     if as_json:
         rows = [_row(path, one) for path, one in zip(certificates, found, strict=True)]
@@ -96,22 +121,36 @@ def _each(
     raws = [path.read_bytes() for path in certificates]
     if not demands.rejudge or len(certificates) == 1:
         return [verified(raw, beside, demands) for raw, beside in zip(raws, folders, strict=True)]
-    with ProcessPoolExecutor(min(len(raws), os.cpu_count() or 1), get_context("spawn")) as pool:
-        return list(pool.map(partial(verified, demands=demands), raws, folders))
+    with ProcessPoolExecutor(min(len(raws), os.cpu_count() or 1), get_context(_START)) as pool:
+        asked = {n: pool.submit(verified, raws[n], folders[n], demands) for n in _longest_first(folders)}
+        return [asked[n].result() for n in range(len(raws))]
+
+
+def _longest_first(folders: list[Path | None]) -> list[int]:
+    """The runs with most to judge first, so that none is judged alone in the end."""
+
+    def size(n: int) -> int:
+        file = None if (folder := folders[n]) is None else folder / "exchanges.jsonl"
+        return file.stat().st_size if file is not None and file.is_file() else 0
+
+    return sorted(range(len(folders)), key=size, reverse=True)
 
 
 def _beside(certificate: Path) -> Path | None:
     return certificate.parent if (certificate.parent / "results.json").is_file() else None
 
 
-def _demands(trusted: tuple[Path, ...], demanded: Path | None, at: datetime, *, rejudge: bool) -> Demands:
+def _demands(
+    trusted: tuple[Path, ...], who: keyless.Identity | None, demanded: Path | None, at: datetime, *, rejudge: bool
+) -> Demands:
     wanted: Mapping[str, Any] = {} if demanded is None else policy.load(demanded)
     paths = [*trusted, *(Path(name) for name in wanted.get("keys", ()))]
-    if not paths:
+    if not paths and who is None:
         raise BadRequest(
-            "whose certificate it is shows by a key: give the signer's public one by --key PEM or --policy"
+            "whose certificate it is shows by a key: give the signer's public one by --key PEM or --policy, "
+            "or --identity"
         )
-    return Demands([keys.public_key(path) for path in paths], at, wanted, rejudge)
+    return Demands([keys.public_key(path) for path in paths], at, wanted, rejudge, who)
 
 
 def _lines(path: Path, found: Verification) -> list[str]:

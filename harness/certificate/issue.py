@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,8 @@ from harness.certificate import bundle, envelope, statement
 from harness.certificate.attested import attestation, tls_keys
 from harness.certificate.levels import claims
 from harness.certificate.problem import BadRequest
-from harness.certificate.rejudge import differences, played
+from harness.certificate.rejudge import NotJudged, differences, played
+from harness.replaying import HOW
 
 PROOF = "proof.json"
 
@@ -28,8 +29,11 @@ def payload_of(folder: Path, proof: Path | None, issued: datetime, lasts: timede
     """The statement about a run. Raises BadRequest, BadResults, TargetError, Refused."""
     was = results.read(folder)
     _can_be_certified(folder, was)
-    told = None if proof is None else _kept(proof, folder, was)
-    found = differences(was, played(folder, was))
+    proved = None if proof is None else _kept(proof, folder, was)
+    found = differences(was, _played(folder, was))
+    if wrong := [d for d in found if not d.on_word]:
+        told = "; ".join(f"{d.id} was {d.was}, and judged again it is {d.now}: {d.said}" for d in wrong[:3])
+        raise BadRequest(f"{folder}: what is saved does not bear out {len(wrong)} rows: {told}; run it again")
     exchanges = list(journal.read(folder / "exchanges.jsonl"))
     return statement.statement(
         statement.Parts(
@@ -39,18 +43,39 @@ def payload_of(folder: Path, proof: Path | None, issued: datetime, lasts: timede
             differences=found,
             attestation=attestation(deployment.read(folder), exchanges),
             tls_keys=tls_keys(exchanges),
-            proof=told,
+            proof=proved,
             issued=issued,
             lasts=lasts,
         )
     )
 
 
-def certified(folder: Path, payload: bytes, signer: Signer) -> Path:
-    """Write certificate.json into the folder of the run."""
+def _played(folder: Path, was: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
+    try:
+        return played(folder, was)
+    except NotJudged as error:
+        raise BadRequest(f"{folder}: the run cannot be judged again: {error}") from error
+
+
+def certified(folder: Path, payload: bytes, seal: Callable[[bytes], bytes]) -> Path:
+    """Write certificate.json into the folder of the run; nothing where it cannot be signed. Raises BadRequest."""
+    made = seal(payload)
     path = folder / bundle.CERTIFICATE
-    path.write_bytes(envelope.sealed(payload, signer))
+    path.write_bytes(made)
     return path
+
+
+def by_key(signer: Signer) -> Callable[[bytes], bytes]:
+    """The seal of a key, wherever it is."""
+
+    def seal(payload: bytes) -> bytes:
+        try:
+            return envelope.sealed(payload, signer)
+        except Exception as error:  # each token and each service has errors of its own
+            said = " ".join(str(error).split())[:300]
+            raise BadRequest(f"the key does not sign: {type(error).__name__}{': ' if said else ''}{said}") from error
+
+    return seal
 
 
 def _can_be_certified(folder: Path, was: Mapping[str, Any]) -> None:
@@ -58,9 +83,7 @@ def _can_be_certified(folder: Path, was: Mapping[str, Any]) -> None:
     if contract.digest != was["contract"]["digest"]:
         raise BadRequest(f"{folder}: {contract.name} has changed since the run was made: run it again")
     if was["run"]["workers"] > 1:
-        raise BadRequest(
-            f"{folder}: made by {was['run']['workers']} processes, which cannot be played: run it without -n"
-        )
+        raise BadRequest(f"{folder}: {was['run']['workers']} processes made it, and nobody knows in which order: {HOW}")
     if was["run"]["interrupted"]:
         raise BadRequest(f"{folder}: the run was interrupted: run it to its end")
 

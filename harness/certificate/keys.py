@@ -20,14 +20,17 @@ from harness.certificate.problem import BadRequest
 
 ED25519, P256 = "ed25519", "ecdsa-sha2-nistp256"
 PASSWORD_VARIABLE = "ASSAY_SIGNING_SECRET"  # noqa: S105 - the name of a variable
+EXTRAS = frozenset({"hsm", "awskms", "gcpkms", "azurekms"})  # of pyproject.toml, named as the schemes
 P256_ORDER = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
 
 
 def signer_of(key: str, public: Path | None = None) -> Signer:
-    """The signer of a PEM file, or of a URI of securesystemslib with its public key. Raises BadRequest, OSError."""
+    """The signer of a PEM file, or of a URI of securesystemslib with its public key. Raises BadRequest."""
     scheme = key.partition(":")[0]
     if scheme in SIGNER_FOR_URI_SCHEME and not Path(key).is_file():
         return _remote(key, public)
+    if not Path(key).is_file():
+        raise BadRequest(f"{key}: no such key; `openssl genpkey -algorithm ed25519 -out {key}` makes one")
     try:
         found = load_pem_private_key(Path(key).read_bytes(), _password())
     except (ValueError, TypeError, UnsupportedAlgorithm) as error:
@@ -64,10 +67,13 @@ def _remote(uri: str, public: Path | None) -> Signer:
         raise BadRequest(f"--key {uri}: also give the public key of it as a PEM file, by --public-key")
     try:
         return Signer.from_priv_key_uri(uri, public_key(public), lambda _name: os.environ.get(PASSWORD_VARIABLE, ""))
-    except UnsupportedLibraryError as error:
-        raise BadRequest(f"--key {uri}: {error}: install securesystemslib with the extra for this signer") from error
-    except ValueError as error:
-        raise BadRequest(f"--key {uri}: {error}") from error
+    except (UnsupportedLibraryError, ImportError) as error:
+        extra = uri.partition(":")[0]
+        how = f": pip install 'assay-harness[{extra}]'" if extra in EXTRAS else ""
+        raise BadRequest(f"--key {uri}: {error}{how}") from error
+    except Exception as error:  # each service has errors of its own
+        said = " ".join(str(error).split())[:300]
+        raise BadRequest(f"--key {uri}: {said or type(error).__name__}") from error
 
 
 def _known(key: SSlibKey, where: str) -> SSlibKey:

@@ -14,10 +14,11 @@ from securesystemslib.signer import SSlibKey
 
 import specs
 from harness import results
-from harness.certificate import bundle, envelope, policy, statement
+from harness.certificate import bundle, envelope, keyless, policy, statement
 from harness.certificate.levels import claims
 from harness.certificate.problem import Code, Problem, Refused
-from harness.certificate.rejudge import differences, played
+from harness.certificate.rejudge import Difference, NotJudged, differences, played
+from harness.run import BadRequest
 from harness.target import TargetError
 
 RESULTS = "results.json"
@@ -37,6 +38,7 @@ class Demands:
     at: datetime
     policy: Mapping[str, Any]
     rejudge: bool = False
+    identity: keyless.Identity | None = None  # who may sign without a key of their own
 
 
 @dataclass(frozen=True)
@@ -58,18 +60,26 @@ class Verification:
 def verified(raw: bytes, folder: Path | None, demands: Demands) -> Verification:
     """The verdict on a certificate, and on the bundle in a folder where there is one. Never raises for either."""
     try:
-        payload, key = envelope.opened(raw, demands.keys)
+        payload, signer = _opened(raw, demands)
         document = statement.read(payload)
     except Refused as refused:
         return Verification((refused.problem,))
     ours = statement.ours(document)
     problems = [*_in_time(ours, demands.at), *policy.unmet(demands.policy, ours, demands.at)]
-    told = Verification(tuple(problems), document, key.keyid, ("signature",))
+    told = Verification(tuple(problems), document, signer, ("signature",))
     if folder is None:
         return told
     wrong = _bundle(document, ours, folder)
     told = _with(told, wrong, "bundle")
     return told if wrong or not demands.rejudge else _judged_again(told, ours, folder)
+
+
+def _opened(raw: bytes, demands: Demands) -> tuple[bytes, str]:
+    """The payload, and who has signed it."""
+    if keyless.is_one(raw):
+        return keyless.opened(raw, demands.identity)
+    payload, key = envelope.opened(raw, demands.keys)
+    return payload, key.keyid
 
 
 def _in_time(ours: Mapping[str, Any], at: datetime) -> Iterable[Problem]:
@@ -122,7 +132,7 @@ def _judged_again(told: Verification, ours: Mapping[str, Any], folder: Path) -> 
     was = results.read(folder)
     try:
         found = differences(was, played(folder, was))
-    except (TargetError, results.BadResults, SystemExit) as error:
+    except (TargetError, NotJudged, BadRequest) as error:
         return _with(told, [Problem(Code.BUNDLE_UNREADABLE, f"the run cannot be judged again: {error}")], "rows")
     known = {row["id"]: row["now"] for row in ours["judged_again"]["otherwise"]}
     wrong = [
@@ -130,11 +140,16 @@ def _judged_again(told: Verification, ours: Mapping[str, Any], folder: Path) -> 
             Code.JUDGED_OTHERWISE, f"{d.id} is certified as {d.was}, and judged again it is {d.now}: {d.said}", d.id
         )
         for d in found
-        if known.get(d.id) != d.now
+        if not _on_word(d, known)
     ]
-    on_word = tuple(d.id for d in found if known.get(d.id) == d.now)
+    on_word = tuple(d.id for d in found if _on_word(d, known))
     same = len(was["requirements"]) - len(found)
     return Verification((*told.problems, *wrong), told.statement, told.key, (*told.looked_at, "rows"), same, on_word)
+
+
+def _on_word(difference: Difference, known: Mapping[str, str]) -> bool:
+    """A row that the certificate says cannot be judged again, and that nothing contradicts."""
+    return difference.on_word and known.get(difference.id) == difference.now
 
 
 def _contract_here(ours: Mapping[str, Any]) -> Problem | None:

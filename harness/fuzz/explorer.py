@@ -31,6 +31,7 @@ from harness.fuzz.schedule import Lane, Schedule
 from harness.fuzz.secrets import given_away
 from harness.model import Finding, NotObserved
 from harness.operations import Operations
+from specs import Contract
 
 _BY_CHECK: Mapping[GenerationMode, Mapping[str, tuple[str, ...]]] = {
     GenerationMode.POSITIVE: {"OC-170": SHAPE},
@@ -50,6 +51,7 @@ class Exploration:
     causes: Causes = field(default_factory=Causes)
     reach: Reach = field(default_factory=Reach)
     broken: list[Exchange] = field(default_factory=list)  # without a whole answer: nothing can be said of them
+    asked: list[tuple[str, str, str, bool]] = field(default_factory=list)  # exchange, operation, mode, to be refused
     positions: dict[str, int] = field(default_factory=dict)
     seed: int = 0
     rounds: int = 0
@@ -179,10 +181,13 @@ class Explorer:
             lane.closed = self.found.out_of_money = True  # what is free goes on
             return
         if not asked.complete:
+            self.found.asked.append((asked.id, batch.operation, batch.mode.value, bool(batch.refused)))
             self.found.broken.append(asked)
             return
         wrong = list(self.wrong(case, batch, asked))
-        self._count(batch, asked)
+        self.found.asked.append((asked.id, batch.operation, batch.mode.value, bool(batch.refused)))
+        _count(self.found, batch.operation, batch.mode.value, asked)
+        self.found.paid_calls += batch.kind is not None and asked.status < 300
         lane.paid += batch.pays and asked.status < 300
         for each in wrong:
             self._add(each, case, batch, asked)
@@ -233,9 +238,7 @@ class Explorer:
 
     def wrong(self, case: Any, batch: Batch, asked: Exchange) -> Iterator[Wrong]:
         """Everything that is wrong with the answer to a case."""
-        # schemathesis has a check of server errors as well, but it sends requests of its own past our budget.
-        busy = asked.status == 503 and asked.header("retry-after") is not None
-        if asked.status >= 500 and not batch.refused and not busy:
+        if failed(asked, refused=bool(batch.refused)):
             yield Wrong("OC-172", f"{batch.operation}: answered {asked.status}", None, f"to {_said(case)}")
         for requirement, checks in _BY_CHECK[batch.mode].items():
             yield from shape(case, self._revealed(asked), checks, requirement)
@@ -258,13 +261,6 @@ class Explorer:
         parameter = getattr(case.meta.phase.data, "parameter", None)
         return bool(parameter == self.ask.contract.trait("auth.header"))
 
-    def _count(self, batch: Batch, asked: Exchange) -> None:
-        counted = f"{batch.operation} {batch.mode.value}"
-        self.found.cases[counted] = self.found.cases.get(counted, 0) + 1
-        statuses = self.found.statuses.setdefault(batch.operation, {})
-        statuses[str(asked.status)] = statuses.get(str(asked.status), 0) + 1
-        self.found.paid_calls += batch.kind is not None and asked.status < 300
-
     def _add(self, wrong: Wrong, case: Any, batch: Batch, asked: Exchange) -> None:
         self.found.causes.add(
             wrong.requirement,
@@ -276,6 +272,43 @@ class Explorer:
             case=(case, batch),
             rule=wrong.rule,
         )
+
+
+def failed(asked: Exchange, *, refused: bool) -> bool:
+    """Whether a server failed at a request. `refused`: it may, at one of this operation.
+
+    schemathesis has a check of server errors as well, but it sends requests of its own past our budget.
+    """
+    busy = asked.status == 503 and asked.header("retry-after") is not None
+    return asked.status >= 500 and not refused and not busy
+
+
+def judged_again(
+    asked: Iterable[tuple[str, str, bool, Exchange]], contract: Contract, *, out_of_money: bool = False
+) -> Exploration:
+    """What is wrong with saved answers to generated requests (operation, mode, to be refused, exchange).
+
+    Rules tell without the case that was generated. What a request's own case decides (its shape, whether it had to be
+    refused) is not looked at.
+    """
+    found, judges = Exploration(out_of_money=out_of_money), Judges(contract)
+    for operation, mode, refused, x in asked:
+        if not x.complete:
+            found.broken.append(x)
+            continue
+        _count(found, operation, mode, x)
+        if failed(x, refused=refused):
+            found.causes.add("OC-172", f"{operation}: answered {x.status}", [x], operation)
+        for wrong in judges.wrong(x):
+            found.causes.add(wrong.requirement, wrong.cause, [x], operation, rule=wrong.rule)
+    return found
+
+
+def _count(found: Exploration, operation: str, mode: str, asked: Exchange) -> None:
+    counted = f"{operation} {mode}"
+    found.cases[counted] = found.cases.get(counted, 0) + 1
+    statuses = found.statuses.setdefault(operation, {})
+    statuses[str(asked.status)] = statuses.get(str(asked.status), 0) + 1
 
 
 def documented(ask: Ask) -> dict[str, tuple[str, ...]]:

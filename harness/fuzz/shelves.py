@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote
 
-from harness.ask import Ask, Credential
+from harness.ask import Ask
+from harness.credentials import Credential
 from harness.exchange import Exchange
 from harness.fuzz.causes import Causes
 from harness.fuzz.judging import JUDGED, Judges
@@ -53,10 +54,9 @@ class Browser:
         self.ask, self.judges, self.found = ask, Judges(ask.contract), Shelves()
 
     def explore(self) -> Shelves:
-        with self.ask.asking("fuzz"):
-            for shelf in shelves(self.ask.contract):
-                self._browse(shelf)
-            self._elsewhere()
+        for shelf in shelves(self.ask.contract):
+            self._browse(shelf)
+        self._elsewhere()
         return self.found
 
     def _elsewhere(self) -> None:

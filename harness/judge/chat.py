@@ -5,14 +5,31 @@ They judge nothing and never raise on a hostile body: what has the wrong type re
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, TypeGuard
+import functools
+from collections.abc import Callable, Mapping
+from typing import Any, TypeGuard, TypeVar
 
 from harness.exchange import Exchange
 
 FINISH_REASONS = frozenset({"stop", "length", "tool_calls", "content_filter", "function_call"})
 CUT_SHORT = frozenset({"length", "content_filter"})  # a choice that ended so may hold half of a tool call or document
 DONE = "[DONE]"
+T = TypeVar("T")
+
+
+def once(view: Callable[[Exchange], T]) -> Callable[[Exchange], T]:
+    """A view that is kept with its exchange: a hundred rules read the same ones. Nobody may change what it gives."""
+    name = f"{view.__module__}.{view.__qualname__}"
+
+    @functools.wraps(view)
+    def kept(x: Exchange) -> T:
+        known: dict[str, Any] = x.__dict__
+        if name not in known:
+            known[name] = view(x)
+        found: T = known[name]
+        return found
+
+    return kept
 
 
 def is_integer(value: object) -> TypeGuard[int]:
@@ -51,11 +68,13 @@ def shown(value: object, limit: int = 200) -> str:
 # --- What was asked --------------------------------------------------------------------------------------------
 
 
+@once
 def asked(x: Exchange) -> Mapping[str, Any]:
     """The request's JSON object, empty when the request was something else."""
     return x.request.json if isinstance(x.request.json, dict) else {}
 
 
+@once
 def is_chat(x: Exchange) -> bool:
     """Whether this is a call of the chat operation, answered or not."""
     return x.request.method == "POST" and _path(x).endswith(("/chat/completions", "/chat/completions/RAG"))
@@ -105,11 +124,13 @@ def is_served(x: Exchange) -> bool:
     return is_chat(x) and x.head_status == 200
 
 
+@once
 def is_completion(x: Exchange) -> bool:
     """A chat call answered 200 with one whole JSON object."""
     return is_served(x) and x.complete and not x.is_stream and isinstance(x.json, dict)
 
 
+@once
 def is_chunked(x: Exchange) -> bool:
     """A chat call that asked for a stream and was answered 200 with one, whatever its Content-Type says.
 
@@ -123,16 +144,19 @@ def is_chunked(x: Exchange) -> bool:
     )
 
 
+@once
 def is_finished(x: Exchange) -> bool:
     """A stream that was read to its end and did not report an error on the way."""
     return is_chunked(x) and x.complete and not stream_errors(x)
 
 
+@once
 def stream_errors(x: Exchange) -> list[dict[str, Any]]:
     """The error frames of a stream: what a server sends when it fails after the first byte."""
     return [document for document in objects(list(x.documents)) if is_error(document)]
 
 
+@once
 def chunks(x: Exchange) -> list[dict[str, Any]]:
     """The JSON objects of a stream in order, error frames left out."""
     return [document for document in objects(list(x.documents)) if not is_error(document)]
@@ -155,12 +179,14 @@ def index_of(choice: Mapping[str, Any]) -> int:
     return index if is_integer(index) else 0
 
 
+@once
 def parts(x: Exchange) -> list[tuple[int, dict[str, Any], dict[str, Any]]]:
     """Every choice of every chunk in order of arrival: its index, its delta, the choice itself."""
     found = [choice for chunk in chunks(x) for choice in choices(chunk)]
     return [(index_of(choice), _object(choice.get("delta")), choice) for choice in found]
 
 
+@once
 def indices(x: Exchange) -> list[int]:
     """The indices of the choices of an answer, streamed or whole, in order of appearance."""
     seen = [index for index, _, _ in parts(x)] if is_chunked(x) else [index_of(row) for row in choices(x.json)]
@@ -182,6 +208,7 @@ def content(x: Exchange, index: int = 0) -> str:
     return "".join(piece for piece in pieces if isinstance(piece, str))
 
 
+@once
 def finish_reasons(x: Exchange) -> dict[int, list[Any]]:
     """For each choice index every finish_reason that is not null, in order: one in an answer that is right."""
     rows = [choice for _, _, choice in parts(x)] if is_chunked(x) else choices(x.json)
@@ -203,6 +230,7 @@ def is_cut(x: Exchange, index: int = 0) -> bool:
     return isinstance(reason, str) and reason in CUT_SHORT
 
 
+@once
 def usage(x: Exchange) -> dict[str, Any] | None:
     """The usage of an answer: the member of a whole one, the last usage object of a stream."""
     documents = chunks(x) if is_chunked(x) else [x.json]

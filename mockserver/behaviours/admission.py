@@ -71,8 +71,8 @@ async def validate(call: Call) -> None:
     for name in gateway.required:
         if body.get(name) is None:
             raise gateway.refuse_missing(call, name)
-    for name, check in gateway.parameter_checks.items():
-        if body.get(name) is not None:
+    for name, check in [known for known in gateway.parameter_checks if known[0] in body]:
+        if body[name] is not None:
             check(call, body[name])
     gateway.check_extra(call, body)
     if gateway.check_unknown is not None:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import codecs
-import secrets
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
+from mockserver import ids
 from mockserver.behaviours.admission import Disconnected
 from mockserver.call import Reply
-from mockserver.upstream import Aborted, UpstreamFailure
+from mockserver.upstream import Aborted, Text, UpstreamFailure
 from mockserver.upstream.pieces import choice_of, finish_of, text_of, tool_of
 from mockserver.wire import encode
 
@@ -26,7 +26,7 @@ def new_decoder() -> codecs.IncrementalDecoder:
 
 
 def completion_id(call: Call) -> str:
-    return "chatcmpl-" + secrets.token_hex(12)
+    return "chatcmpl-" + ids.name()
 
 
 def created(call: Call) -> int:
@@ -60,7 +60,8 @@ def start_upstream(call: Call) -> Generation:
     """The one place where a request leaves for the provider."""
     gateway = call.gateway
     account = gateway.account_of(call) if call.key else ""
-    return call.state.upstream.start(gateway.upstream_body(call), call.request_id, account, call.max_tokens)
+    since = call.cycle.arrived if call.cycle is not None else None
+    return call.state.upstream.start(gateway.upstream_body(call), call.request_id, account, call.max_tokens, since)
 
 
 async def chat(call: Call) -> Reply:
@@ -112,7 +113,7 @@ def document(call: Call, choices: list[dict[str, Any]], usage: dict[str, Any] | 
 def choice(call: Call, index: int, pieces: list[Piece]) -> dict[str, Any]:
     """One choice from its pieces."""
     gateway = call.gateway
-    finish = next(filter(None, map(finish_of, pieces)), None)
+    finish = pieces.finish if isinstance(pieces, Text) else next(filter(None, map(finish_of, pieces)), None)
     logprobs = None
     if gateway.wants_logprobs(call.body):
         logprobs = gateway.logprobs_member([entry for piece in pieces for entry in piece.logprobs or ()])
@@ -131,11 +132,14 @@ def logprobs_member(entries: list[dict[str, Any]]) -> dict[str, Any]:
 def message(call: Call, pieces: list[Piece]) -> dict[str, Any]:
     """The assistant's message: text, or tool calls with null content."""
     gateway = call.gateway
-    if any(map(tool_of, pieces)):
+    if isinstance(pieces, Text):
+        text = decode_pieces(call, (pieces.text,))
+    elif any(map(tool_of, pieces)):
         calls = gateway.tool_calls_member(call, pieces)
         return {"role": gateway.assistant_role, "content": None, "tool_calls": calls}
-    text = decode_pieces(call, map(text_of, pieces))
-    call.delivered += len(text.encode("utf-8", "replace"))
+    else:
+        text = decode_pieces(call, map(text_of, pieces))
+    call.delivered += len(text) if text.isascii() else len(text.encode("utf-8", "replace"))
     if gateway.content is not None:
         text = gateway.content(call, text)
     return {"role": gateway.assistant_role, "content": text}
@@ -161,8 +165,10 @@ def tool_call(call: Call, call_id: str, name: str, arguments: str) -> dict[str, 
 
 
 def decode_pieces(call: Call, pieces: Iterable[bytes]) -> str:
-    decode = call.gateway.decoder()
-    return decode.decode(b"".join(pieces), final=True)
+    whole = b"".join(pieces)
+    if call.gateway.decoder is new_decoder:
+        return whole.decode("utf-8", "ignore")  # the same, without making a decoder that waits for nothing
+    return call.gateway.decoder().decode(whole, final=True)
 
 
 def finish_reason(call: Call, finish: str) -> str:
@@ -191,6 +197,8 @@ def reported_usage(call: Call, usage: dict[str, int]) -> dict[str, Any] | None:
 
 
 def _by_choice(pieces: list[Piece]) -> list[list[Piece]]:
+    if isinstance(pieces, Text):
+        return [pieces]
     said = [piece for piece in pieces if piece.usage is None]
     choices = sorted(set(map(choice_of, said)))
     return [said] if len(choices) == 1 else [[piece for piece in said if piece.choice == n] for n in choices]

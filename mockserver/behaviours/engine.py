@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import functools
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from mockserver.upstream import Piece, text_pieces
-from mockserver.upstream.pieces import tokens_of
+from mockserver.behaviours.tokens import tokenize
+from mockserver.upstream import Piece, Text, text_pieces
+from mockserver.upstream.pieces import step_of, tokens_of
 
 if TYPE_CHECKING:
     import random
 
     from mockserver.upstream import Job
+
+
+_SHORT = 4096  # characters of a text whose pieces are remembered
 
 
 class ToolCall(NamedTuple):
@@ -24,15 +29,17 @@ class ToolCall(NamedTuple):
 def generate(job: Job) -> list[Piece]:
     """Every piece of every choice in the order of their steps, and the usage at the end."""
     gateway = job.gateway
-    pieces: list[Piece] = []
     choices = gateway.choices_of(job.body)
-    for choice in range(choices):
-        pieces += _choice(job, choice)
-    if choices > 1:
-        pieces.sort(key=lambda piece: piece.step)
-    completion = sum(map(tokens_of, pieces))
+    pieces = _choice(job, 0) if choices == 1 else _side_by_side(job, choices)
+    completion = pieces.tokens if isinstance(pieces, Text) else sum(map(tokens_of, pieces))
     usage = gateway.engine_usage(job, gateway.count_prompt(job.body), completion)
-    return [*pieces, Piece(pieces[-1].step, 0, usage=usage)]
+    last = Piece(pieces[-1].step, 0, usage=usage)
+    return pieces.ended_by(last) if isinstance(pieces, Text) else [*pieces, last]
+
+
+def _side_by_side(job: Job, choices: int) -> list[Piece]:
+    pieces = [piece for choice in range(choices) for piece in _choice(job, choice)]
+    return sorted(pieces, key=step_of)
 
 
 def choices_of(body: dict[str, Any]) -> int:
@@ -55,19 +62,30 @@ def _choice(job: Job, choice: int) -> list[Piece]:
 def _text_pieces(job: Job, choice: int, text: str, rng: random.Random) -> list[Piece]:
     """Tokens up to the limit or the first stop sequence, each with its logprobs when asked."""
     gateway = job.gateway
+    stops, probable = gateway.stops_of(job.body), gateway.wants_logprobs(job.body)
+    if not stops and not probable and gateway.tokenize is tokenize and len(text) <= _SHORT:
+        return _remembered(choice, text, job.max_tokens)
     tokens = gateway.tokenize(text)
     kept = tokens[: job.max_tokens]
     finish = "length" if len(tokens) > job.max_tokens else "stop"
-    stops = gateway.stops_of(job.body)
+    if not stops and not probable:
+        return text_pieces(choice, kept, finish)
     if stops:
         pieces, hit = _until_stop(gateway.stop_scanner(stops), choice, kept)
         finish = "stop" if hit else finish
     else:
-        pieces = text_pieces(choice, kept)
-    if gateway.wants_logprobs(job.body):
+        pieces = text_pieces(choice, kept, finish)[:-1]
+    if probable:
         top = job.body.get("top_logprobs") or 0
         pieces = [p._replace(logprobs=gateway.token_logprobs(p.text, top, rng)) if p.text else p for p in pieces]
     return [*pieces, Piece(pieces[-1].step if pieces else 0, choice, finish=finish)]
+
+
+@functools.lru_cache(maxsize=256)
+def _remembered(choice: int, text: str, most: int) -> Text:
+    """Pieces of a short text: answers of a fixed length, and those to a prompt that comes again, are the same ones."""
+    tokens = tokenize(text)
+    return text_pieces(choice, tokens[:most], "length" if len(tokens) > most else "stop")
 
 
 def _until_stop(scanner: Any, choice: int, tokens: list[bytes]) -> tuple[list[Piece], bool]:

@@ -62,9 +62,12 @@ def methods_of(call: Call, path: str) -> dict[str, Handler]:
 
 def is_refused_family(call: Call) -> bool:
     """Whether the path belongs to a family that the contract refuses as a whole."""
+    path = call.path
     for family in call.state.traits.families:
         root = family["path"]
-        if call.path == root or call.path.startswith(root + "/") or call.path in family.get("subpaths", ()):
+        if path.startswith(root) and path[len(root) : len(root) + 1] in ("", "/"):
+            return True
+        if path in family.get("subpaths", ()):
             return True
     return False
 

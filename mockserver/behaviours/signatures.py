@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+from collections import OrderedDict
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs
 
 from mockserver.behaviours.routes import json_reply
-from mockserver.call import Reply
+from mockserver.call import Frame, Reply
 
 if TYPE_CHECKING:
     from mockserver.call import Call
@@ -34,12 +35,12 @@ class Answer:
 class Answers:
     """The latest answers by completion id; the oldest leave first."""
 
-    kept: dict[str, Answer] = field(default_factory=dict)
+    kept: OrderedDict[str, Answer] = field(default_factory=OrderedDict)  # a dict is slow to find its oldest
 
     def keep(self, completion_id: str, answer: Answer) -> None:
         self.kept[completion_id] = answer
         if len(self.kept) > _MOST:
-            del self.kept[next(iter(self.kept))]
+            self.kept.popitem(last=False)
 
     def find(self, completion_id: str, account: str, now: float) -> Answer | None:
         """None for another account's answer as well: a stranger learns nothing, not even that there is one."""
@@ -57,11 +58,15 @@ def record_answer(call: Call, reply: Reply) -> Reply:
     return reply
 
 
-async def _hashed(call: Call, frames: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+async def _hashed(call: Call, frames: AsyncIterator[Frame]) -> AsyncIterator[Frame]:
     """Kept before the last frame leaves, so that whoever has read it can ask for the signature at once."""
     sent, last = bytearray(), call.gateway.done_frames[-1:]
     try:
         async for frame in frames:
+            if not isinstance(frame, bytes):
+                yield frame
+                sent += b"".join(frame.frames[: frame.pushed])
+                continue
             sent += frame
             if (frame,) == last:
                 call.gateway.keep_answer(call, call.gateway.bytes_signed(call, call.raw), bytes(sent))

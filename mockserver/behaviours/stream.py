@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import AsyncIterator, Iterator
 from typing import TYPE_CHECKING, Any
 
 from mockserver.behaviours.completion import new_decoder
-from mockserver.call import Headers, Reply
-from mockserver.upstream import Aborted, UpstreamFailure
+from mockserver.call import Frame, Headers, Reply
+from mockserver.upstream import Aborted, Piece, UpstreamFailure
 from mockserver.wire import encode
 
 if TYPE_CHECKING:
@@ -15,7 +16,8 @@ if TYPE_CHECKING:
 
     from mockserver.call import Call
     from mockserver.gateway import Gateway
-    from mockserver.upstream import Generation, Piece
+    from mockserver.upstream import Generation
+    from mockserver.upstream.pieces import Push
 
 Chunk = dict[str, Any]
 _MARK = "here goes the text"  # in a chunk that is never sent
@@ -31,10 +33,10 @@ async def open_stream(call: Call, generation: Generation) -> Reply:
         raise gateway.refuse_upstream(call) from None
     except Aborted:
         first = None
-    stream = frames(call, generation, first)
     if gateway.frames is not None:
-        stream = gateway.frames(call, stream)
-    return Reply(200, b"", gateway.stream_headers(call), stream)
+        stream = gateway.frames(call, flat(frames(call, generation, first)))
+        return Reply(200, b"", gateway.stream_headers(call), stream)
+    return Reply(200, b"", gateway.stream_headers(call), frames(call, generation, first))
 
 
 def stream_headers(call: Call) -> Headers:
@@ -43,12 +45,40 @@ def stream_headers(call: Call) -> Headers:
     return [content_type, ("Cache-Control", "no-cache"), ("X-Accel-Buffering", "no")]
 
 
-async def frames(call: Call, generation: Generation, first: Piece | None) -> AsyncIterator[bytes]:
+class Pieces:
+    """Frames of plain text with the pieces that they are of."""
+
+    __slots__ = ("_call", "_generation", "_texts", "frames", "pushed")
+
+    def __init__(self, call: Call, generation: Generation, frames: list[bytes], texts: list[bytes]) -> None:
+        self._call, self._generation, self._texts = call, generation, texts
+        self.frames, self.pushed = frames, 0
+
+    async def play(self, push: Push) -> None:
+        """Until all are written, or the client has left, or it reads too slowly: then the rest comes one by one."""
+        self.pushed = await self._generation.play(self.frames, push)
+        self._call.delivered += sum(map(len, self._texts[: self.pushed]))
+
+
+async def flat(frames: AsyncIterator[Frame]) -> AsyncIterator[bytes]:
+    """For those who look into a stream on its way: `frames` makes no runs where there are any."""
+    try:
+        async for frame in frames:
+            assert isinstance(frame, bytes)
+            yield frame
+    finally:
+        close = getattr(frames, "aclose", None)
+        if close is not None:
+            await close()
+
+
+async def frames(call: Call, generation: Generation, first: Piece | None) -> AsyncIterator[Frame]:
     """Every frame of the stream; whatever way it ends, the call is settled once."""
     gateway = call.gateway
     shape = gateway.chunk
     writer = Writer(call)
-    closed = False
+    closed, in_runs = False, call.cycle is not None and gateway.frames is None and gateway.reply is None
+    in_runs = in_runs and not call.state.observers
     try:
         for frame in gateway.preamble:
             yield frame
@@ -62,6 +92,8 @@ async def frames(call: Call, generation: Generation, first: Piece | None) -> Asy
                     shaped = chunk if shape is None else shape(call, chunk)
                     if shaped is not None:
                         yield gateway.encode_frame(shaped)
+            if in_runs and (run := writer.run(generation)) is not None:
+                yield run
             piece = generation.due() or await generation.next()
         usage, closed = gateway.usage_of(call, usage), True
         gateway.settle_finished(call, usage)  # before the client sees the end, so that its balance is right
@@ -153,6 +185,12 @@ def _leaves_text_alone(gateway: Gateway) -> bool:
     )
 
 
+@functools.lru_cache(maxsize=8192)
+def _written(token: bytes) -> bytes:
+    """A token of ASCII text as a JSON string. A model's tokens come again and again."""
+    return encode(token.decode("ascii"))
+
+
 class Writer:
     """Turns pieces into chunks; keeps what a choice has said already (its role, half a character)."""
 
@@ -213,12 +251,27 @@ class Writer:
         _, choice, text, tool, finish, logprobs, _, usage = piece
         if not text or tool or finish or logprobs or usage or not self._is_plain or not text.isascii():
             return None
-        around = self._around.get(choice)
-        if around is None:
-            frame = encode_frame(self._chunk(piece, text_delta(self._call, _MARK)))
-            around = self._around[choice] = frame.split(encode(_MARK))
+        around = self._around.get(choice) or self._frame_of(choice)
         self._call.delivered += len(text)
         return encode(text.decode("ascii")).join(around)
+
+    def run(self, generation: Generation) -> Pieces | None:
+        """The frames of all plain text that comes next; None where there is none."""
+        upcoming = generation.upcoming() if self._is_plain else None
+        if upcoming is None:
+            return None
+        choice, texts = upcoming
+        if choice not in self._seen or choice in self._odd:
+            return None
+        before, after = self._around.get(choice) or self._frame_of(choice)
+        frames = [before + written + after for written in map(_written, texts)]
+        return Pieces(self._call, generation, frames, texts)
+
+    def _frame_of(self, choice: int) -> list[bytes]:
+        """What stands before and after the text in each frame of a choice."""
+        frame = encode_frame(self._chunk(Piece(0, choice), text_delta(self._call, _MARK)))
+        around = self._around[choice] = frame.split(encode(_MARK))
+        return around
 
     def _text(self, piece: Piece) -> Iterator[Chunk]:
         call = self._call

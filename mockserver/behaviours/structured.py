@@ -63,7 +63,9 @@ _DEPTH = 12
 
 def write_json(job: Job, rng: random.Random) -> str | None:
     """The JSON text that `response_format` asks for; None when it asks for none."""
-    wanted = job.body.get("response_format") or {}
+    wanted = job.body.get("response_format")
+    if not wanted:
+        return None
     words = words_of(last_user_text(job.body["messages"]))
     if wanted.get("type") == "json_object":
         return encode({"answer": " ".join(words[:8]) or "done", "complete": True}).decode()

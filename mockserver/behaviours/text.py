@@ -6,15 +6,18 @@ result, or of a context that a system message holds.
 
 from __future__ import annotations
 
+import functools
 import hashlib
-import random
 import re
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
+from mockserver.behaviours.chance import Chance
 from mockserver.behaviours.tokens import text_of, tokenize
 from mockserver.wire import encode
 
 if TYPE_CHECKING:
+    import random
+
     from mockserver.upstream import Job
 
 _REPEAT = re.compile(r"repeat exactly:[ \t]*\n?(.*)", re.IGNORECASE | re.DOTALL)
@@ -25,6 +28,7 @@ _WORDS = re.compile(r"\w+")
 _SUBJECTS = ["the enclave", "a careful reader", "the measured image", "this answer", "the gateway", "a quiet server"]
 _VERBS = ["keeps", "explains", "checks", "compares", "describes", "returns"]
 _OBJECTS = ["its promise", "the request", "each number", "a plain result", "the whole story", "what was asked"]
+_SHORT = 4096  # characters of a prompt that is remembered
 _ENDINGS = ["without delay", "once and only once", "in order", "with some care", "as documented", "before the end"]
 
 
@@ -34,12 +38,12 @@ def rng_of(job: Job, choice: int) -> random.Random:
     fixed = body.get("temperature") == 0 or body.get("seed") is not None
     salt = [body.get("seed"), choice if body.get("temperature") != 0 else 0, None if fixed else job.nonce]
     digest = hashlib.sha256(encode([body["model"], body["messages"], salt])).digest()
-    return random.Random(digest[:8])  # noqa: S311  (not a secret)
+    return cast("random.Random", Chance(digest))
 
 
 def last_user_text(messages: list[dict[str, Any]]) -> str:
-    users = [message for message in messages if message.get("role") == "user"]
-    return text_of(users[-1].get("content")) if users else ""
+    last = next((message for message in reversed(messages) if message.get("role") == "user"), None)
+    return text_of(last.get("content")) if last is not None else ""
 
 
 def compose(job: Job, rng: random.Random) -> str:
@@ -48,15 +52,26 @@ def compose(job: Job, rng: random.Random) -> str:
     if messages[-1].get("role") == "tool":
         return _quote(messages)
     prompt = last_user_text(messages)
-    if found := _REPEAT.search(prompt):
-        return found[1]
-    if found := _COUNT.search(prompt):
-        return _count(int(found[1]), int(found[2]), ", " if "comma" in prompt.lower() else " ", job.max_tokens)
+    repeated, counted = _commands(prompt) if len(prompt) <= _SHORT else _commands.__wrapped__(prompt)
+    if repeated is not None:
+        return repeated
+    if counted is not None:
+        return _count(*counted, job.max_tokens)
     if found := _CONTEXT.search(_told(messages)):
         return _quote_context(found[1], prompt)
     if job.fixed_tokens is not None:
         return _exactly(job.fixed_tokens, rng)
     return " ".join(_sentence(rng) for _ in range(rng.randint(4, 6)))
+
+
+@functools.lru_cache(maxsize=1024)
+def _commands(prompt: str) -> tuple[str | None, tuple[int, int, str] | None]:
+    """What to repeat, or from where to where to count and with what between; load tests send the same again."""
+    if found := _REPEAT.search(prompt):
+        return found[1], None
+    if found := _COUNT.search(prompt):
+        return None, (int(found[1]), int(found[2]), ", " if "comma" in prompt.lower() else " ")
+    return None, None
 
 
 def _count(first: int, last: int, separator: str, max_tokens: int) -> str:
@@ -92,7 +107,11 @@ def _sentence(rng: random.Random) -> str:
 
 def _exactly(count: int, rng: random.Random) -> str:
     """A text of exactly `count` tokens, so that a load test knows how long each answer is."""
-    start = rng.randrange(len(_VERBS))
+    return _verbs(count, rng.randrange(len(_VERBS)))
+
+
+@functools.lru_cache(maxsize=64)
+def _verbs(count: int, start: int) -> str:
     words = [_VERBS[(start + n) % len(_VERBS)][:6] for n in range(count)]
     text = " ".join(words)
     assert len(tokenize(text)) == count

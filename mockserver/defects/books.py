@@ -153,8 +153,7 @@ def takes_money_without_an_entry(gateway: Gateway) -> Gateway:
     def settle(call: Call, usage: Usage) -> None:
         gateway.settle(call, usage)
         if call.key is not None:
-            update = "UPDATE accounts SET available = available - 3 WHERE name = ?"
-            call.state.ledger._db.execute(update, (call.key.account,))
+            call.state.ledger.adjust(call.key.account, -3)
 
     return replace(gateway, settle_finished=settle)
 

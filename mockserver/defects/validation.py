@@ -181,7 +181,7 @@ def refuses_unknown_members(gateway: Gateway) -> Gateway:
     """Refuses a request with a member that it does not know."""
 
     def check(call: Call, body: Json) -> None:
-        for name in body.keys() - call.gateway.parameter_checks.keys():
+        for name in body.keys() - {known for known, _ in call.gateway.parameter_checks}:
             raise call.gateway.refuse_parameter(call, name, f"Unknown parameter: '{name}'.")
 
     return replace(gateway, check_unknown=check)

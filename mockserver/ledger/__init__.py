@@ -1,7 +1,35 @@
-"""Accounts, keys and money: double entry in SQLite, integer nano-USD, exact under kill -9 and several processes."""
+"""Accounts, keys and money: double entry in integer nano-USD, in memory, or in SQLite for several processes."""
 
-from mockserver.ledger.book import NANO, Account, Charge, Ledger, Use
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from mockserver.ledger.book import FileLedger
 from mockserver.ledger.journal import Entry
 from mockserver.ledger.keys import Key
+from mockserver.ledger.memory import KEPT, KEPT_ENTRIES, MemoryLedger
+from mockserver.ledger.terms import NANO, Account, Charge, Ledger, TakenError, Use
 
-__all__ = ["NANO", "Account", "Charge", "Entry", "Key", "Ledger", "Use"]
+
+def open_ledger(path: Path | None = None, now: Callable[[], float] = time.time) -> Ledger:
+    """In memory, or in a file that is exact under kill -9 and shared by processes. Raises OSError."""
+    return MemoryLedger(now) if path is None else FileLedger(path, now)
+
+
+__all__ = [
+    "KEPT",
+    "KEPT_ENTRIES",
+    "NANO",
+    "Account",
+    "Charge",
+    "Entry",
+    "FileLedger",
+    "Key",
+    "Ledger",
+    "MemoryLedger",
+    "TakenError",
+    "Use",
+    "open_ledger",
+]

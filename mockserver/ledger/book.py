@@ -1,4 +1,4 @@
-"""Who has how much, what is held and what was charged. It decides no amounts.
+"""Who has how much, what is held and what was charged, in a file. It decides no amounts.
 
 Every transfer is a set of postings whose sum is zero. The buckets: `available` and `reserved` of each account,
 `revenue` and `refunds` of the provider, and `outside`, where deposits come from. A hold is settled or voided once.
@@ -6,73 +6,41 @@ Every transfer is a set of postings whose sum is zero. The buckets: `available` 
 
 from __future__ import annotations
 
+import sqlite3
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
-from typing import NamedTuple
 
 from mockserver.ledger import lease, store
 from mockserver.ledger.journal import Entry, entries
 from mockserver.ledger.keys import Keys
 from mockserver.ledger.store import Transaction
+from mockserver.ledger.terms import MICROSECONDS, Account, Charge, TakenError, Use
 
-NANO = 1_000_000_000
-MICROSECONDS = 1_000_000
 _POST = "INSERT INTO postings (at, transfer, kind, account, bucket, amount) VALUES (?1, ?2, ?3, ?4, ?5, ?6)"
 _POST_TWO = _POST + ", (?1, ?2, ?3, ?7, ?8, ?9)"
 _POST_THREE = _POST_TWO + ", (?1, ?2, ?3, ?10, ?11, ?12)"
 
 
-class Use(NamedTuple):
-    """What a charge is for."""
-
-    model: str
-    prompt_tokens: int
-    completion_tokens: int
-
-
-class Charge(NamedTuple):
-    """What a settled request cost."""
-
-    request_id: str
-    nano_usd: int
-    model: str | None
-    prompt_tokens: int | None
-    completion_tokens: int | None
-
-
-@dataclass(frozen=True, slots=True)
-class Account:
-    """Amounts in nano-USD; `available` already excludes what is reserved."""
-
-    name: str
-    available: int
-    reserved: int
-    spent: int
-
-
-class Ledger:
+class FileLedger:
     """One connection, used from one thread; each method is one transaction. `now` gives seconds since 1970."""
 
-    def __init__(self, path: Path | None = None, now: Callable[[], float] = time.time) -> None:
-        """In memory, or in a file that other processes may have open too. Raises OSError."""
+    def __init__(self, path: Path, now: Callable[[], float] = time.time) -> None:
+        """A file that other processes may have open too. Raises OSError."""
         self._db = store.connect(path)
         self._now = now
-        self._lease = lease.Lease(path) if path is not None else None
-        self._owner = self._lease.name if self._lease else ""
+        self._lease = lease.Lease(path)
+        self._owner = self._lease.name
         self._transaction = Transaction(self._db)
-        self.keys = Keys(self._db, shared=path is not None)
-        if path is not None:
-            self._release_stale(path)
+        self.keys = Keys(self._db, shared=True)
+        self._release_stale(path)
 
     def close(self) -> None:
         """Whatever this ledger still holds is released: nobody will settle it."""
         self._release(self._owner)
         self._db.close()
-        if self._lease is not None:
-            self._lease.end()
+        self._lease.end()
 
     # accounts
 
@@ -101,6 +69,10 @@ class Ledger:
             assert account is not None
             self._move(name, "top-up", "deposit", name, balance - account.available)
 
+    def adjust(self, name: str, amount: int) -> None:
+        """Add to what is available without a word in the journal: only a ledger that is wrong does so."""
+        self._db.execute("UPDATE accounts SET available = available + ? WHERE name = ?", (amount, name))
+
     def forget_spending(self) -> None:
         """Set what each account has spent back to nothing; the postings stay as they are."""
         self._db.execute("UPDATE accounts SET spent = 0")
@@ -108,14 +80,17 @@ class Ledger:
     # holds
 
     def reserve(self, request_id: str, account: str, amount: int) -> bool:
-        """Hold `amount` if the account has it. Raises sqlite3.IntegrityError for a request id seen before."""
+        """Hold `amount` if the account has it. Raises TakenError for a request id seen before."""
         with self._transaction:
             query = "UPDATE accounts SET available = available - ?1, reserved = reserved + ?1"
             held = self._db.execute(query + " WHERE name = ?2 AND available >= ?1", (amount, account)).rowcount
             if not held:
                 return False
             hold = "INSERT INTO holds (request_id, account, amount, state, owner) VALUES (?, ?, ?, 'held', ?)"
-            self._db.execute(hold, (request_id, account, amount, self._owner))
+            try:
+                self._db.execute(hold, (request_id, account, amount, self._owner))
+            except sqlite3.IntegrityError as error:
+                raise TakenError(request_id) from error
             self._post(request_id, "hold", (account, "available", -amount), (account, "reserved", amount))
         return True
 

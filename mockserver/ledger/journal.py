@@ -55,4 +55,9 @@ class Entry:
 def entries(db: sqlite3.Connection, since: int, most: int) -> Iterator[Entry]:
     """At most so many transfers after number `since`, in the order in which they happened."""
     for n, at, *rest in db.execute(_ROWS, (since, most)):
-        yield Entry(n, _EPOCH + at * _MICROSECOND, *rest)
+        yield Entry(n, moment(at), *rest)
+
+
+def moment(at: int) -> datetime:
+    """`at` in microseconds since 1970."""
+    return _EPOCH + at * _MICROSECOND

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import sqlite3
 from collections.abc import Collection
@@ -76,5 +77,6 @@ class Keys:
         return self._db.execute(query, row).rowcount
 
 
+@functools.lru_cache(maxsize=1024)
 def digest(secret: str) -> str:
     return hashlib.sha256(secret.encode("utf-8", "surrogatepass")).hexdigest()

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable
 from typing import TYPE_CHECKING
 
-from mockserver.call import Reply
+from mockserver.behaviours.stream import flat
+from mockserver.call import Frame, Reply
 
 if TYPE_CHECKING:
     from mockserver.call import Call
@@ -22,10 +23,10 @@ def when_whole(call: Call, reply: Reply, take: Take) -> Reply:
     return Reply(reply.status, reply.body, reply.headers, _followed(call, reply.frames, take))
 
 
-async def _followed(call: Call, frames: AsyncIterator[bytes], take: Take) -> AsyncIterator[bytes]:
+async def _followed(call: Call, frames: AsyncIterator[Frame], take: Take) -> AsyncIterator[bytes]:
     sent, last, told = bytearray(), call.gateway.done_frames[-1:], False
     try:
-        async for frame in frames:
+        async for frame in flat(frames):
             if len(sent) < MOST_KEPT:
                 sent += frame
             if (frame,) == last and not told:

@@ -3,7 +3,7 @@
 from mockserver.upstream.faults import FAULTS, OF_THE_ANSWER, Fault, FaultError, Script, fault_of, read_script
 from mockserver.upstream.local import Job, LocalUpstream, Pace
 from mockserver.upstream.log import KEPT_CALLS, CallRecord
-from mockserver.upstream.pieces import Aborted, Generation, Piece, Upstream, UpstreamFailure, text_pieces
+from mockserver.upstream.pieces import Aborted, Generation, Piece, Text, Upstream, UpstreamFailure, text_pieces
 
 __all__ = [
     "FAULTS",
@@ -19,6 +19,7 @@ __all__ = [
     "Pace",
     "Piece",
     "Script",
+    "Text",
     "Upstream",
     "UpstreamFailure",
     "fault_of",

@@ -8,16 +8,19 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from mockserver.upstream.faults import OF_THE_ANSWER, Fault, Script
 from mockserver.upstream.log import KEPT_CALLS, CallRecord
-from mockserver.upstream.pieces import Aborted, Piece, UpstreamFailure, tokens_of
+from mockserver.upstream.pieces import Aborted, Piece, Push, Text, UpstreamFailure, tokens_of
+from mockserver.upstream.ticker import Ticker, exact_time
 
 if TYPE_CHECKING:
     from mockserver.clock import Clock
     from mockserver.gateway import Gateway
 
+HALF_A_TICK = 0.0005  # seconds
 ZERO = {"prompt_tokens": 0, "completion_tokens": 0, "total_tokens": 0}
 
 
@@ -54,8 +57,17 @@ class LocalUpstream:
     script: Script = field(default_factory=Script)
     kinds: frozenset[str] = OF_THE_ANSWER  # faults that it can have
     started: int = 0
+    _ticker: Ticker | None = None
 
-    def start(self, body: dict[str, Any], request_id: str, account: str, cap: int) -> LocalGeneration:
+    def ticker(self, loop: asyncio.AbstractEventLoop) -> Ticker:
+        """The one of all that it generates."""
+        if self._ticker is None:
+            self._ticker = Ticker(loop)
+        return self._ticker
+
+    def start(
+        self, body: dict[str, Any], request_id: str, account: str, cap: int, since: float | None = None
+    ) -> LocalGeneration:
         """Begin one generation of at most `cap` tokens a choice."""
         self.started += 1
         record = CallRecord(self.started, request_id, account, body["model"], body, self.clock.now())
@@ -65,7 +77,7 @@ class LocalUpstream:
         if self.script.faults:
             fault = self.script.take(self.started, body["model"], body.get("stream") is True)
             record.fault = fault.kind if fault else None
-        return LocalGeneration(self, record, pieces, fault)
+        return LocalGeneration(self, record, pieces, fault, since)
 
     async def rows(self) -> list[dict[str, Any]]:
         """None of its own: the mock's catalogue is the provider's."""
@@ -87,8 +99,12 @@ class LocalGeneration:
     __slots__ = (
         "_at",
         "_at_once",
+        "_frames",
+        "_last",
         "_loop",
+        "_now",
         "_pieces",
+        "_push",
         "_t0",
         "_upstream",
         "_usage",
@@ -100,14 +116,20 @@ class LocalGeneration:
     )
 
     def __init__(
-        self, upstream: LocalUpstream, record: CallRecord, pieces: list[Piece], fault: Fault | None = None
+        self,
+        upstream: LocalUpstream,
+        record: CallRecord,
+        pieces: list[Piece],
+        fault: Fault | None = None,
+        since: float | None = None,
     ) -> None:
         self._upstream = upstream
         self._usage = pieces[-1].usage or ZERO
         self._pieces = pieces if fault is None else _with_fault(pieces, fault)
         self.fault = fault
         self._loop = asyncio.get_running_loop()
-        self._t0 = self._loop.time() + upstream.pace.ttft
+        self._now = exact_time(self._loop)
+        self._t0 = (self._now() if since is None else since) + upstream.pace.ttft
         if fault is not None and fault.kind == "delay":
             self._t0 += fault.seconds
         self._at = 0
@@ -137,10 +159,60 @@ class LocalGeneration:
         if at >= len(self._pieces) or at & 31 == 31 or self.aborted or self.fault is not None:
             return None
         piece = self._pieces[at]
-        if self._due(piece.step) > self._loop.time():
+        if self._due(piece.step) > self._now():
             return None
         self._take(piece)
         return piece
+
+    def upcoming(self) -> tuple[int, list[bytes]] | None:
+        """Tokens of a choice that stands alone; None where something stands in their way."""
+        pieces = self._pieces
+        if not isinstance(pieces, Text) or self._at >= pieces.tokens or not pieces.text.isascii():
+            return None
+        if self.aborted or self.fault is not None:
+            return None
+        return pieces[0].choice, pieces.said[self._at :]
+
+    async def play(self, frames: list[bytes], push: Push) -> int:
+        """Push the frames of the next pieces, each when its piece is due, without a task that wakes up for each.
+
+        Ends early when the answer is aborted or `push` says so. How many were pushed.
+        """
+        began = self._at
+        self._frames, self._push, self._last = iter(frames), push, began + len(frames)
+        if not self._pour():
+            self._waiter = self._loop.create_future()
+            self._upstream.ticker(self._loop).at(self._due(self._pieces[self._at].step), self._tick)
+            await self._waiter
+            self._waiter = None
+        return self._at - began
+
+    def _tick(self) -> None:
+        """Some frames are due; whoever waits is woken when no more are to be pushed."""
+        if self._waiter is None or self._waiter.done():
+            return
+        if self._pour():
+            self._waiter.set_result(None)
+        else:
+            self._upstream.ticker(self._loop).at(self._due(self._pieces[self._at].step), self._tick)
+
+    def _pour(self) -> bool:
+        """Push what is due of the frames at hand; True when no more is to be pushed."""
+        last = self._last
+        at, now = self._at, self._now() + HALF_A_TICK
+        if self._due(self._pieces[last - 1].step) <= now:
+            at = last
+        while at < last and self._due(self._pieces[at].step) <= now:
+            at += 1
+        taken = at - self._at
+        if not taken:
+            return False
+        self.tokens += taken  # each is one token, and says something
+        self.record.chunks += taken
+        self._at = at
+        if at == len(self._pieces):
+            self._end("completed")
+        return not self._push(list(islice(self._frames, taken))) or at == last
 
     async def rest(self) -> list[Piece]:
         """All pieces at once, when the last is due: what a request without a stream waits for."""
@@ -191,16 +263,20 @@ class LocalGeneration:
 
     def _take_all(self) -> None:
         """What `_take` does, for every piece in one pass."""
-        self._at = len(self._pieces)
-        self.tokens = sum(map(tokens_of, self._pieces))
-        self.record.chunks = sum([1 for piece in self._pieces if piece.text or piece.tool])
-        self.record.usage = self._pieces[-1].usage
+        pieces = self._pieces
+        self._at = len(pieces)
+        if isinstance(pieces, Text):
+            self.tokens = self.record.chunks = pieces.tokens
+        else:
+            self.tokens = sum(map(tokens_of, pieces))
+            self.record.chunks = sum([1 for piece in pieces if piece.text or piece.tool])
+        self.record.usage = pieces[-1].usage
         self._end("completed")
 
     def _take_due(self) -> None:
         """Count what the engine has generated by now for a caller that waits for the whole."""
         for piece in self._pieces:
-            if piece.usage is None and self._due(piece.step) <= self._loop.time():
+            if piece.usage is None and self._due(piece.step) <= self._now():
                 self._take(piece)
 
     def _end(self, outcome: str) -> None:
@@ -212,7 +288,7 @@ class LocalGeneration:
         return self._t0 + step * self._upstream.pace.itl
 
     async def _reach(self, step: int) -> None:
-        delay = self._due(step) - self._loop.time()
+        delay = self._due(step) - self._now()
         if delay > 0:
             await self._wait(delay)
         elif self._at & 31 == 31:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import partial
 from itertools import count, repeat
 from operator import itemgetter
@@ -12,6 +12,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 if TYPE_CHECKING:
     from mockserver.upstream.faults import Fault, Script
     from mockserver.upstream.log import CallRecord
+
+
+Push = Callable[[list[bytes]], bool]  # writes frames at once; False says to push no more for now
 
 
 class UpstreamFailure(Exception):
@@ -38,13 +41,34 @@ class Piece(NamedTuple):
 _of_row = partial(tuple.__new__, Piece)
 _MEMBERS = {name: itemgetter(number) for number, name in enumerate(Piece._fields)}
 choice_of, text_of, tool_of = _MEMBERS["choice"], _MEMBERS["text"], _MEMBERS["tool"]
-finish_of, tokens_of = _MEMBERS["finish"], _MEMBERS["tokens"]
+finish_of, tokens_of, step_of = _MEMBERS["finish"], _MEMBERS["tokens"], _MEMBERS["step"]
 
 
-def text_pieces(choice: int, tokens: list[bytes]) -> list[Piece]:
+class Text(list[Piece]):
+    """The pieces of one choice that is nothing but text, with what they come to. Nobody may change them."""
+
+    __slots__ = ("finish", "said", "text", "tokens")
+    said: list[bytes]  # what each of them says; the last ones say nothing
+    text: bytes  # of all of them
+    tokens: int
+    finish: str
+
+    def ended_by(self, last: Piece) -> Text:
+        """With one more piece, which has no text."""
+        longer = Text((*self, last))
+        longer.said, longer.text = self.said, self.text
+        longer.tokens, longer.finish = self.tokens, self.finish
+        return longer
+
+
+def text_pieces(choice: int, tokens: list[bytes], finish: str) -> Text:
     """A piece a token, made without a call of Python's for each: this is most of what the engine does."""
     none = repeat(None)
-    return list(map(_of_row, zip(count(), repeat(choice), tokens, none, none, none, repeat(1), none, strict=False)))
+    found = Text(map(_of_row, zip(count(), repeat(choice), tokens, none, none, none, repeat(1), none, strict=False)))
+    found.append(Piece(len(tokens) - 1 if tokens else 0, choice, finish=finish))
+    found.said, found.text = tokens, b"".join(tokens)
+    found.tokens, found.finish = len(tokens), finish
+    return found
 
 
 class Generation(Protocol):
@@ -59,6 +83,12 @@ class Generation(Protocol):
 
     def due(self) -> Piece | None:
         """The next piece if it is there already and nothing stands in its way; None says to wait for it by `next`."""
+
+    def upcoming(self) -> tuple[int, list[bytes]] | None:
+        """A choice and what its next pieces say, where it is known already and plain ASCII; `play` is for them."""
+
+    async def play(self, frames: list[bytes], push: Push) -> int:
+        """Push the frames that were made of so many upcoming pieces, each when it is due; how many were pushed."""
 
     async def rest(self) -> list[Piece]:
         """All pieces at once, when the last is there: what a request without a stream waits for."""
@@ -78,8 +108,10 @@ class Upstream(Protocol):
     calls: deque[CallRecord]  # the last of them
     started: int
 
-    def start(self, body: dict[str, Any], request_id: str, account: str, cap: int) -> Generation:
-        """Begin one generation of at most `cap` tokens a choice."""
+    def start(
+        self, body: dict[str, Any], request_id: str, account: str, cap: int, since: float | None = None
+    ) -> Generation:
+        """Begin one generation of at most `cap` tokens a choice; `since` is when its request came, if not now."""
 
     async def rows(self) -> list[dict[str, Any]]:
         """The models that it has, as its own list shows them. Raises UpstreamFailure."""

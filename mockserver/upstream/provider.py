@@ -76,7 +76,9 @@ def _kind(call: Call) -> str | None:
 def _start(call: Call) -> Generation:
     """The log holds the caller's id of the request, so that both sides can be compared."""
     request_id = call.headers.get("x-request-id") or call.request_id
-    generation = call.state.upstream.start(call.gateway.upstream_body(call), request_id[:200], "", call.max_tokens)
+    since = call.cycle.arrived if call.cycle is not None else None
+    body = call.gateway.upstream_body(call)
+    generation = call.state.upstream.start(body, request_id[:200], "", call.max_tokens, since)
     if generation.fault is not None and generation.fault.kind == "flip_confidential":
         assert call.row is not None
         call.state.catalogue.change(call.row.id, not call.row.confidential, None)

@@ -19,7 +19,7 @@ import httpx
 
 from mockserver.upstream.faults import Fault, Script
 from mockserver.upstream.log import KEPT_CALLS, CallRecord
-from mockserver.upstream.pieces import Aborted, Piece, UpstreamFailure
+from mockserver.upstream.pieces import Aborted, Piece, Push, UpstreamFailure
 from mockserver.wire import decode, encode
 
 if TYPE_CHECKING:
@@ -44,7 +44,14 @@ class RemoteUpstream:
     started: int = 0
     _clients: dict[asyncio.AbstractEventLoop, httpx.AsyncClient] = field(default_factory=dict)
 
-    def start(self, body: dict[str, Any], request_id: str, account: str, cap: int) -> RemoteGeneration:
+    def start(
+        self,
+        body: dict[str, Any],
+        request_id: str,
+        account: str,
+        cap: int,
+        since: float | None = None,  # noqa: ARG002
+    ) -> RemoteGeneration:
         """Begin one call; `cap` is told to the provider where the client set no bound of its own."""
         self.started += 1
         bounded = any(body.get(name) for name in ("max_tokens", "max_completion_tokens"))
@@ -130,6 +137,13 @@ class RemoteGeneration:
     def due(self) -> Piece | None:
         """Nothing is known to be there before it was read."""
         return None
+
+    def upcoming(self) -> None:
+        """Nobody knows what a provider will say."""
+
+    async def play(self, frames: list[bytes], push: Push) -> int:  # noqa: ARG002
+        """There is nothing to push."""
+        return 0
 
     async def rest(self) -> list[Piece]:
         """All pieces, when the last has come."""

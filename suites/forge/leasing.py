@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlencode
 
-from harness.ask import Ask, Credential
+from harness.ask import Ask
+from harness.credentials import Credential
 from harness.exchange import Exchange
 from harness.judge import kubeconfig
 from harness.judge.kubeconfig import Kubeconfig, Unreadable
@@ -68,6 +69,7 @@ class Leasing:
     ) -> Exchange:
         """POST for a kubeconfig; `held` takes what it gives away."""
         taken = held or Held()
+        taken.ask = self.ask
         path = at(LEASES, str(lease["id"]), "/kubeconfig")
         return self.ask.send("POST", path, json=members, key=key, secrets=taken.take)
 
@@ -109,6 +111,7 @@ class Held:
     """What an answer gave away: read before the answer is kept, because what is kept has no key any more."""
 
     encoded: object = None
+    ask: Ask | None = None
     taken: list[str] = field(default_factory=list)
 
     def take(self, answer: Exchange) -> Iterable[str]:
@@ -117,6 +120,8 @@ class Held:
         return self.taken
 
     def open(self) -> Kubeconfig:
+        if self.ask is not None:
+            self.ask.inside(str(self.encoded))
         try:
             return kubeconfig.read(self.encoded)
         except Unreadable as error:

@@ -15,7 +15,7 @@ from harness.fuzz import counterexamples
 from harness.fuzz.alike import Alike, Rewriter
 from harness.fuzz.cases import EFFORTS, paid_operations
 from harness.fuzz.conversing import Conversed, Converser
-from harness.fuzz.explorer import Exploration, Explorer, documented
+from harness.fuzz.explorer import Exploration, Explorer, documented, judged_again
 from harness.fuzz.ordinary import LONG
 from harness.fuzz.payer import key_for_fuzzing
 from harness.fuzz.races import Racer, Races
@@ -30,11 +30,13 @@ from harness.session import Session
 
 EXPLORED = {"OC-170", "OC-171", "OC-172", "FZ-001"}  # what generated requests decide
 REWRITTEN_IDS = {f"FZ-0{n}" for n in range(20, 27)}
+BY_RULES = {"OC-172", "FZ-001"}  # of them those that saved answers decide, without the case that was generated
+GENERATED = "which answers were to generated requests"
 MODES = {"OC-170": ("positive",), "OC-171": ("negative",)}  # the cases a requirement is about; others are about both
 HERE = Path(__file__).parent
 STATE = "fuzz.json"  # in the folder of a run: where the next one goes on
 SHORTENING_S = 3.0
-_ORDER = {name: n for n, name in enumerate(("test_shelves", "test_sequences", "test_ordinary", "test_openapi"))}
+_ORDER = {name: n for n, name in enumerate(("test_shelves", "test_ordinary", "test_openapi"))}
 PROFILES = ("quick", "standard", "full")
 REWRITTEN = dict.fromkeys(PROFILES, Cost(120, 26 * 90, 26 * 8))  # those that are answered are short
 ORDINARY = dict.fromkeys(PROFILES, Cost(40, 40 * 150, 40 * 2 * LONG))
@@ -44,11 +46,12 @@ WALKED_S = {"quick": 1.0, "standard": 1.0, "full": 20.0}
 BESIEGED = dict.fromkeys(PROFILES, Cost(240, 30 * 90, 30 * 8))
 
 
-def not_played(ask, name: str, *, left_unread: bool = False) -> None:
+def not_played(ask, name: str, *, pays: bool = True, left_unread: bool = False) -> None:
     """Where a saved run is played, generated requests are not made: their answers join the journal, and that is all."""
     if isinstance(ask.client, Player):
         with contextlib.suppress(NotOnTape):
-            key_for_fuzzing(ask, left_unread=left_unread)
+            if pays:
+                key_for_fuzzing(ask, left_unread=left_unread)
         for asker in ("fuzz", name):
             ask.client.take_rest(asker)
         raise NotObserved(NOT_GENERATED)
@@ -63,9 +66,10 @@ def pytest_collection_modifyitems(items):
 
 
 @probe(calls=EFFORTS["standard"].calls, costs={profile: effort.cost for profile, effort in EFFORTS.items()})
-def explorer(ask, assay_session: Session) -> Explorer:
-    """Generated requests that cost nothing have been asked."""
-    not_played(ask, "explorer")
+def explorer(ask, assay_session: Session) -> Explorer | None:
+    """Generated requests that cost nothing have been asked; none where a saved run is played."""
+    if isinstance(ask.client, Player):
+        return None
     options = assay_session.options
     effort = EFFORTS[options.profile]
     if options.fuzz_once:
@@ -82,17 +86,34 @@ def explorer(ask, assay_session: Session) -> Explorer:
 
 
 @pytest.fixture(scope="session")
-def explored(ask, assay_session: Session, explorer: Explorer) -> Exploration:
+def explored(ask, assay_session: Session, explorer: Explorer | None) -> Exploration:
+    if explorer is None:
+        with ask.asking("explorer"):
+            return explored_then(ask, ask.client)
     options = assay_session.options
     with ask.asking("explorer"):
         found = explorer.ask_rest()
-    if not options.fuzz_once:
-        shorten(explorer, SHORTENING_S)
+        if not options.fuzz_once:
+            shorten(explorer, SHORTENING_S)
+        ask.notes.note(GENERATED, {"asked": found.asked, "out_of_money": found.out_of_money})
     assay_session.figures.setdefault("fuzz", {}).update(found.figures(documented(ask)))
     if options.out is not None:
         (options.out / STATE).write_text(json.dumps(explorer.state()), encoding="utf-8")
         counterexamples.write(options.out, ask, found.causes.all)
     return found
+
+
+def explored_then(ask, player: Player) -> Exploration:
+    """The answers of a saved run to generated requests, judged again by every rule."""
+    with contextlib.suppress(NotOnTape):
+        key_for_fuzzing(ask)
+    if (known := ask.notes.known(GENERATED)) is None:
+        raise NotOnTape("the saved run does not say " + GENERATED)
+    kept = {x.id: x for x in player.take([row[0] for row in known["asked"]])}
+    if missing := [row[0] for row in known["asked"] if row[0] not in kept]:
+        raise NotOnTape(f"the saved run has no exchange {missing[0]}, which was to a generated request")
+    asked = [(operation, mode, refused, kept[i]) for i, operation, mode, refused in known["asked"]]
+    return judged_again(asked, ask.contract, out_of_money=known["out_of_money"])
 
 
 def _state(options):
@@ -112,6 +133,8 @@ def nothing_found(ask, explored: Exploration):
     paid = paid_operations(ask.contract.name)
 
     def check(requirement: str) -> None:
+        if isinstance(ask.client, Player) and requirement not in BY_RULES:
+            raise NotObserved(NOT_GENERATED)
         if findings := explored.findings(requirement):
             raise Nonconformity(findings)
         if explored.broken and requirement == "OC-172":
@@ -191,7 +214,7 @@ def withstood(besieged: Siege):
 
 @probe(calls=400)
 def walked(ask, assay_session: Session) -> Walk:
-    not_played(ask, "walked")
+    not_played(ask, "walked", pays=False)
     options = assay_session.options
     seconds = 60.0 if options.fuzz_once else WALKED_S[options.profile]
     found = Walker(ask, options.seed).explore(STEPS[options.profile], seconds)
@@ -200,8 +223,10 @@ def walked(ask, assay_session: Session) -> Walk:
 
 
 @pytest.fixture(scope="session")
-def free_first(request, assay_session: Session) -> None:
+def free_first(request, ask, assay_session: Session) -> None:
     """What costs nothing has been asked, as far as it is asked at all, before anything that does."""
+    if isinstance(ask.client, Player):
+        return
     for probe_name, decides in (("rewriter", REWRITTEN_IDS), ("explorer", EXPLORED - {"FZ-001"})):
         if assay_session.selected & decides:
             request.getfixturevalue(probe_name)
@@ -209,7 +234,6 @@ def free_first(request, assay_session: Session) -> None:
 
 @probe(calls=40, costs=ORDINARY)
 def conversed(ask, assay_session: Session, tagged, free_first) -> Conversed:
-    not_played(ask, "conversed")
     found = Converser(ask, key_for_fuzzing(ask), assay_session.options.seed, tagged).explore()
     told(assay_session, "ordinary", found.asked, found.causes)
     return found
@@ -217,7 +241,6 @@ def conversed(ask, assay_session: Session, tagged, free_first) -> Conversed:
 
 @probe(calls=40)
 def browsed(ask, assay_session: Session) -> Shelves:
-    not_played(ask, "browsed")
     found = Browser(ask).explore()
     told(assay_session, "listed", found.asked, found.causes)
     return found

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import secrets
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -121,10 +120,10 @@ def watched(ask: Ask) -> tuple[Exchange, list[Exchange]]:
     """Evidence at rest, and evidence while long streams run."""
 
     def look() -> Exchange:
-        return ask.evidence.fetch(ask.default_model, secrets.token_bytes(32))
+        return ask.evidence.fetch(ask.default_model, ask.draw(32))
 
     resting, seen = look(), list[Exchange]()
-    with lab.underway(lambda out: streaming(ask, WATCHED, out)) as load:
+    with lab.underway(ask, lambda out: streaming(ask, WATCHED, out)) as load:
         load.wait_until_it_answers()
         while load.goes_on and len(seen) < LOOKS:
             seen.append(look())
@@ -154,7 +153,7 @@ def flipped(ask: Ask, spares: Callable[[int], str]) -> Flipped:
     keys, spare = lab.issue(ask), spares(5)
     workload = replace(lab.mixed(ask, "2", aborted=0.0), models=((spare, 1.0),))
     planned = lab.scenario(ask, keys, FLIPPED, workload, sample=0)
-    with lab.underway(lambda out: lab.run(ask, planned, keys, out)) as load:
+    with lab.underway(ask, lambda out: lab.run(ask, planned, keys, out)) as load:
         load.wait_until_it_answers()
         with ask.control.flipped(spare):
             time.sleep(CLOCKS_S)

@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from harness.asides import NotOnTape
 from harness.ask import Ask
 from harness.control import Key
 from harness.exchange import Exchange
@@ -97,35 +98,54 @@ def accounted(ask: Ask, planned: Scenario, keys: tuple[Key, ...]) -> Lab:
 
 @dataclass
 class Underway:
-    """A load that runs beside us."""
+    """A load that runs beside us. What was seen of its course is noted: when the run is played, it is over at once."""
 
+    ask: Ask
     folder: Path
     future: Future[LoadResult]
     noted: dict[str, datetime] = field(default_factory=dict)
 
     def wait_until_it_answers(self) -> None:
         """Raises NotObserved when it ends, or does not begin, before we could see it."""
+        if not self._learned("whether the load answers", self._answers):
+            self.future.result(0)
+            raise NotObserved("the load was over before anything could be seen of it")
+
+    def _answers(self) -> bool:
         table, end = self.folder / "requests.csv", time.monotonic() + BEGIN_S
         while not table.exists() or table.read_bytes().count(b"\n") < 2:
             if self.future.done() or time.monotonic() > end:
-                self.future.result(0)
-                raise NotObserved("the load was over before anything could be seen of it")
+                return False
             time.sleep(0.02)
+        return True
 
     @property
     def goes_on(self) -> bool:
-        return not self.future.done()
+        return bool(self._learned("whether the load goes on", lambda: not self.future.done()))
 
     def note(self, what: str) -> None:
         """What happened now."""
-        self.noted[what] = datetime.now(UTC)
+        self.noted[what] = datetime.fromisoformat(self._learned(f"when: {what}", lambda: datetime.now(UTC).isoformat()))
+
+    def _learned(self, asked: str, look: Callable[[], Any]) -> Any:
+        """What we see now, and when the run is played what was seen then. Raises NotOnTape."""
+        notes = self.ask.notes
+        if not notes.plays:
+            seen = look()
+            notes.note(asked, seen)
+            return seen
+        if (known := notes.known(asked)) is None:
+            raise NotOnTape(f"the saved run does not say {asked}")
+        return known
 
 
 @contextmanager
-def underway(start: Callable[[Path], LoadResult]) -> Iterator[Underway]:
+def underway(ask: Ask, start: Callable[[Path], LoadResult]) -> Iterator[Underway]:
     """Start a load in another thread, and wait for its end in the end."""
     with tempfile.TemporaryDirectory(prefix="assay-load-") as name, ThreadPoolExecutor(1) as pool:
-        made = Underway(Path(name), pool.submit(start, Path(name)))
+        made = Underway(ask, Path(name), pool.submit(start, Path(name)))
+        if ask.notes.plays:
+            made.future.result()  # so that what is asked beside it comes after it, every time
         yield made
         made.future.result()
 

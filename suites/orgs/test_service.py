@@ -11,6 +11,7 @@ from openapi_spec_validator import OpenAPIV31SpecValidator
 from harness.judge import errors
 from suites.orgs.operations import LISTED
 
+LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 LARGEST = 4 * 1024 * 1024  # bytes of a description that is read
 ODD_IDS = (
     "..%2F..%2Fetc%2Fpasswd",
@@ -42,7 +43,7 @@ def description(ask):
     assert answer.status == 200, f"/openapi.yaml was answered with {answer.status}"
     assert len(answer.body) <= LARGEST, f"/openapi.yaml has {len(answer.body)} bytes"
     try:
-        return yaml.safe_load(answer.body)
+        return yaml.load(answer.body, Loader=LOADER)
     except yaml.YAMLError as error:
         raise AssertionError(f"/openapi.yaml is not YAML: {str(error)[:200]}") from error
 

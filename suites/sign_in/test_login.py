@@ -7,8 +7,8 @@ from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 
-from harness.ask import wrong_key
 from harness.control import Key
+from harness.credentials import wrong_key
 from harness.judge import id_token
 from harness.model import NotObserved
 from suites.sign_in.conftest import problem
@@ -37,7 +37,7 @@ def said(ask, browser, tokens):
     """What the id token says, and what is wrong with its signature."""
     keys = ask.send("GET", browser.at("jwks_uri"), key=None, from_host=True)
     assert keys.status == 200, f"the key set was answered with {keys.status}"
-    return id_token.claims(ask.issued(tokens[1], "/id_token").reveal(), keys.json.get("keys"))
+    return id_token.claims(ask.inside(ask.issued(tokens[1], "/id_token").reveal()), keys.json.get("keys"))
 
 
 @pytest.mark.requirement("VL-015")

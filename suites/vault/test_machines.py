@@ -58,6 +58,7 @@ def test_the_talos_configuration_is_one(downloaded):
 def test_the_talos_secrets_are_real_and_apart(racking, downloaded, requested):
     racking.built(requested.json)
     for config in (downloaded.config, racking.download(requested.json).config):
+        racking.ask.inside(str(config))
         wrong = talos.unsound(config)
         assert not wrong, "; ".join(wrong)
 

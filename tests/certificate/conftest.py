@@ -58,7 +58,7 @@ def key_files(folder: Path, kind: str) -> tuple[Path, Path]:
 def sign(folder: Path, where: Path, kind: str = "ed25519") -> Signed:
     """Certify a run, as `assay certify` does."""
     secret, public = key_files(where, kind)
-    issue.certified(folder, issue.payload_of(folder, None, ISSUED, LASTS), keys.signer_of(str(secret)))
+    issue.certified(folder, issue.payload_of(folder, None, ISSUED, LASTS), issue.by_key(keys.signer_of(str(secret))))
     return Signed(folder, keys.public_key(public))
 
 

@@ -115,7 +115,7 @@ def test_no_canary_is_in_the_bundle(target: Path, tmp_path: Path) -> None:
     )  # fmt: skip
     assert done.returncode == 1, done.stderr
     secret, _ = key_files(tmp_path, "ed25519")
-    issue.certified(folder, issue.payload_of(folder, None, ISSUED, LASTS), keys.signer_of(str(secret)))
+    issue.certified(folder, issue.payload_of(folder, None, ISSUED, LASTS), issue.by_key(keys.signer_of(str(secret))))
     for kind in reports.KINDS:
         (folder / f"again.{kind}").write_text(reports.render(dict(results.read(folder)), kind), encoding="utf-8")
     (folder / "terminal").write_bytes(done.stdout + done.stderr)

@@ -75,13 +75,15 @@ def test_a_signer_who_leaves_exchanges_out_is_found_out(broken: Signed, tmp_path
     (folder / "exchanges.jsonl").write_text("".join(lines[: len(lines) // 2]))
     signed = sign_as_it_stands(folder, tmp_path)
     assert codes(verified(signed.raw, folder, signed.demands(rejudge=True))) == {"row.judged_otherwise"}
+    with pytest.raises(BadRequest, match="does not bear out"):  # nor does it pass for what nobody can judge again
+        issue.payload_of(folder, None, ISSUED, LASTS)
 
 
 def sign_as_it_stands(folder: Path, where: Path) -> Signed:
     """A certificate by somebody who judges nothing again."""
     was, secret_public = results.read(folder), key_files(where, "ed25519")
     parts = statement.Parts(was, bundle.digests(folder), claims(was), [], None, [], None, ISSUED, LASTS)
-    issue.certified(folder, statement.statement(parts), keys.signer_of(str(secret_public[0])))
+    issue.certified(folder, statement.statement(parts), issue.by_key(keys.signer_of(str(secret_public[0]))))
     return Signed(folder, keys.public_key(secret_public[1]))
 
 
@@ -278,5 +280,5 @@ def test_a_run_that_cannot_be_played_is_not_certified(copy: Signed) -> None:
     document = json.loads((copy.folder / "results.json").read_text())
     document["run"]["workers"] = 2
     (copy.folder / "results.json").write_text(json.dumps(document))
-    with pytest.raises(BadRequest, match="run it without -n"):
+    with pytest.raises(BadRequest, match="without -n"):
         issue.payload_of(copy.folder, None, ISSUED, LASTS)

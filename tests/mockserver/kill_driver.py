@@ -19,7 +19,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NoReturn
 
-from mockserver.ledger import Ledger
+from mockserver.ledger import FileLedger
 
 START = 10**12
 HELD, CHARGED = 50, 30
@@ -28,7 +28,7 @@ HELD, CHARGED = 50, 30
 def kill(path: Path, times: int) -> dict[str, object]:
     """A child reserves, settles and refunds, and acknowledges each; it dies in the middle of something."""
     draw = random.Random(7)
-    book = Ledger(path)
+    book = FileLedger(path)
     book.open_account("a", START)
     book.close()
     acknowledged: set[str] = set()
@@ -46,7 +46,7 @@ def kill(path: Path, times: int) -> dict[str, object]:
         os.waitpid(child, 0)
         with os.fdopen(reading) as told:
             acknowledged |= {line.strip() for line in told if line.endswith("\n")}
-    book = Ledger(path)
+    book = FileLedger(path)
     done = [entry for entry in book.entries(0, 10**9) if entry.kind in ("charge", "refund")]
     names = [f"{entry.kind} {entry.request_id}" for entry in done]
     wrong += [f"lost {name}" for name in acknowledged.difference(names)]
@@ -61,7 +61,7 @@ def kill(path: Path, times: int) -> dict[str, object]:
 
 
 def write_for_ever(path: Path, round_number: int, writing: int) -> None:
-    book = Ledger(path)
+    book = FileLedger(path)
     for n in range(10**9):
         name = f"{round_number}-{n}"
         book.reserve(name, "a", HELD)
@@ -80,7 +80,7 @@ def start(path: Path, writers: int) -> dict[str, object]:
     together, wrong = time.monotonic() + 0.01, []
     children = [os.fork() or open_and_pay(path, together, writers) for _ in range(writers)]
     failed = [child for child in children if os.waitpid(child, 0)[1]]
-    book = Ledger(path)
+    book = FileLedger(path)
     wrong += [f"{len(failed)} could not open it"] if failed else []
     wrong += imbalance(book, writers * CHARGED, writers * CHARGED)
     return {"wrong": wrong}
@@ -89,7 +89,7 @@ def start(path: Path, writers: int) -> dict[str, object]:
 def open_and_pay(path: Path, together: float, writers: int) -> NoReturn:
     while time.monotonic() < together:
         pass
-    book, name = Ledger(path), str(os.getpid())
+    book, name = FileLedger(path), str(os.getpid())
     book.open_account("a", writers * CHARGED)
     paid = book.reserve(name, "a", CHARGED) and book.settle(name, CHARGED)
     book.close()
@@ -98,7 +98,7 @@ def open_and_pay(path: Path, together: float, writers: int) -> NoReturn:
 
 def share(path: Path, writers: int, requests: int) -> dict[str, object]:
     """Writers compete for an account that cannot pay for all, and for request ids: each id is one writer's."""
-    book = Ledger(path)
+    book = FileLedger(path)
     book.open_account("a", writers * requests * CHARGED // 2)
     start = book.account("a")
     book.close()
@@ -114,7 +114,7 @@ def share(path: Path, writers: int, requests: int) -> dict[str, object]:
     told = [json.loads(os.fdopen(reading).read()) for reading in pipes]
     for _ in range(writers):
         os.wait()
-    book = Ledger(path)
+    book = FileLedger(path)
     charges = [entry for entry in book.entries(0, 10**9) if entry.kind == "charge"]
     wrong = imbalance(book, sum(entry.nano_usd for entry in charges), start.available if start else 0)
     if len(charges) != sum(row["settled"] for row in told):
@@ -123,7 +123,7 @@ def share(path: Path, writers: int, requests: int) -> dict[str, object]:
 
 
 def compete(path: Path, writer: int, requests: int) -> dict[str, int]:
-    book, settled, refused = Ledger(path), 0, 0
+    book, settled, refused = FileLedger(path), 0, 0
     for n in range(requests):
         name = f"{writer}-{n}"
         if not book.reserve(name, "a", HELD):
@@ -138,7 +138,7 @@ def compete(path: Path, writer: int, requests: int) -> dict[str, int]:
     return {"settled": settled, "refused": refused}
 
 
-def imbalance(book: Ledger, charged: int, start: int = START) -> list[str]:
+def imbalance(book: FileLedger, charged: int, start: int = START) -> list[str]:
     """What does not add up once every writer is gone."""
     account, wrong = book.account("a"), []
     assert account is not None

@@ -8,7 +8,9 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import tempfile
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +21,7 @@ from hypothesis import strategies as st
 
 import specs
 from mockserver.gateway import Gateway
-from mockserver.ledger import Ledger, Use
+from mockserver.ledger import FileLedger, Ledger, MemoryLedger, TakenError, Use, memory
 from mockserver.state import State, build_state, secret_of
 from mockserver.traits import read_traits
 from tests.mockserver.conftest import COUNTING, MODEL, Lab
@@ -29,11 +31,23 @@ START = 1_000_000
 MOVES = st.tuples(st.sampled_from(["reserve", "settle", "void", "refund"]), st.integers(0, 5), st.integers(0, 400))
 
 
-@given(st.lists(MOVES, max_size=60))
+Open = Callable[..., Ledger]
+FOLDER = tempfile.TemporaryDirectory(prefix="assay-ledgers-")
+
+
+def in_a_file(**options: Any) -> FileLedger:
+    return FileLedger(Path(tempfile.mkdtemp(dir=FOLDER.name)) / "state.db", **options)
+
+
+both = pytest.mark.parametrize("opened", [MemoryLedger, in_a_file])
+
+
+@both
+@given(moves=st.lists(MOVES, max_size=60))
 @settings(max_examples=150, deadline=None, derandomize=True)
-def test_ledger_sums_to_zero_and_never_lends(moves: list[tuple[str, int, int]]) -> None:
+def test_ledger_sums_to_zero_and_never_lends(opened: Open, moves: list[tuple[str, int, int]]) -> None:
     """Against a model of three dictionaries."""
-    ledger = Ledger()
+    ledger = opened()
     ledger.open_account("a", 1000)
     held: dict[str, int] = {}
     charged: dict[str, int] = {}
@@ -73,20 +87,22 @@ def test_ledger_sums_to_zero_and_never_lends(moves: list[tuple[str, int, int]]) 
     ledger.close()
 
 
-def test_a_request_id_is_taken_once() -> None:
-    ledger = Ledger()
+@both
+def test_a_request_id_is_taken_once(opened: Open) -> None:
+    ledger = opened()
     ledger.open_account("a", 100)
     assert ledger.reserve("r", "a", 10)
     assert ledger.void("r")
-    with pytest.raises(sqlite3.IntegrityError):
+    with pytest.raises(TakenError):
         ledger.reserve("r", "a", 10)
     account = ledger.account("a")
     assert account is not None
     assert account.available == 100
 
 
-def test_the_journal_tells_every_transfer_once() -> None:
-    ledger = Ledger(now=lambda: 1_790_000_000.25)
+@both
+def test_the_journal_tells_every_transfer_once(opened: Open) -> None:
+    ledger = opened(now=lambda: 1_790_000_000.25)
     ledger.open_account("a", 100)
     ledger.reserve("r1", "a", 40)
     ledger.settle("r1", 30, Use("a/model", 7, 5))
@@ -112,14 +128,33 @@ def test_the_journal_tells_every_transfer_once() -> None:
     assert list(ledger.entries(known[2].n, 1)) == [known[3]]
 
 
+def test_memory_keeps_the_latest_requests_and_every_balance(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(memory, "KEPT", 3)
+    monkeypatch.setattr(memory, "KEPT_ENTRIES", 6)
+    ledger = MemoryLedger()
+    ledger.open_account("a", 100)
+    ledger.reserve("open", "a", 5)
+    for n in range(10):
+        ledger.reserve(f"r{n}", "a", 4)
+        ledger.settle(f"r{n}", 3, Use("a/model", 1, 1))
+    account = ledger.account("a")
+    assert account is not None
+    assert (account.available, account.reserved, account.spent, ledger.tokens_of("a")) == (65, 5, 30, 20)
+    assert [entry.request_id for entry in ledger.entries()] == ["r7", "r7", "r8", "r8", "r9", "r9"]
+    assert not ledger.refund("r6", 1)
+    assert ledger.refund("r7", 1)
+    assert ledger.void("open")  # what is held is never forgotten
+    assert ledger.postings_total() == 0
+
+
 def test_money_survives_a_restart(tmp_path: Path) -> None:
-    first = Ledger(tmp_path / "state.db")
+    first = FileLedger(tmp_path / "state.db")
     first.open_account("a", 100)
     first.reserve("r1", "a", 40)
     first.settle("r1", 30)
     first.reserve("r2", "a", 50)
     first.close()
-    second = Ledger(tmp_path / "state.db")
+    second = FileLedger(tmp_path / "state.db")
     second.open_account("a", 100)
     account = second.account("a")
     assert account is not None
@@ -128,15 +163,15 @@ def test_money_survives_a_restart(tmp_path: Path) -> None:
 
 
 def test_only_holds_of_those_who_are_gone_are_released(tmp_path: Path) -> None:
-    first, second = Ledger(tmp_path / "state.db"), Ledger(tmp_path / "state.db")
+    first, second = FileLedger(tmp_path / "state.db"), FileLedger(tmp_path / "state.db")
     first.open_account("a", 100)
     first.reserve("r1", "a", 40)
     second.reserve("r2", "a", 30)
-    killed = "import os, sys; from pathlib import Path; from mockserver.ledger import Ledger\n"
-    killed += "Ledger(Path(sys.argv[1])).reserve('r3', 'a', 20); os.kill(os.getpid(), 9)"
+    killed = "import os, sys; from pathlib import Path; from mockserver.ledger import FileLedger\n"
+    killed += "FileLedger(Path(sys.argv[1])).reserve('r3', 'a', 20); os.kill(os.getpid(), 9)"
     assert subprocess.run([sys.executable, "-c", killed, str(tmp_path / "state.db")]).returncode == -signal.SIGKILL
     assert first.held() == 3
-    third = Ledger(tmp_path / "state.db")
+    third = FileLedger(tmp_path / "state.db")
     assert third.held() == 2
     second.close()
     assert first.held() == 1
@@ -147,7 +182,7 @@ def test_only_holds_of_those_who_are_gone_are_released(tmp_path: Path) -> None:
 
 
 def test_a_key_made_or_ended_elsewhere_is_known_at_once(tmp_path: Path) -> None:
-    here, there = Ledger(tmp_path / "state.db"), Ledger(tmp_path / "state.db")
+    here, there = FileLedger(tmp_path / "state.db"), FileLedger(tmp_path / "state.db")
     assert (here.keys.number(), there.keys.number(), here.keys.number()) == (1, 2, 3)
     here.keys.add("a secret", "key_1", "a", None)
     assert there.keys.find("a secret") is not None
@@ -188,7 +223,7 @@ def test_a_file_that_is_no_ledger_is_refused_by_name(content: bytes | None, tmp_
     else:
         path.write_bytes(content)
     with pytest.raises(OSError, match=r"state\.db: not a ledger of this mock.*--state"):
-        Ledger(path)
+        FileLedger(path)
 
 
 def driven(*arguments: str) -> dict[str, Any]:
@@ -231,7 +266,7 @@ def test_writers_may_open_a_new_file_together(number: int, tmp_path: Path) -> No
 
 def test_the_export_is_a_line_of_json_for_each_transfer(tmp_path: Path) -> None:
     """Of a file that is in use, and without touching what is held."""
-    ledger = Ledger(tmp_path / "state.db", now=lambda: 1_790_000_000.25)
+    ledger = FileLedger(tmp_path / "state.db", now=lambda: 1_790_000_000.25)
     ledger.open_account("a", 100)
     for name in ("r1", "r2"):
         ledger.reserve(name, "a", 40)
@@ -273,7 +308,7 @@ def test_killing_the_mock_loses_and_invents_nothing(tmp_path: Path) -> None:
     for _ in range(6):
         answered: set[str] = set()
         ask_until_both_are_killed(tmp_path, answered)
-        ledger = Ledger(tmp_path / "state.db")
+        ledger = FileLedger(tmp_path / "state.db")
         found = {e.request_id: e.nano_usd for e in ledger.entries() if e.kind == "charge" and e.request_id}
         account = ledger.account("acct_main")
         assert account is not None

@@ -28,6 +28,7 @@ from mockserver.behaviours.tokens import count_prompt
 from mockserver.control import Control
 from mockserver.defects import find_defect
 from mockserver.gateway import Gateway
+from mockserver.ledger import TakenError
 from mockserver.state import State, build_state
 from mockserver.upstream import OF_THE_ANSWER, Pace
 from tests.mockserver.visits import Loop, Visit
@@ -235,7 +236,7 @@ class Books(RuleBasedStateMachine):
         request_id, ledger = self._some(self.charged(), pick).request_id, self.states[worker].ledger
         assert request_id is not None
         assert (ledger.settle(request_id, 1), ledger.void(request_id)) == (False, False)
-        with pytest.raises(sqlite3.IntegrityError):
+        with pytest.raises(TakenError):
             ledger.reserve(request_id, self.keys[0][1], 0)
 
     # what must hold

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
+from mockserver.behaviours.stream import flat
 from mockserver.call import Reply
 from mockserver.wire import encode
 
@@ -26,7 +27,7 @@ def shown(call: Call, reply: Reply) -> Reply:
     if not 200 <= reply.status < 300:
         return Reply(reply.status, reply.body, headers, reply.frames)
     if reply.frames is not None:
-        return Reply(reply.status, reply.body, headers, spark.stream(call, reply.frames))
+        return Reply(reply.status, reply.body, headers, spark.stream(call, flat(reply.frames)))
     elapsed = time.perf_counter() - call.began
     tokens = (call.usage or {}).get("completion_tokens", 0)
     return Reply(reply.status, spark.whole(call, reply.body, spark.block(call, elapsed, tokens, elapsed)), headers)

@@ -1,0 +1,275 @@
+"""HTTP/1.1 on uvicorn's parser, with what ASGI does not give: names as spelled, the connection, and writes of a whole.
+
+A request whose answer waits for nothing is served at once, without a task; an answer is one write; a client that leaves
+is told by the connection, so that nobody has to wait for it.
+"""
+
+from __future__ import annotations
+
+import time
+import types
+from collections import deque
+from collections.abc import AsyncIterator, Callable, Coroutine, Generator
+from typing import TYPE_CHECKING, Any, cast
+
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
+
+if TYPE_CHECKING:
+    import asyncio
+
+    from mockserver.call import Frame, Headers
+    from mockserver.gateway import Gateway
+
+_OF_THE_FRAMING = frozenset({"connection", "content-length", "transfer-encoding"})
+TURN_S = 0.001  # seconds
+HALF_A_MILLISECOND = 0.0005  # the loop knows when it woke up to a whole one, rounded down
+_BODILESS = (204, 304)
+_names: dict[str, bytes | None] = {}  # header names that were written before; None: uvicorn has to see it
+
+
+class Cycle(RequestResponseCycle):
+    """One request and its answer. What is unusual about an answer is left to `send`, which is uvicorn's."""
+
+    arrived: float | None = None  # seconds of time.monotonic()
+    left: Callable[[], None] | None = None  # called when the client goes before its answer is complete
+
+    async def answer(self, status: int, headers: Headers, body: bytes) -> bool:
+        """Head and body in one write; False, and nothing written, for an answer that `send` has to write."""
+        length = () if status in _BODILESS else (b"content-length: %d\r\n" % len(body),)
+        head = self._head(status, headers, length)
+        if head is None:
+            return False
+        await self._drained()
+        if not self.disconnected:
+            self.response_started = True
+            self.transport.write(head if self.scope["method"] == "HEAD" else head + body)
+            self._complete()
+        return True
+
+    async def stream(self, status: int, headers: Headers, frames: AsyncIterator[Frame]) -> bool:
+        """Each frame a chunk of its own, none held back; False, and nothing written, as with `answer`."""
+        head = self._head(status, headers, (b"transfer-encoding: chunked\r\n",))
+        if head is None or self.scope["method"] == "HEAD":
+            return False
+        await self._drained()
+        self.response_started = True
+        self._write(head)
+        async for frame in frames:
+            if isinstance(frame, bytes):
+                if frame:
+                    self._write(b"%x\r\n%b\r\n" % (len(frame), frame))
+            else:
+                await frame.play(self._push)
+            await self._drained()
+        self._write(b"0\r\n\r\n")
+        if not self.disconnected:
+            self._complete()
+        return True
+
+    def _push(self, frames: list[bytes]) -> bool:
+        self._write(b"".join([b"%x\r\n%b\r\n" % (len(frame), frame) for frame in frames]))
+        return not (self.disconnected or self.flow.write_paused)
+
+    def _write(self, data: bytes) -> None:
+        if not self.disconnected:
+            self.transport.write(data)
+
+    async def _drained(self) -> None:
+        if self.flow.write_paused and not self.disconnected:
+            await self.flow.drain()
+
+    def _head(self, status: int, headers: Headers, framing: tuple[bytes, ...]) -> bytes | None:
+        """None for headers that decide about the framing, or that cannot be written as they are."""
+        lines = [STATUS_LINE[status], *(b"%b: %b\r\n" % line for line in self.default_headers)]
+        for name, value in headers:
+            written = _names[name] if name in _names else _written(name)
+            if written is None or not (value.isprintable() or not value):
+                return None
+            lines += (written, value.encode("latin-1", "replace"), b"\r\n")
+        lines += framing
+        if not self.keep_alive:
+            lines.append(b"connection: close\r\n")
+        lines.append(b"\r\n")
+        self.waiting_for_100_continue = False
+        return b"".join(lines)
+
+    def _complete(self) -> None:
+        self.response_complete, self.left = True, None
+        self.message_event.set()
+        if not self.keep_alive:
+            self.transport.close()
+        self.on_response()
+
+
+def _written(name: str) -> bytes | None:
+    plain = name.isascii() and name.replace("-", "").replace("_", "").isalnum() and name.lower() not in _OF_THE_FRAMING
+    if len(_names) < 1000:
+        _names[name] = name.lower().encode() + b": " if plain else None
+    return name.lower().encode() + b": " if plain else None
+
+
+class Turns:
+    """Whose turn it is: requests are begun for a millisecond, then whatever is due goes first.
+
+    A burst of new requests may wait, because nobody expects an answer at once; the next token of a stream may not.
+    """
+
+    def __init__(self) -> None:
+        self._waiting: deque[tuple[Protocol, Coroutine[Any, Any, None]]] = deque()
+        self._woke, self._until = 0.0, 0.0
+
+    def take(self, protocol: Protocol, work: Coroutine[Any, Any, None]) -> None:
+        loop, now = protocol.loop, time.monotonic()
+        if self._woke != loop.time():  # which uvloop tells as of its last waking
+            self._woke, self._until = loop.time(), now + TURN_S
+        if now < self._until and not self._waiting:
+            protocol.serve(work)
+            return
+        self._waiting.append((protocol, work))
+        if len(self._waiting) == 1:
+            loop.call_soon(self._go_on, loop)
+
+    def _go_on(self, loop: asyncio.AbstractEventLoop) -> None:
+        until = time.monotonic() + TURN_S
+        while self._waiting and time.monotonic() < until:
+            protocol, work = self._waiting[0]
+            protocol.serve(work)
+            self._waiting.popleft()
+        if self._waiting:
+            loop.call_soon(self._go_on, loop)
+
+
+class Protocol(HttpToolsProtocol):
+    """One connection."""
+
+    turns = Turns()
+    wants_host = True
+    at_once = True  # whether a request may be served before there is a task for it
+
+    def __init__(self, *given: Any, **named: Any) -> None:
+        super().__init__(*given, **named)
+        self._waiting: deque[Coroutine[Any, Any, None]] = deque()
+        self._busy = False
+        self._idle_since = 0.0  # of time.monotonic(); 0 while a request is under way
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        cycle = self.cycle
+        super().connection_lost(exc)
+        if self.timeout_keep_alive_task is not None:
+            self.timeout_keep_alive_task.cancel()
+            self.timeout_keep_alive_task = None
+        if isinstance(cycle, Cycle) and not cycle.response_complete and cycle.left is not None:
+            cycle.left()
+
+    def data_received(self, data: bytes) -> None:
+        """What has arrived of a body is there when its request is begun."""
+        self._busy = True
+        try:
+            super().data_received(data)
+        finally:
+            self._busy = False
+        self._begin()
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        self._spelled.append(name)
+        super().on_header(name, value)
+
+    def on_message_begin(self) -> None:
+        super().on_message_begin()
+        self._spelled: list[bytes] = []
+
+    def on_headers_complete(self) -> None:
+        """RFC 9112 section 3.2: a request of HTTP/1.1 names its host, and names it once."""
+        hosts = [name for name, _ in self.headers].count(b"host")
+        if self.wants_host and hosts != 1 and self.parser.get_http_version() == "1.1":
+            raise ValueError("expected one Host header")  # the parser ends the connection with a 400
+        beyond: dict[str, Any] = {"spelled": self._spelled, "transport": self.transport}
+        self.scope.update(beyond)  # type: ignore[typeddict-item]
+        super().on_headers_complete()
+
+    def _unset_keepalive_if_required(self) -> None:
+        """The one timer of a connection goes on; it looks how long nothing was asked when it goes off."""
+        self._idle_since = 0.0
+
+    def on_response_complete(self) -> None:
+        """What uvicorn does, without a timer made and cancelled for every request."""
+        self.server_state.total_requests += 1
+        if self.transport.is_closing():
+            return
+        self.flow.resume_reading()
+        if self.pipeline:
+            self._start_asgi_task(*self.pipeline.pop())
+            return
+        self._idle_since = time.monotonic()
+        if self.timeout_keep_alive_task is None:
+            self.timeout_keep_alive_task = self.loop.call_later(self.timeout_keep_alive, self._look_if_idle)
+
+    def _look_if_idle(self) -> None:
+        self.timeout_keep_alive_task = None
+        if not self._idle_since or self.transport.is_closing():
+            return
+        left = self._idle_since + self.timeout_keep_alive - time.monotonic()
+        if left <= 0:
+            self.transport.close()
+        else:
+            self.timeout_keep_alive_task = self.loop.call_later(left, self._look_if_idle)
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
+        cycle.__class__ = Cycle  # uvicorn has made it
+        cast(Cycle, cycle).arrived = min(time.monotonic(), self.loop.time() + HALF_A_MILLISECOND)
+        beyond: dict[str, Any] = {"cycle": cycle}
+        cycle.scope.update(beyond)  # type: ignore[typeddict-item]
+        self._waiting.append(cycle.run_asgi(app))
+        if not self._busy:
+            self._begin()
+
+    def _begin(self) -> None:
+        """One after the other, however many requests came in one packet."""
+        self._busy = True
+        try:
+            while self._waiting:
+                self.turns.take(self, self._waiting.popleft())
+        finally:
+            self._busy = False
+
+    def serve(self, work: Coroutine[Any, Any, None]) -> None:
+        """Run until it is done or waits for something; a task then takes over."""
+        if self.at_once:
+            try:
+                waits_for = work.send(None)
+            except StopIteration:
+                return
+            work = _resumed(work, waits_for)
+        task = self.loop.create_task(work)
+        task.add_done_callback(self.tasks.discard)
+        self.tasks.add(task)
+
+
+@types.coroutine
+def _resumed(work: Coroutine[Any, Any, None], waits_for: Any) -> Generator[Any, Any, None]:
+    """A coroutine that was begun already, and waits."""
+    try:
+        yield waits_for
+    except BaseException:
+        work.close()
+        raise
+    yield from work.__await__()
+
+
+def protocol_of(gateway: Gateway, *, at_once: bool = True) -> type[Protocol]:
+    """The protocol with the gateway's decisions."""
+    received = gateway.received
+
+    class Decided(Protocol):
+        wants_host = gateway.wants_host
+
+    Decided.at_once, Decided.turns = at_once, Turns()
+    return Decided if received is None else _altered(Decided, received)
+
+
+def _altered(protocol: type[Protocol], received: Callable[[bytes], bytes]) -> type[Protocol]:
+    class Altered(protocol):  # type: ignore[valid-type, misc]
+        def data_received(self, data: bytes) -> None:
+            super().data_received(received(data))
+
+    return Altered
