@@ -47,18 +47,17 @@ class Converser:
 
     def explore(self) -> Conversed:
         """Those that cost too much, and those that no model of the target can answer, are not asked."""
-        with self.ask.asking("fuzz"):
-            self._strangers()
-            for request in requests(self.ask.contract, self.seed):
-                try:
-                    model = self.model_for(*request.tags) if request.tags else self.ask.default_model
-                except NotObserved:
-                    continue
-                try:
-                    self._twins(request, model)
-                except BudgetExceeded:
-                    self.found.out_of_money = True
-                    break
+        self._strangers()
+        for request in requests(self.ask.contract, self.seed):
+            try:
+                model = self.model_for(*request.tags) if request.tags else self.ask.default_model
+            except NotObserved:
+                continue
+            try:
+                self._twins(request, model)
+            except BudgetExceeded:
+                self.found.out_of_money = True
+                break
         self._growing()
         return self.found
 

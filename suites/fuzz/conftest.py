@@ -29,14 +29,14 @@ from harness.probe import Cost, probe
 from harness.session import Session
 
 EXPLORED = {"OC-170", "OC-171", "OC-172", "FZ-001"}  # what generated requests decide
+REWRITTEN_IDS = {f"FZ-0{n}" for n in range(20, 27)}
 BY_RULES = {"OC-172", "FZ-001"}  # of them those that saved answers decide, without the case that was generated
 GENERATED = "which answers were to generated requests"
-REWRITTEN_IDS = {f"FZ-0{n}" for n in range(20, 27)}
 MODES = {"OC-170": ("positive",), "OC-171": ("negative",)}  # the cases a requirement is about; others are about both
 HERE = Path(__file__).parent
 STATE = "fuzz.json"  # in the folder of a run: where the next one goes on
 SHORTENING_S = 3.0
-_ORDER = {name: n for n, name in enumerate(("test_shelves", "test_sequences", "test_ordinary", "test_openapi"))}
+_ORDER = {name: n for n, name in enumerate(("test_shelves", "test_ordinary", "test_openapi"))}
 PROFILES = ("quick", "standard", "full")
 REWRITTEN = dict.fromkeys(PROFILES, Cost(120, 26 * 90, 26 * 8))  # those that are answered are short
 ORDINARY = dict.fromkeys(PROFILES, Cost(40, 40 * 150, 40 * 2 * LONG))
@@ -67,7 +67,7 @@ def pytest_collection_modifyitems(items):
 
 @probe(calls=EFFORTS["standard"].calls, costs={profile: effort.cost for profile, effort in EFFORTS.items()})
 def explorer(ask, assay_session: Session) -> Explorer | None:
-    """Generated requests that cost nothing have been asked; none are where a saved run is played."""
+    """Generated requests that cost nothing have been asked; none where a saved run is played."""
     if isinstance(ask.client, Player):
         return None
     options = assay_session.options
@@ -88,13 +88,14 @@ def explorer(ask, assay_session: Session) -> Explorer | None:
 @pytest.fixture(scope="session")
 def explored(ask, assay_session: Session, explorer: Explorer | None) -> Exploration:
     if explorer is None:
-        return explored_then(ask, ask.client)
+        with ask.asking("explorer"):
+            return explored_then(ask, ask.client)
     options = assay_session.options
     with ask.asking("explorer"):
         found = explorer.ask_rest()
-    if not options.fuzz_once:
-        shorten(explorer, SHORTENING_S)
-    ask.notes.note(GENERATED, {"asked": found.asked, "out_of_money": found.out_of_money})
+        if not options.fuzz_once:
+            shorten(explorer, SHORTENING_S)
+        ask.notes.note(GENERATED, {"asked": found.asked, "out_of_money": found.out_of_money})
     assay_session.figures.setdefault("fuzz", {}).update(found.figures(documented(ask)))
     if options.out is not None:
         (options.out / STATE).write_text(json.dumps(explorer.state()), encoding="utf-8")
@@ -222,8 +223,10 @@ def walked(ask, assay_session: Session) -> Walk:
 
 
 @pytest.fixture(scope="session")
-def free_first(request, assay_session: Session) -> None:
+def free_first(request, ask, assay_session: Session) -> None:
     """What costs nothing has been asked, as far as it is asked at all, before anything that does."""
+    if isinstance(ask.client, Player):
+        return
     for probe_name, decides in (("rewriter", REWRITTEN_IDS), ("explorer", EXPLORED - {"FZ-001"})):
         if assay_session.selected & decides:
             request.getfixturevalue(probe_name)
@@ -231,7 +234,6 @@ def free_first(request, assay_session: Session) -> None:
 
 @probe(calls=40, costs=ORDINARY)
 def conversed(ask, assay_session: Session, tagged, free_first) -> Conversed:
-    not_played(ask, "conversed")
     found = Converser(ask, key_for_fuzzing(ask), assay_session.options.seed, tagged).explore()
     told(assay_session, "ordinary", found.asked, found.causes)
     return found
@@ -239,7 +241,6 @@ def conversed(ask, assay_session: Session, tagged, free_first) -> Conversed:
 
 @probe(calls=40)
 def browsed(ask, assay_session: Session) -> Shelves:
-    not_played(ask, "browsed")
     found = Browser(ask).explore()
     told(assay_session, "listed", found.asked, found.causes)
     return found
