@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import hashlib
 import json as jsonlib
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -15,19 +14,19 @@ from urllib.parse import quote, urlencode
 
 from harness.asides import Asides, Memory, Notes
 from harness.budget import Price
-from harness.control import Control, Key
+from harness.control import Control
+from harness.credentials import Credential, Credentials, intent
 from harness.exchange import Exchange, TargetFault
-from harness.judge.catalogue import chats
+from harness.listing import Listing
 from harness.model import NotObserved
 from harness.operations import Operations
 from harness.pace import Pace
-from harness.sources import BalanceSource, CostSource, EvidenceSource, amount, pointed
-from harness.target import KEY_VARIABLE, ControlPoint, Secret, Target
+from harness.sources import BalanceSource, CostSource, EvidenceSource, pointed
+from harness.target import ControlPoint, Secret, Target
 from harness.tokenizer import Tokenizer
 from harness.wire import Client, Finder, tls
 from specs import Contract
 
-CATALOGUE_TRIES = 3  # a target that cannot list its models is not asked again for every check
 FORM = "application/x-www-form-urlencoded"
 PROMPT = "Say hello in one short sentence."
 
@@ -40,7 +39,6 @@ class Omit:
 
 
 OMIT: Final = Omit()
-Credential = str | Key | None
 
 
 class Ask:
@@ -53,11 +51,10 @@ class Ask:
         self.probe = "assay"
         self.seen: list[Exchange] = []
         self._lock = threading.RLock()
-        self._priceless = False  # the catalogue was asked for prices in vain: requests are priced by the assumption
+        self._listing, self._credentials = Listing(contract, target, self._list), Credentials(contract, target)
         self._operations = Operations(contract)
         self._pace = Pace(contract)  # of the main key; checks use up others on purpose
-        self._unlisted: list[str] = []  # why the catalogue could not be read, a line a try
-        client.budget.price_of, client.budget.context_of = self.price, self.context
+        client.budget.price_of, client.budget.context_of = self.price, self._listing.context
 
     def chat(
         self,
@@ -88,8 +85,8 @@ class Ask:
             "POST",
             f"{self.target.base_url}/chat/completions",
             _encoded(_given(body)),
-            self._headers(key, headers, json=True),
-            self._intent(key),
+            self._credentials.headers(key, headers, json=True),
+            intent(key),
             abort_after=abort_after,
             during=during,
             at_event=at_event,
@@ -151,8 +148,8 @@ class Ask:
         extra = headers
         if form is not None:
             body, extra = urlencode(form).encode(), {"Content-Type": FORM, **(headers or {})}
-        sent = self._headers(key, extra, json=is_json)
-        return self._exchange(method, url, body, sent, self._intent(key), secrets=secrets)
+        sent = self._credentials.headers(key, extra, json=is_json)
+        return self._exchange(method, url, body, sent, intent(key), secrets=secrets)
 
     def issued(self, answer: Exchange, pointer: str) -> Secret:
         """A secret that an answer gave away and that was named when it was asked for. Raises NotObserved."""
@@ -173,45 +170,33 @@ class Ask:
             futures = [pool.submit(call) for call in calls]
             return [future.result() for future in futures]
 
-    @functools.cached_property
+    def _list(self) -> Exchange:
+        with self.asking("catalogue"):
+            return self.models()
+
+    @property
     def catalogue(self) -> list[dict[str, Any]]:
         """The rows of GET /models, asked for until it is answered once. Raises TargetFault, NotObserved."""
-        if not self.contract.trait("catalogue.listed", True):
-            return self._named_models()
-        with self._lock, self.asking("catalogue"):
-            if len(self._unlisted) == CATALOGUE_TRIES:
-                raise TargetFault(self._unlisted[-1])
-            try:
-                return _usable(self.models())
-            except TargetFault as fault:
-                self._unlisted.append(f"no model list: {fault} (a target file can name a model by [model] default)")
-                raise TargetFault(self._unlisted[-1], fault.exchange) from fault
-
-    def _named_models(self) -> list[dict[str, Any]]:
-        """Where no operation lists models: the one that the target file names."""
-        if self.target.default_model is None:
-            raise TargetFault(f"{self.contract.name} lists no models: name one in the target file, as [model] default")
-        return [{"id": self.target.default_model}]
-
-    @functools.cached_property
-    def default_model(self) -> str:
-        """The model of the target file, or the cheapest row of the catalogue."""
-        if self.target.default_model is not None:
-            return self.target.default_model
-        rows = self.chatting
-        priced = [(sum(price), row["id"]) for row in rows if (price := self._listed(row)) is not None]
-        return str(min(priced)[1]) if priced else str(rows[0]["id"])
+        return self._listing.rows
 
     @property
     def chatting(self) -> list[dict[str, Any]]:
         """The rows of the catalogue that chat, as far as they tell; all of them where none seems to."""
-        return [row for row in self.catalogue if chats(row)] or self.catalogue
+        return self._listing.chatting
+
+    @property
+    def default_model(self) -> str:
+        """The model of the target file, or the cheapest row of the catalogue."""
+        return self._listing.default
 
     @property
     def chosen_model(self) -> str | None:
         """The default model if it is known by now; asks nobody."""
-        found = self.__dict__.get("default_model", self.target.default_model)
-        return str(found) if found is not None else None
+        return self._listing.chosen
+
+    def price(self, model: str) -> Price | None:
+        """USD per million prompt and completion tokens as the catalogue lists them, or None; asks at most once."""
+        return self._listing.price(model)
 
     def model_or_none(self) -> str | None:
         """The default model, or None when the target does not tell one."""
@@ -219,39 +204,6 @@ class Ask:
             return self.default_model
         except (TargetFault, NotObserved):
             return None
-
-    def price(self, model: str) -> Price | None:
-        """USD per million prompt and completion tokens as the catalogue lists them; of an unlisted model the dearest.
-
-        None when the catalogue lists no price.
-        """
-        own, others = self._rows_for(model)
-        prices = [price for row in own or others if (price := self._listed(row)) is not None]
-        return (max(p for p, _ in prices), max(c for _, c in prices)) if prices else None
-
-    def context(self, model: str) -> int | None:
-        """Tokens that the model's context holds as the catalogue lists it; of an unlisted model the longest."""
-        place = self.contract.trait("catalogue.context", None)
-        own, others = self._rows_for(model)
-        found = [pointed(row, place) for row in own or others] if place is not None else []
-        lengths = [value for value in found if isinstance(value, int) and not isinstance(value, bool) and value > 0]
-        return max(lengths, default=None) if len(lengths) == len(found) else None
-
-    def _rows_for(self, model: str) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-        """The model's own rows of the catalogue, and all rows; both empty when the target lists none."""
-        return [row for row in self._listing if row["id"] == model], self._listing
-
-    @property
-    def _listing(self) -> list[dict[str, Any]]:
-        """The catalogue as far as it is known or prices need it; empty when the target has none."""
-        known: list[dict[str, Any]] = self.__dict__.get("catalogue", [])
-        if known or self._priceless or self.contract.trait("catalogue.price", None) is None:
-            return known
-        try:
-            return self.catalogue
-        except (TargetFault, NotObserved):
-            self._priceless = True
-            return []
 
     @functools.cached_property
     def control(self) -> Control:
@@ -338,79 +290,7 @@ class Ask:
         return made
 
     def _get(self, url: str, role: str, *, key: Credential = "main") -> Exchange:
-        intent = {**self._intent(key), "role": role}
-        return self._exchange("GET", url, b"", self._headers(key, None), intent)
-
-    def _headers(self, key: Credential, extra: Mapping[str, str] | None, *, json: bool = False) -> dict[str, str]:
-        value = self._credential(key)
-        own = {
-            **self.target.headers,
-            **({self.contract.trait("auth.header"): credential(self.contract, value)} if value is not None else {}),
-            **({"Content-Type": "application/json"} if json else {}),
-        }
-        replaced = {name.lower() for name in extra or {}}
-        return {**{name: text for name, text in own.items() if name.lower() not in replaced}, **(extra or {})}
-
-    def _credential(self, key: Credential) -> str | None:
-        if key is None:
-            return None
-        if isinstance(key, Key):
-            return key.value.reveal()
-        if key == "wrong":
-            return wrong_key(self.contract)
-        if key in self.target.keys:
-            return self.target.keys[key].reveal()
-        if key == "main":
-            given = (
-                "name its environment variable under [keys] main" if self.target.path else f"export {KEY_VARIABLE}=..."
-            )
-            raise TargetFault(f"there is no key to ask with: {given}")
-        raise NotObserved(f"the target names no {key} key")
-
-    def _intent(self, key: Credential) -> dict[str, Any]:
-        if isinstance(key, Key):
-            return {"key": "issued", "key_id": key.key_id}
-        return {} if key == "main" else {"key": key}
-
-    def _listed(self, row: Mapping[str, Any]) -> Price | None:
-        place = self.contract.trait("catalogue.price", None)
-        if place is None:
-            return None
-        found = [pointed(row, place[name]) for name in ("prompt", "completion")]
-        prompt, completion = (None if isinstance(value, str) else amount(value) for value in found)
-        return None if prompt is None or completion is None or min(prompt, completion) < 0 else (prompt, completion)
-
-
-def _usable(found: Exchange) -> list[dict[str, Any]]:
-    if found.status != 200:
-        raise TargetFault(f"GET /models answered {found.status}", found.id)
-    if found.fault is not None:
-        raise TargetFault(f"GET /models: {found.fault.message}", found.id)
-    document = found.json
-    rows = document.get("data") if isinstance(document, dict) else None
-    listed = rows if isinstance(rows, list) else []
-    if not (usable := [row for row in listed if isinstance(row, dict) and isinstance(row.get("id"), str)]):
-        raise NotObserved("the catalogue has no models")
-    return usable
-
-
-def credential(contract: Contract, key: str) -> str:
-    """A key as the contract's header carries it."""
-    return credential_word(contract) + key
-
-
-def credential_word(contract: Contract) -> str:
-    """What stands before the key in its header."""
-    return "Bearer " if contract.trait("auth.scheme", "bearer") == "bearer" else ""
-
-
-def wrong_key(contract: Contract) -> str:
-    """A credential in the contract's own form that was never issued; the same in every run."""
-    prefix = contract.trait("auth.key_prefix", None)
-    never_issued = hashlib.sha256(b"a key that nobody issued").hexdigest()[:32]
-    if not prefix:
-        return f"sk-{never_issued}"
-    return prefix + never_issued if "sk_" in prefix else f"{prefix}sk_{never_issued}"
+        return self._exchange("GET", url, b"", self._credentials.headers(key, None), {**intent(key), "role": role})
 
 
 def _given(body: Mapping[str, Any]) -> dict[str, Any]:

@@ -16,9 +16,12 @@ def request(contract: str, replay: str, *, defects: tuple[str, ...] = (), **aske
         raise BadRequest("--replay plays what was answered then: it goes with no --defect, --base-url or -n")
     was = results.read(folder)
     if was["contract"]["name"] != contract:
-        raise BadRequest(f"{folder} is a run by {was['contract']['name']}, and cannot be played by {contract}")
-    if exchange is not None and all(x.id != exchange for x in journal.read(folder / "exchanges.jsonl")):
-        raise BadRequest(f"{folder / 'exchanges.jsonl'} has no exchange {exchange}")
+        name = was["contract"]["name"]
+        raise BadRequest(f"{folder} is a run by {name}, and cannot be played by {contract}: name {name}, or none")
+    ids = [x.id for x in journal.read(folder / "exchanges.jsonl")] if exchange is not None else []
+    if exchange is not None and exchange not in ids:
+        there = f"there are {ids[0]} to {ids[-1]}" if ids else "there are none"
+        raise BadRequest(f"{folder / 'exchanges.jsonl'} has no exchange {exchange}; {there}")
     given = {**asked, "cap_usd": asked.get("cap_usd") or was["spend"]["cap_usd"]}
     return Request(contract=contract, target="", replay=folder.resolve(), **given)
 

@@ -34,8 +34,9 @@ def render(results: Mapping[str, Any]) -> str:
 
 def _said(results: Mapping[str, Any]) -> str:
     counts = phrases.tally(results)
-    seen = sum(counts.get(name, 0) for name in ("fail", "warn", "pass"))
-    return f"{phrases.headline(results)}, {counts.get('pass', 0)} of {seen}"
+    seen = sum(counts.get(name, 0) for name in ("fail", "warn", "pass", "waived"))
+    accepted = f", {counts['waived']} waived" if counts.get("waived") else ""  # a breach is not what held
+    return f"{phrases.headline(results)}, {counts.get('pass', 0)} of {seen}{accepted}"
 
 
 def width(text: str) -> int:

@@ -61,6 +61,7 @@ def render(results: Mapping[str, Any]) -> str:
         without_ranges=figures.without_ranges,
         waivers=waived.rows(results),
         waiver_head=waived.HEAD,
+        stated={row["id"] for row in rows},
         without_series=without_series,
         limits={"groups": GROUPS_SHOWN, "body": BODY_LIMIT, "events": EVENTS_SHOWN, "losses": LOSSES_SHOWN},
         **_bill(results.get("billing") or {}),

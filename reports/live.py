@@ -5,21 +5,31 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from reports import page, phrases
+from reports import loads, page, phrases
 
 
 def home(
     runs: Sequence[Mapping[str, Any]],
+    loaded: Sequence[Mapping[str, Any]] = (),
     *,
     contracts: Sequence[str],
     profiles: Sequence[str],
     at: Callable[..., str],
     refusal: str | None = None,
 ) -> str:
-    """`runs`: name, state, and the results where there are any; `at` makes addresses of pages."""
+    """`runs`: name, state, and the results where there are any. `loaded`: name, and what `assay load` found, or the
+    state where that cannot be read. `at` makes addresses of pages."""
     rows = [{**run, **(_told(run["results"]) if run["results"] else {})} for run in runs]
+    drawn = [{**load, **(loads.row(load["found"]) if load["found"] is not None else {})} for load in loaded]
     return page.fill(
-        "runs.html.j2", live=True, rows=rows, contracts=contracts, profiles=profiles, at=at, refusal=refusal
+        "runs.html.j2",
+        live=True,
+        rows=rows,
+        loads=drawn,
+        contracts=contracts,
+        profiles=profiles,
+        at=at,
+        refusal=refusal,
     )
 
 

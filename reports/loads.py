@@ -7,6 +7,13 @@ from typing import Any
 
 from reports import charts, figures, html, page
 
+VERDICTS = {  # by the exit code of the load
+    0: ("conforms", "All held"),
+    1: ("does-not-conform", "Not all held"),
+    3: ("harness-fault", "Harness fault"),
+    4: ("incomplete", "Not all measured"),
+}
+
 
 def render(found: Mapping[str, Any]) -> str:
     """The page. A load measured nothing of what it does not name."""
@@ -20,6 +27,29 @@ def render(found: Mapping[str, Any]) -> str:
         shown=shown(found),
         limits={"body": html.BODY_LIMIT},
     )
+
+
+def row(found: Mapping[str, Any]) -> dict[str, Any]:
+    """A load as a line among others; what older files do not name is left out."""
+    tone, words = VERDICTS.get(found.get("exit_code", -1), ("", "not judged"))
+    levels = found.get("slos") or ()
+    return {
+        "tone": tone,
+        "words": words,
+        "what": _what(found),
+        "answered": found.get("streams_per_s"),
+        "first_ms": (found.get("ttft_ms") or {}).get("p99"),
+        "levels": f"{sum(level['met'] is True for level in levels)} of {len(levels)}" if levels else "",
+        "target": found.get("target", ""),
+        "started": str(found.get("started", ""))[:16].replace("T", " "),
+    }
+
+
+def _what(found: Mapping[str, Any]) -> str:
+    if steps := found.get("steps"):
+        return f"{len(steps)} rates, {steps[0]['rate']:g} to {steps[-1]['rate']:g} a second"
+    asked = f"{found.get('requests', 0)} requests"
+    return f"{asked}, {found['users']} users" if found.get("users") else f"{asked}, open loop"
 
 
 def shown(found: Mapping[str, Any]) -> dict[str, Any]:

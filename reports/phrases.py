@@ -58,7 +58,10 @@ def verdict(results: Mapping[str, Any]) -> tuple[str, str]:
     """The headline and the sentence below it; an unknown verdict is shown as it is and not explained."""
     name = str(results["verdict"])
     headline, meaning = VERDICTS.get(name, (name, ""))
-    sentences = [meaning.format(**_figures(results))]
+    counted = _figures(results)
+    if name == "does-not-conform" and not counted["fails"] and waived.red(results):
+        meaning = "Nothing is broken that nobody accepted, but not every waiver holds."
+    sentences = [meaning.format(**counted)]
     rows = results["requirements"]
     if unasked := sum(row.get("reason") == NOT_SELECTED for row in rows):
         headline += PARTLY.get(name, "")

@@ -10,7 +10,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from reports import findings, legible, phrases
+from reports import findings, legible, phrases, waived
 
 SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
 LEVELS = {"fail": "error", "warn": "warning", "waived": "note"}
@@ -139,9 +139,15 @@ def _invocation(results: Mapping[str, Any], index: Mapping[str, int]) -> dict[st
         "exitCode": results["exit_code"],
         "toolExecutionNotifications": [
             *({"level": "error", "message": _message(f"fault of the harness: {fault}")} for fault in faults),
+            *({"level": "error", "message": _message(said)} for said in map(_waiver, waived.red(results))),
             *(_gap(row, index) for row in gaps),
         ],
     }
+
+
+def _waiver(waiver: Mapping[str, Any]) -> str:
+    """One that does not hold: the run fails for it, and no result shows that."""
+    return f"waiver of {waiver['requirement']} by {waiver['owner']} {waiver['state']}: {waiver['said']}"
 
 
 def _gap(row: Mapping[str, Any], index: Mapping[str, int]) -> dict[str, Any]:

@@ -7,13 +7,14 @@ import functools
 import hashlib
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-import jsonschema
 import yaml
+
+from specs.problems import not_yaml, problems
 
 HERE = Path(__file__).parent
 _MISSING = object()
@@ -340,12 +341,7 @@ def _validated(path: Path, schema_name: str) -> Any:
     try:
         document = _read_yaml(path)
     except yaml.YAMLError as error:
-        raise SpecError(f"{path}: not YAML: {error}") from error
-    if problems := list(_problems(document, schema_name)):
-        raise SpecError(f"{path}: " + "; ".join(problems))
+        raise SpecError(f"{path}: {not_yaml(error)}") from error
+    if found := problems(document, schema(schema_name)):
+        raise SpecError(f"{path}: " + "; ".join(found))
     return document
-
-
-def _problems(document: Any, schema_name: str) -> Iterator[str]:
-    for error in jsonschema.Draft202012Validator(schema(schema_name)).iter_errors(document):
-        yield f"{error.json_path}: {error.message}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from typing import Final
+from urllib.parse import urlsplit
 
 from harness.ask import Ask
 from harness.exchange import Exchange
@@ -29,6 +30,23 @@ ODD_BODIES: Final[dict[str, bytes]] = {
     "a number of 400 digits": b'{"model": "any", "messages": [], "max_tokens": ' + b"9" * 400 + b"}",
     "a token that is not one": b'{"model": "any", "messages": [], "max_tokens": -1}',
 }
+
+
+def needs_a_key(answer: Exchange, key: str | None) -> None:
+    """A call without a key, or with a wrong one, is refused as such."""
+    asked = f"{answer.request.method} {urlsplit(answer.request.url).path} with {key or 'no'} key"
+    assert answer.status == 401, f"{asked} was answered with {answer.status}"
+
+
+def invalid(answer: Exchange, contract: Contract, what: str) -> None:
+    """A request whose parameters are wrong is refused as such."""
+    assert answer.status in contract.trait("errors.invalid_status"), f"{what} was answered with {answer.status}"
+
+
+def no_such_model(answer: Exchange, contract: Contract, what: str) -> None:
+    """A request for `what` that names an unknown model is refused as such."""
+    due = contract.trait("errors.unknown_model_status")
+    assert answer.status in due, f"{what} by an unknown model was answered with {answer.status}"
 
 
 def all_kinds(ask: Ask) -> tuple[Exchange, ...]:

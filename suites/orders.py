@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from typing import Any, Final
 from urllib.parse import quote
 
 from harness.ask import OMIT, Ask
 from harness.control import Key
 from harness.exchange import Exchange
+from harness.judge import leases
 from harness.model import NotObserved
 
 PATIENCE_S = 2.0  # that something which was ordered may take in a laboratory; then its clock is moved
@@ -78,6 +80,26 @@ def rows(answer: Exchange) -> list[dict[str, Any]]:
     """The rows of a list. Raises what a check may raise for a list that is none."""
     assert answer.status == 200, f"{answer.request.method} {answer.request.url} was answered with {answer.status}"
     return [dict(row) for row in answer.json["data"]]
+
+
+def hidden(theirs: Exchange, nobodys: Exchange) -> None:
+    """What is another tenant's is answered like what nobody has."""
+    asked = f"{theirs.request.method} of what another tenant has"
+    assert theirs.status == 404, f"{asked} was answered with {theirs.status}"
+    assert theirs.status == nobodys.status, f"an id that nobody has is answered with {nobodys.status}"
+
+
+def unguessable(made: Sequence[Mapping[str, Any]]) -> None:
+    """No id of things that were made one after the other lies near the one before."""
+    ids = [str(thing["id"]) for thing in made]
+    wrong = [why for one, other in pairwise(ids) if (why := leases.near(one, other))]
+    assert not wrong, "; ".join(wrong)
+
+
+def kept_out(metro: str, answer: Exchange, standing: Sequence[Mapping[str, Any]]) -> None:
+    """A tenant that keeps out of a metro is refused there, and has nothing there."""
+    assert answer.status == 403, f"an order in {metro} was answered with {answer.status}"
+    assert metro not in {row["metro"] for row in standing}, f"what a tenant ordered stands in {metro}, which is barred"
 
 
 def refused(ask: Ask, answer: Exchange) -> bool:

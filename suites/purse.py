@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Final
 
-from harness.ask import Ask, Credential
+from harness.ask import Ask
 from harness.control import Key
+from harness.credentials import Credential
 from harness.exchange import Exchange
 from harness.judge.billing import NANO, Price, cost_of, price_of
 from harness.judge.catalogue import row_of

@@ -79,15 +79,8 @@ def verify_command(
     Exit codes: 0 accepted, 1 rejected, 2 malformed or a bad invocation. Of a batch: the worst,
     which is 3 where the harness itself failed on a line.
     """
-    if sum(given is not None for given in (where, quote, gpu, lines)) != 1:
-        raise click.UsageError(
-            "name one piece of evidence: FILE, URL, --quote Q or --gpu PAYLOAD.json; or many: --batch FILE"
-        )
-    is_live = where is not None and where.startswith(("http://", "https://"))
-    if not is_live and any(given is not None for given in (model, key_env, ca_bundle, keep)):
-        raise click.UsageError("--model, --key-env, --ca-bundle and --keep go with a URL")
-    if workers is not None and lines is None:
-        raise click.UsageError("--workers goes with --batch")
+    about_url = any(given is not None for given in (model, key_env, ca_bundle, keep))
+    is_live = _checked(where, quote, gpu, lines, about_url=about_url, about_batch=workers is not None)
     at = at or datetime.now(UTC)
     whole, alone = (_question(policy or name, nonce, at) for name in ("field", "genuine"))
     anchors = _anchors(trust, collateral, root)
@@ -99,15 +92,32 @@ def verify_command(
         raw, question = _asked(live.Endpoint(where, model, "ecdsa", key_env, ca_bundle), question, keep)
     else:
         raw = read_file(quote or gpu or _existing(str(where)))
-    try:
-        found = _appraised(raw, anchors, question, quote=quote is not None, gpu=gpu is not None)
-    except appraisal.Missing as error:
-        raise click.UsageError(str(error)) from error
+    raise SystemExit(_told(_appraised(raw, anchors, question, quote=quote is not None, gpu=gpu is not None), as_json))
+
+
+def _checked(
+    where: str | None, quote: Path | None, gpu: Path | None, lines: str | None, *, about_url: bool, about_batch: bool
+) -> bool:
+    """Whether the evidence is asked for at a URL. Raises UsageError for what does not go together."""
+    if sum(given is not None for given in (where, quote, gpu, lines)) != 1:
+        raise click.UsageError(
+            "name one piece of evidence: FILE, URL, --quote Q or --gpu PAYLOAD.json; or many: --batch FILE"
+        )
+    is_live = where is not None and where.startswith(("http://", "https://"))
+    if not is_live and about_url:
+        raise click.UsageError("--model, --key-env, --ca-bundle and --keep go with a URL")
+    if about_batch and lines is None:
+        raise click.UsageError("--workers goes with --batch")
+    return is_live
+
+
+def _told(found: appraisal.Appraisal, as_json: bool) -> int:
+    """Print a verdict; its exit code."""
     if as_json:
         click.echo(json.dumps(found.document, indent=1))
     else:
         show(verdict_text.lines(found))
-    raise SystemExit(found.exit_code)
+    return found.exit_code
 
 
 def _asked(
@@ -156,13 +166,17 @@ def _batch(outcomes: Iterable[batch.Outcome]) -> int:
 def _appraised(
     raw: bytes, anchors: appraisal.Anchors, question: appraisal.Question, *, quote: bool, gpu: bool
 ) -> appraisal.Appraisal:
-    if quote:
-        if anchors.quotes is None:
-            raise appraisal.Missing("a quote is judged by collateral: give --trust DIR, or --collateral C.json")
-        return appraisal.of_quote(raw, anchors.quotes, question)
-    if gpu:
-        return appraisal.of_gpus(raw, anchors, question)
-    return appraisal.of_document(raw, anchors, question)
+    """Raises UsageError where what it is judged by is missing."""
+    if quote and anchors.quotes is None:
+        raise click.UsageError("a quote is judged by collateral: give --trust DIR, or --collateral C.json")
+    try:
+        if gpu:
+            return appraisal.of_gpus(raw, anchors, question)
+        if quote and anchors.quotes:
+            return appraisal.of_quote(raw, anchors.quotes, question)
+        return appraisal.of_document(raw, anchors, question)
+    except appraisal.Missing as error:
+        raise click.UsageError(str(error)) from error
 
 
 def _anchors(folder: Path | None, collateral: Path | None, root: Path | None) -> appraisal.Anchors:

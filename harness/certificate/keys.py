@@ -24,10 +24,12 @@ P256_ORDER = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
 
 
 def signer_of(key: str, public: Path | None = None) -> Signer:
-    """The signer of a PEM file, or of a URI of securesystemslib with its public key. Raises BadRequest, OSError."""
+    """The signer of a PEM file, or of a URI of securesystemslib with its public key. Raises BadRequest."""
     scheme = key.partition(":")[0]
     if scheme in SIGNER_FOR_URI_SCHEME and not Path(key).is_file():
         return _remote(key, public)
+    if not Path(key).is_file():
+        raise BadRequest(f"{key}: no such key; `openssl genpkey -algorithm ed25519 -out {key}` makes one")
     try:
         found = load_pem_private_key(Path(key).read_bytes(), _password())
     except (ValueError, TypeError, UnsupportedAlgorithm) as error:

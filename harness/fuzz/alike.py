@@ -8,8 +8,9 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from harness.ask import Ask, Credential
+from harness.ask import Ask
 from harness.budget import BudgetExceeded
+from harness.credentials import Credential
 from harness.exchange import Exchange
 from harness.fuzz.causes import Causes
 from harness.fuzz.rewrite import REWRITINGS, Pieces, Subject, differences, meaning

@@ -8,8 +8,9 @@ import time
 from collections import Counter
 from dataclasses import dataclass, field
 
-from harness.ask import Ask, Credential
+from harness.ask import Ask
 from harness.budget import BudgetExceeded
+from harness.credentials import Credential
 from harness.exchange import Exchange, TargetFault
 from harness.fuzz.causes import Causes
 from harness.fuzz.hostile import PAUSE_S, REFUSED, REFUSED_OR_CLOSED, SANE, UNANSWERED, Arsenal, Attack

@@ -13,8 +13,9 @@ from urllib.parse import urlsplit
 
 import h11
 
-from harness.ask import Ask, Credential, credential
+from harness.ask import Ask
 from harness.control import Key
+from harness.credentials import Credential, credential
 from harness.exchange import Chunk, Exchange, Fault, Headers, Request
 from harness.model import NotObserved
 from harness.recording import examined

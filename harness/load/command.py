@@ -135,14 +135,14 @@ def _tell(found: Mapping[str, Any], *, as_json: bool) -> None:
 def _swept(trial: Trial) -> dict[str, Any]:
     """One load a rate, until the answer is known."""
     sweep, done, code = sweep_of(trial.wanted.sweep or ""), list[Step](), Exit.CONFORMS
-    base = trial.scenario()
+    base, about = trial.scenario(), trial.about
     while (rate := sweep.next_rate(done)) is not None:
         folder = trial.folder / f"step-{len(done) + 1:02d}"
         found = trial.run(trial.wanted.at_rate(base, rate), folder)
         code = _worse(code, found)
         done.append(Step(rate, _done_per_s(found), _met(found), _due_per_s(found)))
         ERR.print(f"{rate:g}/s: {found['streams_per_s']} done a second, met: {done[-1].met}", markup=False)
-    result = {**summary(done), "folder": str(trial.folder), "exit_code": int(code)}
+    result = {**about, **summary(done), "folder": str(trial.folder), "exit_code": int(code)}
     (trial.folder / "sweep.json").write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
     return result
 

@@ -19,8 +19,9 @@ from pathlib import Path
 from typing import Any
 
 from harness.asides import NotOnTape
-from harness.ask import Ask, credential_word
+from harness.ask import Ask
 from harness.budget import BudgetExceeded, Reservation
+from harness.credentials import credential_word
 from harness.exchange import Exchange, TargetFault
 from harness.journal import read
 from harness.load.scenario import Patience, Scenario

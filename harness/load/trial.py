@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -46,18 +47,29 @@ class Trial:
         self.session, self.wanted, self.words, self.calibrated = session, wanted, tuple(words), calibrated
         self.folder = session.options.out or Path()
 
+    @property
+    def about(self) -> dict[str, Any]:
+        """What is loaded from now on, and by which contract it is judged."""
+        contract, started = self.session.contract, datetime.now(UTC).isoformat(timespec="seconds")
+        return {
+            "target": self.session.target.name,
+            "contract": f"{contract.name} {contract.version}",
+            "started": started.replace("+00:00", "Z"),
+        }
+
     def scenario(self) -> Scenario:
         return self.wanted.scenario(self.session.ask)
 
     def run(self, scenario: Scenario, folder: Path) -> dict[str, Any]:
         """The figures with what was judged; load.json of the folder holds them too."""
         folder.mkdir(parents=True, exist_ok=True)
-        ask = self.session.ask
+        ask, about = self.session.ask, self.about
         fitted, reservation = afforded(ask, scenario)
         calibration = calibrate(fitted) if self.calibrated else None
         since = self._mark()
         done = booked(ask, fitted, reservation, folder, self.words)
         found = {
+            **about,
             **done.figures,
             "calibration": calibration,
             "judged": judged(done.exchanges, self.session.contract),

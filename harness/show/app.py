@@ -25,9 +25,9 @@ import reports
 import specs
 from harness.results import BadResults
 from harness.session import PROFILES
-from harness.show.archive import Archive, NoSuchRun, Run
+from harness.show.archive import Archive, Load, NoSuchRun, Run
 from harness.show.starter import Refused, Starter, Wish
-from reports import comparison, difference, live, overview
+from reports import comparison, difference, live, loads, overview
 
 GLANCE_S, BREATH_S = 0.2, 10.0  # between two looks at a file; a comment, so that nobody takes silence for an end
 HEADERS = {
@@ -48,6 +48,7 @@ def app(archive: Archive, starter: Starter, token: str) -> Starlette:
         Route("/{token}/runs", desk.guarded(desk.start), methods=["POST"]),
         Route("/{token}/stop", desk.guarded(desk.stop), methods=["POST"]),
         Route("/{token}/report", desk.guarded(desk.report)),
+        Route("/{token}/load", desk.guarded(desk.load)),
         Route("/{token}/live", desk.guarded(desk.live)),
         Route("/{token}/events", desk.guarded(desk.events)),
         Route("/{token}/overview", desk.guarded(desk.overview)),
@@ -92,6 +93,7 @@ class Desk:
     def _home(self, refusal: str | None = None) -> str:
         return live.home(
             [self._row(run) for run in self.archive.runs()],
+            [self._loaded(load) for load in self.archive.loads()],
             contracts=specs.names(),
             profiles=PROFILES,
             refusal=refusal,
@@ -109,6 +111,12 @@ class Desk:
             row |= {"state": "running"}
         return row
 
+    def _loaded(self, load: Load) -> Mapping[str, Any]:
+        try:
+            return {"name": load.name, "found": load.figures()}
+        except BadResults as bad:
+            return {"name": load.name, "found": None, "state": f"not readable: {bad}"}
+
     async def start(self, request: Request) -> Response:
         async with request.form(max_files=0, max_fields=8) as form:
             asked = {name: str(form.get(name, "")) for name in ("contract", "target", "profile", "only")}
@@ -122,6 +130,9 @@ class Desk:
 
     async def report(self, request: Request) -> Response:
         return HTMLResponse(reports.render(dict(self._run(request).results()), "html"))
+
+    async def load(self, request: Request) -> Response:
+        return HTMLResponse(loads.render(self.archive.load(request.query_params.get("run", "")).figures()))
 
     async def overview(self, _: Request) -> Response:
         done = [(run, run.results()) for run in self.archive.runs() if run.is_finished]

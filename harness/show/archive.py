@@ -1,19 +1,21 @@
-"""The runs in a folder: which there are, which are still going, and what each has told so far."""
+"""The runs and loads in a folder: which there are, which are still going, and what each has told so far."""
 
 from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from harness import chronicle, results
 
+LOADS = ("sweep.json", "load.json")  # what `assay load` leaves; a sweep stands for all its steps
+
 
 class NoSuchRun(KeyError):
-    """A name that is no run of the folder."""
+    """A name that is no run and no load of the folder."""
 
 
 @dataclass(frozen=True)
@@ -57,6 +59,41 @@ class Run:
         return True
 
 
+@dataclass(frozen=True)
+class Load:
+    """A load, or a sweep of several."""
+
+    name: str  # its folder, below the archive's
+    folder: Path
+
+    @property
+    def changed(self) -> float:
+        return next(path.stat().st_mtime for path in map(self.folder.joinpath, LOADS) if path.is_file())
+
+    def figures(self) -> Mapping[str, Any]:
+        """Raises BadResults."""
+        found = load_in(self.folder)
+        assert found is not None
+        return found
+
+
+def load_in(folder: Path) -> Mapping[str, Any] | None:
+    """What an `assay load` left in a folder: the sweep where it was one. None where it left nothing. BadResults."""
+    path = next((path for path in map(folder.joinpath, LOADS) if path.is_file()), None)
+    if path is None:
+        return None
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise results.BadResults(f"{path}: not JSON: {error}; expected what assay load wrote") from error
+    if not isinstance(found, dict) or not (isinstance(found.get("steps"), list) or "requests" in found):
+        raise results.BadResults(f"{path}: not a load: expected what assay load wrote")
+    return found
+
+
+Listed = TypeVar("Listed", Run, Load)
+
+
 class Archive:
     """Knows runs by name only: no path of a request ever reaches the file system."""
 
@@ -71,7 +108,23 @@ class Archive:
 
     def run(self, name: str) -> Run:
         """Raises NoSuchRun."""
-        for run in self.runs():
-            if run.name == name:
-                return run
+        return _named(self.runs(), name)
+
+    def loads(self) -> list[Load]:
+        """Newest first; each step of a sweep by itself too. Not those of a run's own suite: its report has them."""
+        found = {path.parent for name in LOADS for path in self.folder.rglob(name)}
+        within = {run.folder for run in self.runs()}
+        alone = [folder for folder in found if within.isdisjoint({folder, *folder.parents})]
+        made = [Load(folder.relative_to(self.folder).as_posix(), folder) for folder in alone]
+        return sorted(made, key=lambda load: (-load.changed, load.name))
+
+    def load(self, name: str) -> Load:
+        """Raises NoSuchRun."""
+        return _named(self.loads(), name)
+
+
+def _named(listed: Sequence[Listed], name: str) -> Listed:
+    found = next((each for each in listed if each.name == name), None)
+    if found is None:
         raise NoSuchRun(name)
+    return found

@@ -12,6 +12,7 @@ import click
 
 import reports
 from harness import results
+from harness.show.archive import load_in
 from reports import comparison, difference, loads, overview
 
 DIFF_FORMATS = {"text": comparison.text, "html": comparison.html, "markdown": comparison.markdown}
@@ -25,21 +26,9 @@ _output = click.option("--output", type=click.Path(path_type=Path), help="Write 
 @_output
 def report_command(run: Path, kind: str, output: Path | None) -> None:
     """Render the results of a run again, in any format; of the folder of an `assay load`, as html."""
-    if kind == "html" and (load := _load(run)) is not None:
+    if kind == "html" and not (run / "results.json").is_file() and (load := load_in(run)) is not None:
         return _put(loads.render(load), output)
     return _put(reports.render(dict(results.read(run)), kind), output)
-
-
-def _load(folder: Path) -> Mapping[str, Any] | None:
-    """What an `assay load` left in a folder that is no run: a sweep before its last step."""
-    files = [path for name in ("sweep.json", "load.json") if (path := folder / name).is_file()]
-    if not files or (folder / "results.json").is_file():
-        return None
-    try:
-        found: Mapping[str, Any] = json.loads(files[0].read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise results.BadResults(f"{files[0]}: not JSON: {error}; expected what assay load wrote") from error
-    return found
 
 
 @click.command(name="diff")

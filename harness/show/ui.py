@@ -42,7 +42,7 @@ def ui_command(folder: Path, port: int, *, as_json: bool) -> None:
     starter, token = Starter(folder), secrets.token_urlsafe(TOKEN_BYTES)
     with socket.socket() as listening:
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listening.bind((HOST, port))
+        _bind(listening, port)
         url = f"http://{HOST}:{listening.getsockname()[1]}/{token}/"
         click.echo(json.dumps({"url": url}) if as_json else f"runs in {folder}: {url}")
         sys.stdout.flush()
@@ -55,6 +55,16 @@ def ui_command(folder: Path, port: int, *, as_json: bool) -> None:
                 uvicorn.Server(config).run(sockets=[listening])
         finally:
             starter.close()
+
+
+def _bind(listening: socket.socket, port: int) -> None:
+    """From here on a browser is heard, before the address is told. Raises UiFault."""
+    try:
+        listening.bind((HOST, port))
+        listening.listen()
+    except OSError as error:
+        chosen = "choose another by --port, or leave it out for one that is free"
+        raise UiFault(f"port {port} of {HOST}: {error.strerror or error}: {chosen}") from error
 
 
 @contextlib.contextmanager

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import itertools
-from dataclasses import replace
-from typing import Any
 
 from mockserver.call import Call
 from mockserver.defects import defect, within
+from mockserver.defects.tenants import failing_at, found_for_all, refused_as_anothers
 from mockserver.gateway import Gateway
 from mockserver.services.forge import operations
 from mockserver.services.forge.leases import Lease
@@ -27,23 +26,13 @@ def finds_leases_of_all_tenants(gateway: Gateway) -> Gateway:
 @defect(breaks="VL-164")
 def ends_leases_of_all_tenants(gateway: Gateway) -> Gateway:
     """Checks whose a lease is when it is read, and not when it is ended."""
-    honest = gateway.forge.find
-
-    def find(call: Call, lease_id: str) -> Lease | None:
-        return (_anyones if call.method == "DELETE" else honest)(call, lease_id)
-
-    return within(gateway, "forge", find=find)
+    return found_for_all(gateway, "forge", _anyones, lambda call: call.method == "DELETE")
 
 
 @defect(breaks="VL-164")
 def mints_for_leases_of_all_tenants(gateway: Gateway) -> Gateway:
     """Checks whose a lease is everywhere but where access to it is given out."""
-    honest = gateway.forge.find
-
-    def find(call: Call, lease_id: str) -> Lease | None:
-        return (_anyones if call.method == "POST" else honest)(call, lease_id)
-
-    return within(gateway, "forge", find=find)
+    return found_for_all(gateway, "forge", _anyones, lambda call: call.method == "POST")
 
 
 @defect(breaks="VL-164")
@@ -55,13 +44,7 @@ def lists_leases_of_all_tenants(gateway: Gateway) -> Gateway:
 @defect(breaks="VL-164")
 def says_that_a_lease_is_anothers(gateway: Gateway) -> Gateway:
     """Answers 403 for a lease of another tenant and 404 for one that nobody has."""
-    honest = gateway.forge.refuse_unknown
-
-    def refuse(call: Call) -> Any:
-        there = _anyones(call, call.params["lease_id"]) is not None
-        return replace(honest(call), status=403, code="forbidden") if there else honest(call)
-
-    return within(gateway, "forge", refuse_unknown=refuse)
+    return refused_as_anothers(gateway, "forge", _anyones, "lease_id")
 
 
 @defect(breaks="VL-187")
@@ -86,14 +69,7 @@ def names_leases_after_the_time(gateway: Gateway) -> Gateway:
 @defect(breaks="VL-141")
 def fails_on_an_odd_lease_id(gateway: Gateway) -> Gateway:
     """Answers an id with other characters than it gives out with a server error."""
-    honest = gateway.forge.find
-
-    def find(call: Call, lease_id: str) -> Lease | None:
-        if not lease_id.replace("-", "").isalnum():
-            raise call.gateway.refuse_internal(call)
-        return honest(call, lease_id)
-
-    return within(gateway, "forge", find=find)
+    return failing_at(gateway, "forge", lambda lease_id: not lease_id.replace("-", "").isalnum())
 
 
 @defect(breaks="VL-141")

@@ -12,6 +12,7 @@ from typing import Any
 
 from mockserver.call import Call
 from mockserver.defects import defect, within
+from mockserver.defects.tenants import failing_at, found_for_all, refused_as_anothers
 from mockserver.gateway import Gateway
 from mockserver.services.members import Member, Members, flag, one_of, optional, text
 from mockserver.services.vault import operations, racks
@@ -202,23 +203,13 @@ def finds_racks_of_all_tenants(gateway: Gateway) -> Gateway:
 @defect(breaks="VL-184")
 def mints_passwords_for_all_racks(gateway: Gateway) -> Gateway:
     """Checks whose a rack is everywhere but where passwords are given out."""
-    honest = gateway.vault.find
-
-    def find(call: Call, rack_id: str) -> Rack | None:
-        return (_anyones if call.method == "POST" else honest)(call, rack_id)
-
-    return within(gateway, "vault", find=find)
+    return found_for_all(gateway, "vault", _anyones, lambda call: call.method == "POST")
 
 
 @defect(breaks="VL-184")
 def reports_on_racks_of_all_tenants(gateway: Gateway) -> Gateway:
     """Shows everybody the report on every rack."""
-    honest = gateway.vault.find
-
-    def find(call: Call, rack_id: str) -> Rack | None:
-        return (_anyones if call.path.endswith("/attestation") else honest)(call, rack_id)
-
-    return within(gateway, "vault", find=find)
+    return found_for_all(gateway, "vault", _anyones, lambda call: call.path.endswith("/attestation"))
 
 
 @defect(breaks=("VL-050", "VL-184"))
@@ -230,13 +221,7 @@ def lists_racks_of_all_tenants(gateway: Gateway) -> Gateway:
 @defect(breaks="VL-184")
 def says_that_a_rack_is_anothers(gateway: Gateway) -> Gateway:
     """Answers 403 for a rack of another tenant and 404 for one that nobody has."""
-    honest = gateway.vault.refuse_unknown
-
-    def refuse(call: Call) -> Any:
-        there = _anyones(call, call.params["rack_id"]) is not None
-        return replace(honest(call), status=403, code="forbidden") if there else honest(call)
-
-    return within(gateway, "vault", refuse_unknown=refuse)
+    return refused_as_anothers(gateway, "vault", _anyones, "rack_id")
 
 
 @defect(breaks="VL-187")
@@ -255,11 +240,4 @@ def numbers_its_racks(gateway: Gateway) -> Gateway:
 @defect(breaks="VL-141")
 def fails_on_an_odd_rack_id(gateway: Gateway) -> Gateway:
     """Answers an id with other characters than it gives out with a server error."""
-    honest = gateway.vault.find
-
-    def find(call: Call, rack_id: str) -> Rack | None:
-        if not rack_id.isascii() or "\x00" in rack_id:
-            raise call.gateway.refuse_internal(call)
-        return honest(call, rack_id)
-
-    return within(gateway, "vault", find=find)
+    return failing_at(gateway, "vault", lambda rack_id: not rack_id.isascii() or "\x00" in rack_id)

@@ -6,7 +6,8 @@ import re
 
 import pytest
 
-from harness.ask import Ask, Credential
+from harness.ask import Ask
+from harness.credentials import Credential
 from harness.exchange import Exchange
 from harness.model import NotObserved
 from harness.probe import probe

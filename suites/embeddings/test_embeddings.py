@@ -8,7 +8,7 @@ from harness.ask import OMIT, Ask
 from harness.exchange import Exchange
 from harness.judge import vectors
 from harness.probe import probe
-from suites.denials import UNKNOWN_MODEL
+from suites.denials import UNKNOWN_MODEL, invalid, needs_a_key, no_such_model
 from suites.purse import open_account
 
 SEA = "The waves of the sea roll onto the sandy beach."
@@ -119,17 +119,13 @@ def test_any_text_is_embedded(ask, text):
 @pytest.mark.cost(calls=1)
 @pytest.mark.parametrize("wrong", WRONG)
 def test_an_invalid_input_is_refused(ask, contract, wrong):
-    answer = ask.embed(WRONG[wrong])
-    due = contract.trait("errors.invalid_status")
-    assert answer.status in due, f"{wrong} as input was answered with {answer.status}"
+    invalid(ask.embed(WRONG[wrong]), contract, f"{wrong} as input")
 
 
 @pytest.mark.requirement("EM-021")
 @pytest.mark.cost(calls=1)
 def test_an_unknown_model_is_refused(ask, contract):
-    answer = ask.embed(SEA, model=UNKNOWN_MODEL)
-    due = contract.trait("errors.unknown_model_status")
-    assert answer.status in due, f"an embedding by an unknown model was answered with {answer.status}"
+    no_such_model(ask.embed(SEA, model=UNKNOWN_MODEL), contract, "an embedding")
 
 
 @pytest.mark.requirement("EM-022")
@@ -143,16 +139,13 @@ def test_a_chat_model_is_refused(ask):
 @pytest.mark.cost(calls=1)
 @pytest.mark.parametrize("key", [None, "wrong"])
 def test_embeddings_need_a_key(ask, key):
-    answer = ask.embed(SEA, key=key)
-    assert answer.status == 401, f"an embedding with {key or 'no'} key was answered with {answer.status}"
+    needs_a_key(ask.embed(SEA, key=key), key)
 
 
 @pytest.mark.requirement("EM-024")
 @pytest.mark.cost(calls=1)
 def test_an_unknown_encoding_is_refused(ask, contract):
-    answer = ask.embed(SEA, encoding_format="base32")
-    due = contract.trait("errors.invalid_status")
-    assert answer.status in due, f"encoding_format base32 was answered with {answer.status}"
+    invalid(ask.embed(SEA, encoding_format="base32"), contract, "encoding_format base32")
 
 
 @pytest.mark.requirement("EM-030")

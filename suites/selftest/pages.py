@@ -1,15 +1,17 @@
-"""The generated pages of docs/reference: commands as they explain themselves, files with their schemas."""
+"""The command `python -m suites.selftest.pages docs`: every generated page. A test fails when one is stale."""
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from types import MappingProxyType
+from typing import Final
 
 import click
 
 import specs
 from harness import cli
+from suites.selftest.table import requirements
 
 
 def commands() -> str:
@@ -42,10 +44,19 @@ def _command(name: str, command: click.Command) -> str:
     return f"\n## {name}\n\n```text\n{command.get_help(context).rstrip()}\n```\n"
 
 
+PAGES: Final[Mapping[str, Callable[[], str]]] = MappingProxyType(
+    {"requirements.md": requirements, "reference/commands.md": commands, "reference/schemas.md": schemas}
+)
+
+
+@click.command()
+@click.argument("folder", metavar="DIR", type=click.Path(exists=True, file_okay=False, path_type=Path))
 def write(folder: Path) -> None:
-    (folder / "commands.md").write_text(commands(), encoding="utf-8")
-    (folder / "schemas.md").write_text(schemas(), encoding="utf-8")
+    """Write the generated pages of the documentation into DIR, which is `docs` for those of this repository."""
+    for name, page in PAGES.items():
+        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).write_text(page(), encoding="utf-8")
 
 
 if __name__ == "__main__":
-    write(Path(sys.argv[1]))
+    write(prog_name="python -m suites.selftest.pages")

@@ -1,10 +1,8 @@
-"""The page docs/requirements.md: requirement, check, defect. Generated; a test fails when it is stale."""
+"""The page docs/requirements.md: requirement, check, defect."""
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterable, Iterator, Mapping
-from pathlib import Path
 
 import specs
 from harness.checks import checks_by_requirement
@@ -19,7 +17,7 @@ turns this one red as well.
 """
 
 
-def page() -> str:
+def requirements() -> str:
     """The whole page, as Markdown."""
     contracts = [line for name in _bases_first() for line in _section(specs.load(name))]
     catalogues = [line for name in specs.catalogues() for line in _catalogue(name)]
@@ -81,11 +79,3 @@ def _changed(contract: Contract, owner: str, stated: Mapping[str, Requirement]) 
         yield "| id | level | as this contract states it |"
         yield "|---|---|---|"
         yield from (f"| {r.id} | {r.level} | {r.excluded or r.text} |" for r in changed)
-
-
-def main() -> None:
-    Path(sys.argv[1]).write_text(page(), encoding="utf-8")
-
-
-if __name__ == "__main__":
-    main()

@@ -15,9 +15,7 @@ from harness.checks import checks_by_requirement
 from harness.explain import defects
 from harness.judge import all_rules
 from mockserver.defects import Defect, all_defects, measured
-from suites.selftest.table import page
 
-ROOT = Path(__file__).resolve().parents[2]
 STATED = {r.id: r for name in specs.names() for r in specs.load(name).requirements.values()}
 
 
@@ -80,10 +78,3 @@ def leads_somewhere(document: Any, pointer: str) -> bool:
 @pytest.mark.parametrize("path", sorted((specs.HERE / "schema").glob("*.json")), ids=lambda path: path.name)
 def test_schemas_are_schemas(path: Path) -> None:
     jsonschema.Draft202012Validator.check_schema(yaml.safe_load(path.read_text()))
-
-
-def test_the_table_in_the_docs_is_current() -> None:
-    committed = ROOT / "docs" / "requirements.md"
-    if not committed.exists():
-        pytest.skip("docs/ is not part of an installed package; a checkout has it")
-    assert committed.read_text() == page(), "run `nox -s docs`"

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from harness.ask import Ask, Credential
+from harness.ask import Ask
+from harness.credentials import Credential
 from harness.exchange import Exchange
 from harness.judge import catalogue as lists
 from harness.judge import volt

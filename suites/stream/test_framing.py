@@ -14,7 +14,6 @@ from harness.exchange import Exchange
 from harness.judge import framing
 from harness.judge.chat import content
 from harness.model import NotObserved
-from suites.conftest import COUNT
 from suites.reading import accepted
 from suites.stream.conftest import ECHO, ask_long_stream, count_for, upstream_call
 
@@ -128,10 +127,13 @@ def _worked_s(call: dict[str, Any]) -> float:
     return (ended - started).total_seconds()
 
 
+LEFT = 6  # streams that are left one after the other
+
+
 @pytest.mark.requirement("OC-101")
-@pytest.mark.cost(calls=6, completion_tokens=64)
+@pytest.mark.cost(calls=LEFT + 1, completion_tokens=LEFT * 256)
 def test_aborted_streams_do_not_wear_the_server_out(ask: Ask):
-    for _ in range(5):
-        ask.chat(COUNT, stream=True, max_tokens=64, abort_after=2).answered()  # long enough to be left
+    for _ in range(LEFT):
+        ask.chat(count_for("on", 300), stream=True, max_tokens=256, abort_after=2).answered()  # long enough to be left
     after = ask.chat(max_tokens=4)
-    assert after.status == 200, f"after five aborted streams the next request is answered {after.status}"
+    assert after.status == 200, f"after {LEFT} aborted streams the next request is answered {after.status}"

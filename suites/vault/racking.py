@@ -6,7 +6,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from harness.ask import Ask, Credential
+from harness.ask import Ask
+from harness.credentials import Credential
 from harness.exchange import Exchange
 from harness.judge import racks, talos
 from harness.judge.kubeconfig import Unreadable

@@ -5,7 +5,8 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from harness.ask import OMIT, Ask, Credential
+from harness.ask import OMIT, Ask
+from harness.credentials import Credential
 from harness.exchange import Exchange, TargetFault
 from harness.judge.chat import is_integer, member, objects
 from harness.model import NotObserved

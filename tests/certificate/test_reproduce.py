@@ -44,7 +44,7 @@ def test_a_sample_of_replay_lines_shows_the_same_findings(
     [
         ((), "give --target"),
         (("--replay", "{run}", "--target", "mock"), "give --target"),
-        (("--replay", "{run}#x999999"), "no exchange x999999"),
+        (("--replay", "{run}#x999999"), "no exchange x999999; there are x0"),
         (("--replay", "{run}", "--defect", "never-says-done"), "--defect"),
         (("--replay", "nowhere"), "nowhere"),
     ],

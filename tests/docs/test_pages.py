@@ -17,6 +17,7 @@ from mockserver.serve import Options, Server
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCS = ROOT / "docs"
+GENERATE = [sys.executable, "-m", "suites.selftest.pages"]
 GATEWAY = "https://gateway.example/v1"  # stands for a deployment of the reader's
 _BLOCK = re.compile(r"^```console\n(.*?)^```", re.DOTALL | re.MULTILINE)
 
@@ -73,9 +74,19 @@ def test_the_commands_of_a_page_work(page: Path, server: Server, gateway: Server
 
 def test_generated_pages_are_current(tmp_path: Path) -> None:
     # In an interpreter of its own, as `nox -s docs` does it: other tests import libraries that change what click shows.
-    subprocess.run([sys.executable, "-m", "suites.selftest.pages", str(tmp_path)], cwd=ROOT, check=True)
-    for page in tmp_path.iterdir():
-        assert page.read_text() == (DOCS / "reference" / page.name).read_text(), "run `nox -s docs`"
+    subprocess.run([*GENERATE, str(tmp_path)], cwd=ROOT, check=True)
+    made = {page.relative_to(tmp_path).as_posix() for page in tmp_path.rglob("*.md")}
+    assert made == {"requirements.md", "reference/commands.md", "reference/schemas.md"}
+    for page in made:
+        assert (tmp_path / page).read_text() == (DOCS / page).read_text(), f"{page} is stale: run `nox -s docs`"
+
+
+@pytest.mark.parametrize(("given", "code", "said"), [([], 2, "Usage:"), (["--help"], 0, "Usage:"), (["no"], 2, "'no'")])
+def test_the_generator_writes_only_where_it_is_told(given: list[str], code: int, said: str, tmp_path: Path) -> None:
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    ended = subprocess.run([*GENERATE, *given], cwd=tmp_path, env=environment, capture_output=True, text=True)
+    assert (ended.returncode, list(tmp_path.iterdir())) == (code, [])
+    assert said in ended.stdout + ended.stderr
 
 
 def test_every_page_is_in_the_navigation_and_every_link_leads_to_a_file() -> None:

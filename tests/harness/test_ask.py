@@ -12,9 +12,10 @@ import httpx
 import pytest
 import respx
 
-from harness.ask import CATALOGUE_TRIES, OMIT, PROMPT, Ask
+from harness.ask import OMIT, PROMPT, Ask
 from harness.curl import curl
 from harness.exchange import TargetFault
+from harness.listing import CATALOGUE_TRIES
 from harness.model import NotObserved
 from harness.probe import FREE, Cost, cost_of, probe
 from tests.harness.conftest import KEY
@@ -99,6 +100,11 @@ def test_a_catalogue_that_fails_is_not_asked_for_again_and_again(connect: Connec
     assert route.call_count == CATALOGUE_TRIES
 
 
+def test_a_target_that_does_not_answer_is_not_asked_to_name_a_model(connect: Connect) -> None:
+    with pytest.raises(TargetFault, match="is it running, and the address right"):
+        _ = connect("http://127.0.0.1:1/v1").default_model
+
+
 @pytest.mark.parametrize("body", [{"data": []}, {"data": 3}, [], {}])
 @respx.mock
 def test_an_empty_catalogue_is_not_observed(connect: Connect, body: Any) -> None:
@@ -141,7 +147,8 @@ def test_a_probe_bears_its_price_and_its_name(pytester: pytest.Pytester) -> None
     pytester.makepyfile(
         """
         import pytest
-        from harness.ask import Ask, CATALOGUE_TRIES
+        from harness.ask import Ask
+        from harness.listing import CATALOGUE_TRIES
         from harness.probe import Cost, cost_of, probe
 
         class Fake(Ask):

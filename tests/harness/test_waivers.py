@@ -68,6 +68,25 @@ def test_a_waiver_says_who_why_until_when_and_of_what(tmp_path: Path, left_out: 
         waivers.load(tmp_path / "waivers.yaml")
 
 
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("waivers: []", "the file: expected a list, not a mapping"),
+        (
+            "- {requirement: OC-082, link: https://t.example}",
+            "entry 1: signatures, owner, reason, expires missing",
+        ),
+        ("- [", "not YAML: did not find expected node content, line 2"),
+    ],
+)
+def test_a_file_of_waivers_that_is_wrong_is_refused_in_one_line(tmp_path: Path, text: str, said: str) -> None:
+    (tmp_path / "waivers.yaml").write_text(text + "\n")
+    with pytest.raises(SpecError) as refused:
+        waivers.load(tmp_path / "waivers.yaml")
+    assert said in str(refused.value)
+    assert "\n" not in str(refused.value)
+
+
 def test_a_waiver_of_another_target_concerns_nobody_else() -> None:
     named = replace(WAIVER, target="staging", contract="openai-core")
     assert named.concerns("openai-core", "staging")

@@ -5,9 +5,9 @@ from __future__ import annotations
 import copy
 from typing import Any
 
-HOSTILE = (
-    "</pre><script>alert('x')</script> \"onmouseover=alert(1) x=\" ]]> \x00\x1b[31m \u202e <!-- {{ 7*7 }} &lt; `|` @all"
-)
+from tests.reports import sample_exchanges as exchanges
+from tests.reports.sample_exchanges import HOSTILE
+from tests.reports.sample_parts import bill, evidence, load
 
 _FAILS: dict[str, tuple[str, str, str, str]] = {
     "VT-013": (
@@ -62,7 +62,7 @@ _OTHERS = [
     ("VT-005", "MUST", "excluded", "Memory is encrypted in hardware", "a property no client can observe", None),
     ("VT-039", "MUST", "excluded", "Clients read the catalogue daily", "a duty of clients, not of the service", None),
     ("VT-096", "MAY", "not-applicable", "Audio models are priced by the second", "the contract has no audio", None),
-    ("OC-110", "SHOULD", "waived", "seed is honoured", "accepted until 2027-01-01 by ops, ticket 4711", "contract"),
+    ("OC-110", "SHOULD", "waived", "seed is honoured", "waived until 2027-01-01 by ops, ticket 4711", "contract"),
 ]
 
 
@@ -111,8 +111,8 @@ def results(*, test_roots: bool = True) -> dict[str, Any]:
             "estimated_calls": 150,
         },
         "requirements": requirements,
-        "exchanges": {"x-0007": _refusal(), "x-0042": _stream(), "x-0051": _hostile()},
-        "load": _load(),
+        "exchanges": {"x-0007": exchanges.refusal(), "x-0042": exchanges.stream(), "x-0051": exchanges.hostile()},
+        "load": load(),
         "fuzz": {
             "cases": {"createChatCompletion negative": 420, "createChatCompletion positive": 46},
             "statuses": {"createChatCompletion": {"200": 48, "400": 417, "500": 1}},
@@ -121,6 +121,7 @@ def results(*, test_roots: bool = True) -> dict[str, Any]:
         "coverage": _coverage(),
         "billing": bill(),
         "attestation": evidence(),
+        "waivers": [waiver()],
         "harness_faults": [],
     }
 
@@ -165,6 +166,21 @@ def finding(requirement: str, message: str, **more: Any) -> dict[str, Any]:
             "curl": 'curl -sS http://127.0.0.1:8080/v1/models -H "Authorization: Bearer $ASSAY_API_KEY"',
             "assay": f"assay run target.toml --only {requirement} --seed 20261120",
         },
+    } | more
+
+
+def waiver(**more: Any) -> dict[str, Any]:
+    """The waiver of OC-110, which holds."""
+    return {
+        "requirement": "OC-110",
+        "signatures": [finding("OC-110", "the same seed gave two answers")["signature"]],
+        "owner": "ops@example.org",
+        "reason": "the engine has no seed before release 9",
+        "expires": "2027-01-01",
+        "link": "https://tracker.example/4711",
+        "state": "applied",
+        "red": False,
+        "said": "OC-110 fails as it says, and that is accepted until 2027-01-01",
     } | more
 
 
@@ -215,107 +231,10 @@ def _passing() -> list[dict[str, Any]]:
 def _remaining() -> list[dict[str, Any]]:
     rows = [_row(key, level, title, outcome, suite, reason=why) for key, level, outcome, title, why, suite in _OTHERS]
     rows[0]["inferred"] = True
+    (check,) = rows[-1]["checks"]
+    rows[-1]["findings"] = [finding("OC-110", "the same seed gave two answers", check=check["id"])]
+    check["outcome"] = "fail"  # a waiver changes what a breach means, not what a check saw
     return rows
-
-
-def _excerpt(identifier: str, probe: str, status: int | None, body: str, **more: Any) -> dict[str, Any]:
-    return {
-        "id": identifier,
-        "probe": probe,
-        "method": "POST",
-        "url": "http://127.0.0.1:8080/v1/chat/completions",
-        "status": status,
-        "request_headers": [["authorization", "Bearer <secret main>"], ["content-type", "application/json"]],
-        "request_body": '{"model":"deepseek-ai/DeepSeek-V3","messages":[{"role":"user","content":"Say ok."}]}',
-        "response_headers": [["content-type", "application/json"], ["x-ratelimit-limit", "1000"]],
-        "response_body": body,
-        "truncated": False,
-        "events": [],
-        "duration_ms": 42.7,
-        "error": None,
-        "operation": "createChatCompletion",
-    } | more
-
-
-def _refusal() -> dict[str, Any]:
-    body = (
-        '{"id":"chatcmpl-1","object":"chat.completion","model":"deepseek-ai/DeepSeek-V3","choices":[{"index":0,'
-        '"message":{"role":"assistant","content":"ok"},"finish_reason":"stop"}],"usage":{"prompt_tokens":9,'
-        '"completion_tokens":1,"total_tokens":10}}'
-    )
-    return _excerpt("x-0007", "non_confidential_chat", 200, body)
-
-
-def _stream() -> dict[str, Any]:
-    head = '{"id":"chatcmpl-2","object":"chat.completion.chunk","choices":[{"index":0,"delta":'
-    words = ["The", " sky", " is", " blue", " today"]
-    times = [81.2, 101.4, 121.3, 141.9, 194.0]
-    events = [
-        {"at_ms": at, "data": f'{head}{{"content":"{word}"}}}}]}}'} for at, word in zip(times, words, strict=True)
-    ]
-    events += [
-        {"at_ms": 214.6, "data": head + '{},"finish_reason":"stop"}]}'},
-        {"at_ms": 214.8, "data": "[DONE]"},
-        {"at_ms": 215.1, "data": '{"choices":[],"usage":{"prompt_tokens":9,"completion_tokens":5,"total_tokens":14}}'},
-    ]
-    headers = [["content-type", "text/event-stream"], ["cache-control", "no-cache"]]
-    return _excerpt("x-0042", "streamed_chat", 200, "", events=events, duration_ms=216.0, response_headers=headers)
-
-
-def _hostile() -> dict[str, Any]:
-    events = [{"at_ms": 1.0, "data": HOSTILE}]
-    headers = [["x-evil", HOSTILE], [HOSTILE, "name"]]
-    more = {"events": events, "response_headers": headers, "error": HOSTILE, "url": f"http://127.0.0.1/{HOSTILE}"}
-    return _excerpt("x-0051", HOSTILE, None, HOSTILE * 100, truncated=True, **more)
-
-
-def _load() -> dict[str, Any]:
-    """In the shape that harness.load writes; half way through, the server stalls for three slots."""
-    stalled = range(14, 17)
-    series = [
-        {
-            "at_s": float(2 * n),
-            "requests": 106,
-            "answered_per_s": 20.0 if n in stalled else 53.0,
-            "failed": 9 if n in stalled else 0,
-            "in_flight": 64 if n > 2 else 20 * n,
-            "ttft_p50_ms": 640.0 if n in stalled else 200.0 + n % 5,
-            "ttft_p99_ms": 2900.0 if n in stalled else 260.0 + 7 * (n % 3),
-            "itl_p50_ms": 20.0,
-            "itl_p99_ms": 96.2 if n in stalled else 31.0,
-        }
-        for n in range(30)
-    ]
-    steps = [(5, 5.0, 5.0), (10, 10.0, 10.0), (20, 20.0, 19.5), (40, 39.6, 33.0), (80, 53.1, 12.0), (160, 53.4, 0.0)]
-    return {
-        "users": 64,
-        "requests": 3180,
-        "in_flight_max": 64,
-        "outcomes": {"answered": 3153, "status 503": 27},
-        "streams_per_s": 52.6,
-        "tokens_per_s": 631.0,
-        "goodput_per_s": 50.1,
-        "ttft_ms": {
-            "count": 3153,
-            "mean": 214.9,
-            "p50": 201.4,
-            "p90": 212.0,
-            "p99": 260.8,
-            "p99.9": 402.0,
-            "max": 411.0,
-        },
-        "itl_ms": {"count": 37836, "mean": 20.9, "p50": 20.1, "p90": 22.8, "p99": 31.7, "p99.9": 80.1, "max": 96.2},
-        "e2e_ms": {"count": 3153, "mean": 1199.1, "p50": 1182.0, "p90": 1240.1, "p99": 1502.2, "max": 2210.9},
-        "slos": [
-            {"slo": "ttft_p99=500ms", "measured": 260.8, "met": True},
-            {"slo": "errors=0.1%", "measured": 0.849, "met": False},
-        ],
-        "generator": {"lag_ms": {"p50": 0.2, "p99": 1.4, "max": 2.0}, "bottleneck": []},
-        "series": series,
-        "sweep": [
-            {"rate": rate, "streams_per_s": out, "goodput_per_s": good, "failures": 0} for rate, out, good in steps
-        ],
-    }
 
 
 def _coverage() -> dict[str, Any]:
@@ -332,103 +251,6 @@ def _coverage() -> dict[str, Any]:
         "of": 2,
         "statuses_seen": 3,
         "statuses_documented": 5,
-    }
-
-
-def bill() -> dict[str, Any]:
-    """A reconciliation in which streams are charged twice, and one call has no entry."""
-    row = {
-        "request_id": "req_1",
-        "outcome": "completed",
-        "model": "Qwen/Qwen3-32B-TEE",
-        "at": "2026-11-20T12:00:01Z",
-        "due_nano": 12395,
-        "charged_nano": 24790,
-        "charges": 1,
-        "prompt_tokens": 9,
-        "completion_tokens": 5,
-    }
-    cause = {
-        "cause": "charged-double",
-        "says": "the whole charge was doubled in one entry",
-        "ids": 1,
-        "sum_nano": 12395,
-    }
-    none: dict[str, Any] = {"ids": 0, "due_nano": 0, "charged_nano": 0, "rows": []}
-    counts = dict.fromkeys(("calls", "matched", "exact", "differing", "missing", "unknown"), 1)
-    return {
-        "schema_version": "1.0",
-        "tool": {"name": "assay", "version": "0.1.0"},
-        "inputs": {
-            "exchanges": "the run",
-            "ledger": "the ledger",
-            "format": "assay",
-            "paired_by": "request id",
-            "prices": "the model lists of the run",
-            "window": None,
-            "tolerance_nano": 0,
-        },
-        "verdict": "differs",
-        "exit_code": 1,
-        "totals": {
-            "due_nano": 24790,
-            "charged_nano": 37185,
-            "difference_nano": 12395,
-            "explained_nano": 12395,
-            "unexplained_nano": 0,
-            "tolerated_nano": 0,
-            "not_judged_nano": 0,
-            "left_held_nano": 0,
-        },
-        "counts": counts | dict.fromkeys(("charged_again", "nothing_due", "not_judged"), 0),
-        "outcomes": [
-            {"outcome": "completed", "ids": 2, "due_nano": 24790, "charged_nano": 37185, "difference_nano": 12395}
-            | {"not_judged": 0, "not_judged_nano": 0}
-        ],
-        "findings": [cause | {"also_consistent_with": [], "examples": [row]}],
-        "unexplained": {"ids": 0, "sum_nano": 0, "examples": []},
-        "unmatched": {"calls": none | {"ids": 1, "rows": [row | {"charged_nano": None}]}, "entries": none},
-        "notices": [],
-    }
-
-
-def evidence(*codes: str) -> dict[str, Any]:
-    """The verdict on evidence of a TDX machine with one GPU; rejected for the codes that are given."""
-    claims = {
-        "kind": "quote",
-        "status": "UpToDate",
-        "fmspc": "A55A7E570000",
-        "root_key_id": "9309bbae" * 12,
-        "engine": "dcap-qvl 0.7.0",
-        "policy": "field",
-        "unpinned": ["mr_td"],
-        "platform": {"ppid": "db145c68c5a4cff6f9dd71e3dc5f0b2e"},
-        "collateral": {"tcb_info": "2026-11-20T00:00:00Z to 2026-12-20T00:00:00Z"},
-        "measurements": {"mr_td": "18c4b2b9" * 12, "rt_mr3": "25a6863f" * 12},
-        "notes": [],
-        "format": "dstack",
-        "binding": "dstack-ecdsa",
-        "tie": {"is": "shared nonce", "reason": "1 GPU reports answer the challenge that the quote holds"},
-        "channel": "not bound",
-        "proven": [] if codes else ["The trust domain runs the firmware that its quote measures."],
-        "claimed": ["app_name: inference"],
-        "unknowable": ["Which weights the model runs: no register measures them."],
-        "gpus": {
-            "kind": "gpus",
-            "devices": [{"is": "gpu", "model": "GH100", "pdi": "5a81c050a7ef8b3b"}],
-            "proven": ["1 GPU"],
-        },
-    }
-    return {
-        "exchange": "x-0003",
-        "verdict": "rejected" if codes else "accepted",
-        "code": codes[0] if codes else "accepted",
-        "status": "UpToDate",
-        "test_roots": True,
-        "problems": [{"code": code, "reason": f"because of {code}"} for code in codes],
-        "unjudged": [],
-        "claims": claims,
-        "others": [],
     }
 
 

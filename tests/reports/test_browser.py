@@ -11,7 +11,7 @@ from playwright.sync_api import Browser, Page
 import reports
 from reports import comparison, difference, overview, reconciliation
 from tests.browser import chromium, opened
-from tests.reports import sample
+from tests.reports import sample, sample_parts
 
 VIEWS = ("summary", "requirements", "attestation", "bill", "load", "fuzz", "operations")
 MOST_ELEMENTS = 40_000
@@ -116,7 +116,7 @@ def test_difference_and_overview_shut_nobody_out(browser: Browser, tmp_path: Pat
     pages = {
         "difference": comparison.html(difference.between(old, new)),
         "overview": overview.render([old, new, old]),
-        "reconciliation": reconciliation.render(sample.bill()),
+        "reconciliation": reconciliation.render(sample_parts.bill()),
     }
     for name, text in pages.items():
         (tmp_path / f"{name}.html").write_text(text, encoding="utf-8")

@@ -15,7 +15,7 @@ import pytest
 
 import reports
 import specs
-from tests.reports import sample
+from tests.reports import sample, sample_exchanges
 from tests.reports.test_html import poison
 
 VENDOR = Path(__file__).parent / "vendor"
@@ -91,13 +91,33 @@ def test_what_is_waived_is_suppressed_with_its_reason() -> None:
     assert "ticket 4711" in found["suppressions"][0]["justification"]
 
 
+def test_a_waiver_that_does_not_hold_is_an_error_of_the_invocation() -> None:
+    stale = sample.waiver(requirement="VT-015", state="stale", red=True, said="VT-015 no longer fails in this way")
+    results = sample.results() | {"waivers": [stale, sample.waiver()]}
+    (run,) = json.loads(reports.render(results, "sarif"))["runs"]
+    told = [note["message"]["text"] for note in run["invocations"][0]["toolExecutionNotifications"]]
+    assert [text for text in told if "waiver" in text] == [
+        "waiver of VT-015 by ops@example.org stale: VT-015 no longer fails in this way"
+    ]
+
+
+def test_what_is_waived_is_no_failure_of_a_pipeline() -> None:
+    (test,) = [one for one in of("ctrf")["results"]["tests"] if "OC-110" in one["tags"]]
+    assert (test["status"], test["rawStatus"]) == ("skipped", "waived")
+    assert "ticket 4711" in test["message"]
+
+
+def test_a_badge_says_how_much_is_waived() -> None:
+    assert "17 of 22, 1 waived" in "".join(ET.fromstring(reports.render(sample.results(), "badge")).itertext())
+
+
 def test_the_same_breach_has_the_same_fingerprint() -> None:
     prints = [
         one["partialFingerprints"]["assay/v1"]
         for one in of("sarif")["runs"][0]["results"]
         if "partialFingerprints" in one
     ]
-    assert len(prints) == len(set(prints)) == 4
+    assert len(prints) == len(set(prints)) == 5
     assert next(r for r in of("sarif")["runs"][0]["results"] if r["ruleId"] == "VT-091")["occurrenceCount"] == 12
 
 
@@ -114,5 +134,5 @@ def test_a_badge_never_hides_test_roots(verdict: str) -> None:
 
 def test_a_hostile_name_does_not_break_the_badge() -> None:
     results = sample.results()
-    results["contract"]["name"] = sample.HOSTILE
+    results["contract"]["name"] = sample_exchanges.HOSTILE
     assert ET.fromstring(reports.render(results, "badge")).tag.endswith("svg")

@@ -5,12 +5,12 @@ from __future__ import annotations
 import pytest
 
 from reports import chain, charts, fuzzing, html, loads
-from tests.reports import sample
+from tests.reports import sample, sample_parts
 from tests.reports.test_html import Page, poison
 
 
 def states(*codes: str, **claims: object) -> dict[str, str]:
-    found = sample.evidence(*codes)
+    found = sample_parts.evidence(*codes)
     found["claims"] |= claims
     return {link.name: link.state for link in chain.links(found)}
 

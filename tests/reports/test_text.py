@@ -142,6 +142,27 @@ def test_terminal_reads_no_markup_and_no_escapes(results: dict[str, Any]) -> Non
     assert "[bold]x[/bold] [/] \\x1b]0;title\\x07" in out.getvalue()
 
 
+def test_what_is_waived_is_skipped_and_nothing_else_of_it_fails(results: dict[str, Any]) -> None:
+    (case,) = [case for case in junit(results).iter("testcase") if (case.get("name") or "").startswith("OC-110")]
+    assert [child.tag for child in case] == ["skipped"]
+    assert case[0].get("message") == "waived: waived until 2027-01-01 by ops, ticket 4711"
+
+
+@pytest.mark.parametrize("kind", ["text", "markdown", "html"])
+def test_every_report_says_who_accepted_what_why_and_until_when(results: dict[str, Any], kind: str) -> None:
+    shown = " ".join(reports.render(results, kind).split())
+    for said in ("ops@example.org", "the engine has no seed before", "2027-01-01", "https://tracker.example/4711"):
+        assert said in shown
+
+
+def test_a_run_that_only_a_waiver_breaks_says_so(results: dict[str, Any]) -> None:
+    results["requirements"] = [row for row in results["requirements"] if row["outcome"] != "fail"]
+    results["waivers"] = [sample.waiver(state="stale", red=True, said="OC-110 no longer fails in this way")]
+    said = phrases.verdict(results)[1]
+    assert said.startswith("Nothing is broken that nobody accepted, but not every waiver holds.")
+    assert "Waivers that do not hold: OC-110 stale" in said
+
+
 def test_conforming_run_says_how_much_is_waived(results: dict[str, Any]) -> None:
     results["verdict"] = "conforms"
     assert "Waived and not counted: 1." in phrases.verdict(results)[1]

@@ -11,7 +11,7 @@ from playwright.sync_api import Browser, expect
 
 from harness.show.ui import beside
 from tests.browser import chromium, opened
-from tests.reports import sample
+from tests.reports import sample, sample_parts
 
 LIMIT_MS = 30_000
 
@@ -28,6 +28,8 @@ def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     for name in ("before", "after"):
         (folder / name).mkdir()
         (folder / name / "results.json").write_text(json.dumps(sample.results()))
+    (folder / "loaded").mkdir()
+    (folder / "loaded" / "load.json").write_text(json.dumps(sample_parts.load() | {"exit_code": 1}))
     with beside(folder) as found:
         yield found
 
@@ -70,6 +72,15 @@ def test_a_run_is_stopped_and_keeps_what_it_saw(browser: Browser, url: str) -> N
         seen.page.click("text=Stop the run")
         seen.page.wait_for_selector("[data-report]:not([hidden])", timeout=LIMIT_MS)
         assert seen.page.inner_text("[data-state]") == "Incomplete"
+
+
+def test_a_load_is_read_with_its_plots(browser: Browser, url: str) -> None:
+    with opened(browser, url) as seen:
+        seen.page.click("text=loaded")
+        seen.page.wait_for_selector("figure canvas")
+        assert seen.barriers() == []
+        assert seen.page.locator("figure canvas").count() >= 4
+        seen.picture("live-load")
 
 
 def test_two_runs_are_compared(browser: Browser, url: str) -> None:

@@ -6,6 +6,7 @@ import asyncio
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -15,13 +16,15 @@ from typing import Any, TypeVar
 
 import httpx
 import pytest
+from click.testing import CliRunner
 
-from harness import chronicle
+from harness import chronicle, cli
+from harness.model import Exit
 from harness.show.app import app
 from harness.show.archive import Archive
 from harness.show.starter import Refused, Starter, Wish
 from harness.show.ui import beside
-from tests.reports import sample
+from tests.reports import sample, sample_parts
 
 TOKEN = "a-token-of-the-test"
 T = TypeVar("T")
@@ -56,6 +59,44 @@ def visitor(tmp_path: Path) -> Visitor:
     return Visitor(tmp_path)
 
 
+def loaded(folder: Path, **more: Any) -> None:
+    """What `assay load` leaves."""
+    folder.mkdir(parents=True)
+    found = sample_parts.load() | {"target": "staging", "contract": "openai-core 1.1.0", "exit_code": 1}
+    (folder / "load.json").write_text(json.dumps(found | {"started": "2026-11-20T12:00:00Z"} | more))
+
+
+def test_loads_are_listed_and_shown_with_their_plots(visitor: Visitor, tmp_path: Path) -> None:
+    loaded(tmp_path / "load one")
+    loaded(tmp_path / "sweep" / "step-01", exit_code=0)
+    steps = [{"rate": rate, "done_per_s": rate, "met": rate < 40} for rate in (10, 20, 40)]
+    (tmp_path / "sweep" / "sweep.json").write_text(json.dumps({"steps": steps, "exit_code": 1}))
+    home = visitor.ask("").text
+    for shown in ("load one", "sweep/step-01", "3180 requests, 64 users", "260.8 ms", "1 of 2", "All held"):
+        assert shown in home
+    assert "3 rates, 10 to 40 a second" in home
+    page = visitor.ask("load", params={"run": "load one"})
+    assert (page.status_code, page.headers["cache-control"]) == (200, "no-store")
+    assert page.text.count("data-chart") >= 4
+    assert "staging by openai-core 1.1.0" in page.text
+    assert "A sweep of rates" in visitor.ask("load", params={"run": "sweep"}).text
+
+
+def test_a_load_of_a_run_is_in_its_report_and_not_listed(visitor: Visitor, tmp_path: Path) -> None:
+    loaded(tmp_path / "first" / "load")
+    assert 'id="loads"' not in visitor.ask("").text
+    assert visitor.ask("load", params={"run": "first/load"}).status_code == 404
+
+
+@pytest.mark.parametrize("text", ["[", "[]", "{}", '{"steps": 5}'])
+def test_a_file_that_is_no_load_does_not_take_the_page_down(visitor: Visitor, tmp_path: Path, text: str) -> None:
+    loaded(tmp_path / "odd")
+    (tmp_path / "odd" / "load.json").write_text(text)
+    home = visitor.ask("")
+    assert (home.status_code, "not readable" in home.text) == (200, True)
+    assert visitor.ask("load", params={"run": "odd"}).status_code == 422
+
+
 PAGES = (
     "",
     "overview",
@@ -75,7 +116,7 @@ def test_pages_answer_who_knows_the_token(visitor: Visitor, page: str) -> None:
     assert "TEST ROOTS" in found.text
 
 
-@pytest.mark.parametrize("page", [*PAGES, "events?run=first"])
+@pytest.mark.parametrize("page", [*PAGES, "events?run=first", "load?run=first"])
 @pytest.mark.parametrize("token", ["", "another", TOKEN[:-1], TOKEN + "x", "ü"])
 def test_nobody_else_is_told_that_there_is_a_page(visitor: Visitor, page: str, token: str) -> None:
     assert visitor.ask(page, token).status_code == 404
@@ -88,7 +129,7 @@ def test_another_host_is_refused(visitor: Visitor) -> None:
 @pytest.mark.parametrize(
     "name", ["", "..", "../first", "/etc", "first/../first", "first/results.json", "nested", "%2e%2e"]
 )
-@pytest.mark.parametrize("page", ["report", "live", "events"])
+@pytest.mark.parametrize("page", ["report", "live", "events", "load"])
 def test_a_name_is_never_a_path(visitor: Visitor, page: str, name: str) -> None:
     assert visitor.ask(page, params={"run": name}).status_code == 404
 
@@ -184,6 +225,14 @@ def test_it_listens_on_the_loopback_only_and_ends_when_told(tmp_path: Path) -> N
         assert httpx.get(url.rsplit("/", 2)[0] + "/x/").status_code == 404
     with pytest.raises(httpx.TransportError):
         httpx.get(url)
+
+
+def test_a_port_that_is_taken_is_refused_in_words(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        done = CliRunner().invoke(cli.main, ["ui", str(tmp_path), "--port", str(port := taken.getsockname()[1])])
+    assert done.exit_code == Exit.BAD_INVOCATION
+    assert f"port {port} of 127.0.0.1" in done.stderr
+    assert "choose another by --port" in done.stderr.replace("\n", " ")
 
 
 def test_a_run_shows_itself_while_it_goes(tmp_path: Path) -> None:

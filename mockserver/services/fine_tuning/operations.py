@@ -8,12 +8,12 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from mockserver.call import Reply
+from mockserver.services.answers import json_answer, there
 from mockserver.services.fine_tuning import training
 from mockserver.services.fine_tuning.jobs import FAILED, SUCCEEDED, Job, Jobs
 from mockserver.services.members import Members, integer, one_of, optional, read_members, refuse, required, text
 from mockserver.services.spark.fleet import PODS, Pins
 from mockserver.services.spark.placement import name
-from mockserver.wire import encode
 
 if TYPE_CHECKING:
     from mockserver.call import Call
@@ -46,16 +46,14 @@ async def create(call: Call) -> Reply:
     asked = await read_members(call, own.members)
     job = own.submit(call, asked)
     call.state.parts["fine-tuning"].add(job)
-    return Reply(own.created_status, encode(own.row(call, job)), [("Content-Type", call.gateway.json_content_type)])
+    return json_answer(call, own.row(call, job), own.created_status)
 
 
 async def retrieve(call: Call) -> Reply:
     """GET /fine-tuning/jobs/{job_id}."""
-    job = _own(call).find(call, call.params["job_id"])
-    if job is None:
-        raise call.gateway.refuse_unknown(call, "job")
+    job = there(call, _own(call).find(call, call.params["job_id"]), "job")
     _serve(call, job)
-    return Reply(200, encode(_own(call).row(call, job)), [("Content-Type", call.gateway.json_content_type)])
+    return json_answer(call, _own(call).row(call, job))
 
 
 def submit(call: Call, asked: Mapping[str, Any]) -> Job:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from mockserver.behaviours.routes import json_reply
 from mockserver.call import Reply
+from mockserver.services.answers import there
 from mockserver.services.members import Members, array, integer, one_of, optional, read_members, refuse, required
 from mockserver.services.orgs.credentials import KEY, Credential
 from mockserver.services.orgs.scopes import SCOPES
@@ -66,10 +67,7 @@ async def delete_key(call: Call) -> Reply:
     """DELETE /orgs/{org_id}/api-keys/{key_id}."""
     orgs = call.gateway.orgs
     orgs.check_org(call)
-    found = orgs.find(call, call.params["key_id"])
-    if found is None:
-        raise call.gateway.refuse_unknown(call, "key")
-    orgs.revoke(call, found)
+    orgs.revoke(call, there(call, orgs.find(call, call.params["key_id"]), "key"))
     return Reply(204, b"", [])
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from mockserver.behaviours import admission
 from mockserver.behaviours.text import last_user_text
+from mockserver.services.answers import there
 from mockserver.services.service import Route, Service
 from mockserver.services.vector_store.search import found_in
 
@@ -46,10 +47,7 @@ def collection_of(call: Call) -> Collection:
     if not isinstance(named, str) or not named:
         expected = "the id of a collection"
         raise call.gateway.refuse_parameter(call, "collection", f"Invalid value for 'collection': expected {expected}.")
-    found = call.gateway.vectors.find_collection(call, named)
-    if found is None:
-        raise call.gateway.refuse_unknown(call, "collection")
-    return found
+    return there(call, call.gateway.vectors.find_collection(call, named), "collection")
 
 
 def query(call: Call) -> str:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from mockserver.behaviours import auth
-from mockserver.services.answers import deleted, json_answer
+from mockserver.services.answers import deleted, json_answer, there
 from mockserver.services.members import Check, one_of, read_members, required
 from mockserver.services.observing import when_whole
 from mockserver.services.service import Route, Service
@@ -47,10 +47,7 @@ async def rate(call: Call) -> Reply:
 
 
 def _known(call: Call) -> Json:
-    found = call.gateway.stored.find(call, call.params["id"])
-    if found is None:
-        raise call.gateway.refuse_unknown(call, "chat completion")
-    document: Json = decode(found)
+    document: Json = decode(there(call, call.gateway.stored.find(call, call.params["id"]), "chat completion"))
     return document
 
 

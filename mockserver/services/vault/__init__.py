@@ -13,16 +13,8 @@ if TYPE_CHECKING:
     from mockserver.state import State
 
 
-class VaultPart:
-    def __init__(self, racks: Racks) -> None:
-        self.racks = racks
-
-    def reset(self) -> None:
-        self.racks.clear()
-
-
-def open_part(storage: Storage, state: State) -> VaultPart:
-    return VaultPart(Racks(storage.connect(SCHEMA)))
+def open_part(storage: Storage, _: State) -> Racks:
+    return Racks(storage.connect(SCHEMA))
 
 
 SERVICE = Service(
@@ -37,4 +29,4 @@ SERVICE = Service(
     ),
     open_part,
 )
-__all__ = ["SERVICE", "Decisions", "VaultPart"]
+__all__ = ["SERVICE", "Decisions"]

@@ -166,7 +166,7 @@ def not_ready(call: Call) -> Refusal:
 
 
 def kept(call: Call) -> Racks:
-    racks: Racks = call.state.parts["vault"].racks
+    racks: Racks = call.state.parts["vault"]
     return racks
 
 

@@ -98,7 +98,7 @@ class Racks:
         """The first one that is kept stays."""
         self._db.execute("INSERT OR IGNORE INTO vault_secrets VALUES (?, ?)", (rack.id, bundle))
 
-    def clear(self) -> None:
+    def reset(self) -> None:
         self._db.execute("DELETE FROM vault_racks")
         self._db.execute("DELETE FROM vault_secrets")
 

@@ -6,7 +6,7 @@ import re
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from mockserver.services.answers import deleted, json_answer
+from mockserver.services.answers import deleted, json_answer, there
 from mockserver.services.members import read_members, refuse, required
 from mockserver.services.vector_store.store import Collection, Store
 
@@ -35,10 +35,7 @@ def find(call: Call, collection_id: str) -> Collection | None:
 
 def known(call: Call) -> Collection:
     """The collection of the path, or the refusal."""
-    found = call.gateway.vectors.find_collection(call, call.params["id"])
-    if found is None:
-        raise call.gateway.refuse_unknown(call, "collection")
-    return found
+    return there(call, call.gateway.vectors.find_collection(call, call.params["id"]), "collection")
 
 
 async def list_all(call: Call) -> Reply:

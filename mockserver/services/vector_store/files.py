@@ -9,7 +9,7 @@ import asyncio
 from typing import TYPE_CHECKING
 
 from mockserver.behaviours.admission import read_body
-from mockserver.services.answers import deleted, json_answer
+from mockserver.services.answers import deleted, json_answer, there
 from mockserver.services.vector_store.collections import known, store_of
 from mockserver.services.vector_store.documents import Unreadable
 from mockserver.services.vector_store.ids import new_id
@@ -25,15 +25,11 @@ def find(call: Call, of: Collection, file_id: str) -> File | None:
 
 
 def _known(call: Call, of: Collection) -> File:
-    found = call.gateway.vectors.find_file(call, of, call.params["fileid"])
-    if found is None:
-        raise call.gateway.refuse_unknown(call, "file")
-    return found
+    return there(call, call.gateway.vectors.find_file(call, of, call.params["fileid"]), "file")
 
 
 async def list_all(call: Call) -> Reply:
-    found = known(call)
-    await finish_due(call, found)
+    found = await up_to_date(call)
     rows = store_of(call).files(found)
     return json_answer(call, {"files": [call.gateway.vectors.file(call, each) for each in rows]})
 
@@ -72,14 +68,12 @@ def _uploaded(call: Call, fields: list[Field]) -> Field:
 
 
 async def get(call: Call) -> Reply:
-    found = known(call)
-    await finish_due(call, found)
+    found = await up_to_date(call)
     return json_answer(call, {"file": call.gateway.vectors.file(call, _known(call, found))})
 
 
 async def delete(call: Call) -> Reply:
-    vectors, found = call.gateway.vectors, known(call)
-    await finish_due(call, found)
+    vectors, found = call.gateway.vectors, await up_to_date(call)
     file = _known(call, found)
     vectors.take_back(call, found, file)
     store_of(call).delete_file(file)
@@ -96,6 +90,13 @@ def status_of(call: Call, file: File) -> str:
     """enqueued, then processing; completed or failed once it is done."""
     waiting = call.state.clock.now() < file.created + call.gateway.vectors.enqueued_s
     return file.status if waiting or file.status != "enqueued" else "processing"
+
+
+async def up_to_date(call: Call) -> Collection:
+    """The collection of the path, once every file whose time has come is in it."""
+    found = known(call)
+    await finish_due(call, found)
+    return found
 
 
 async def finish_due(call: Call, of: Collection) -> None:

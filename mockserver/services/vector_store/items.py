@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from mockserver.services.answers import deleted, json_answer
+from mockserver.services.answers import deleted, json_answer, there
 from mockserver.services.members import optional, read_members, required, text
 from mockserver.services.vector_store.collections import known, store_of
-from mockserver.services.vector_store.files import finish_due
+from mockserver.services.vector_store.files import up_to_date
 from mockserver.services.vector_store.ids import new_id
 from mockserver.services.vector_store.store import Collection, Item, NewItem
 
@@ -32,15 +32,11 @@ def find(call: Call, of: Collection, item_id: str) -> Item | None:
 
 
 def _known(call: Call, of: Collection) -> Item:
-    found = call.gateway.vectors.find_item(call, of, call.params["itemid"])
-    if found is None:
-        raise call.gateway.refuse_unknown(call, "item")
-    return found
+    return there(call, call.gateway.vectors.find_item(call, of, call.params["itemid"]), "item")
 
 
 async def list_all(call: Call) -> Reply:
-    found = known(call)
-    await finish_due(call, found)
+    found = await up_to_date(call)
     rows = store_of(call).items(found)
     return json_answer(call, {"items": [call.gateway.vectors.item(call, each) for each in rows]})
 
@@ -65,8 +61,7 @@ def added(call: Call, of: Collection, content: str, description: str) -> Item:
 
 
 async def get(call: Call) -> Reply:
-    found = known(call)
-    await finish_due(call, found)
+    found = await up_to_date(call)
     return json_answer(call, {"item": call.gateway.vectors.item(call, _known(call, found))})
 
 
