@@ -16,8 +16,8 @@ from mockserver.call import Call, Frame, Reply
 from mockserver.refusal import Refusal
 
 if TYPE_CHECKING:
+    from mockserver.cycle import Cycle
     from mockserver.gateway import Gateway
-    from mockserver.protocol import Cycle
     from mockserver.state import State
 
 Scope = dict[str, Any]

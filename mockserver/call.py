@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 if TYPE_CHECKING:
     from mockserver.behaviours.limits import Window
     from mockserver.catalogue import Row
+    from mockserver.cycle import Cycle
     from mockserver.gateway import Gateway
     from mockserver.ledger import Key
-    from mockserver.protocol import Cycle
     from mockserver.state import State
     from mockserver.upstream import Generation
 
