@@ -18,6 +18,7 @@ from mockserver.cycle import Cycle
 
 if TYPE_CHECKING:
     import asyncio
+import functools
 
     from mockserver.gateway import Gateway
 
@@ -156,21 +157,29 @@ class Protocol(HttpToolsProtocol):
                 waits_for = work.send(None)
             except StopIteration:
                 return
-            work = _resumed(work, waits_for)
+            work = resumed(work, waits_for)
         task = self.loop.create_task(work)
         task.add_done_callback(self.tasks.discard)
         self.tasks.add(task)
 
 
 @types.coroutine
-def _resumed(work: Coroutine[Any, Any, None], waits_for: Any) -> Generator[Any, Any, None]:
-    """A coroutine that was begun already, and waits."""
-    try:
-        yield waits_for
-    except BaseException:
-        work.close()
-        raise
-    yield from work.__await__()
+def resumed(work: Coroutine[Any, Any, None], waits_for: Any) -> Generator[Any, Any, None]:
+    """A coroutine that was begun already, and waits. It is told how that ended, whether well or not."""
+    while True:
+        try:
+            came = yield waits_for
+        except GeneratorExit:
+            work.close()
+            raise
+        except BaseException as error:  # of what it waits for, or that it is cancelled: a matter of its own
+            go_on = functools.partial(work.throw, error)
+        else:
+            go_on = functools.partial(work.send, came)
+        try:
+            waits_for = go_on()
+        except StopIteration:
+            return
 
 
 def protocol_of(gateway: Gateway, *, at_once: bool = True) -> type[Protocol]:
