@@ -6,6 +6,7 @@ is told by the connection, so that nobody has to wait for it.
 
 from __future__ import annotations
 
+import functools
 import time
 import types
 from collections import deque
@@ -18,7 +19,6 @@ from mockserver.cycle import Cycle
 
 if TYPE_CHECKING:
     import asyncio
-import functools
 
     from mockserver.gateway import Gateway
 
