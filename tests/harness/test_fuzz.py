@@ -36,6 +36,11 @@ from tests.harness.hostile import serving
 EFFORT = EFFORTS["quick"]
 
 
+@pytest.mark.parametrize(("n", "asked"), [(9, 2), (1, 1), ("many", "many"), (None, None), ([3], [3])])
+def test_results_are_few_where_their_number_is_one(n: object, asked: object) -> None:
+    assert tamed({"n": n}, "image", "a/model", stream=False)["n"] == asked
+
+
 @pytest.mark.parametrize("profile", ["quick", "standard"])  # generating for the full one takes 15 s
 def test_the_valid_requests_cost_no_more_than_the_plan_says(profile: str) -> None:
     effort = EFFORTS[profile]
