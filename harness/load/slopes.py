@@ -14,7 +14,9 @@ from itertools import combinations, pairwise
 
 LEAST_POINTS = 8  # fewer say too little of what is chance
 Z = 1.959964  # of 95 percent
-MOST_ALIKE = 0.95  # neighbours more alike than this would leave less than one point
+# A curve runs on one side of its line for long, and its neighbours look alike for that reason only: with a higher bound
+# the very leak that grows smoothly would be lost. Noise that is more alike than this has intervals that are too narrow.
+MOST_ALIKE = 0.8
 
 
 @dataclass(frozen=True)
@@ -52,7 +54,7 @@ def _interval(slopes: Sequence[float], points: int, wider: float) -> tuple[float
 
 
 def _alike(residuals: Sequence[float]) -> float:
-    """How much neighbours have in common, 0 to almost 1: the correlation of each residual with the next."""
+    """How much neighbours have in common, 0 to MOST_ALIKE: the correlation of each residual with the next."""
     middle = statistics.fmean(residuals)
     spread = sum((value - middle) ** 2 for value in residuals)
     together = sum((one - middle) * (two - middle) for one, two in pairwise(residuals))

@@ -62,13 +62,13 @@ def test_a_target_that_leaks_is_found_by_its_trend(tmp_path: Path) -> None:
         "--users",
         "4",
         "--for",
-        "5",
+        "10",
         "--cap",
         "9",
     ]
-    leak = ["--defect", "grows-slower-with-every-request", "--slo", "ttft_trend=20ms/min", "--out", str(tmp_path)]
+    leak = ["--defect", "grows-slower-with-every-request", "--slo", "ttft_trend=1ms/min", "--out", str(tmp_path)]
     code, found = asked(*words, *leak)
-    assert found["trends"]["ttft_p50"]["low"] > 20
+    assert found["trends"]["ttft_p50"]["low"] > 1
     assert found["slos"][0]["met"] is False
     assert code == (Exit.INCOMPLETE if found["generator"]["bottleneck"] else Exit.DOES_NOT_CONFORM)
     with (tmp_path / "trends.csv").open() as file:
