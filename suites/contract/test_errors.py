@@ -80,6 +80,8 @@ def test_invalid_input_is_no_server_error(refusals, odd, refused_streams, holds)
 @pytest.mark.requirement("OC-116")
 def test_refusals_of_every_kind_are_no_server_errors(denied):
     statuses = [answer.status for answer in denied if not families.is_refused_family(answer)]
+    if max(statuses) < 400:
+        raise NotObserved("nothing that must be refused was refused")
     assert max(statuses) < 500, f"requests that must be refused were answered with {statuses}"
 
 
