@@ -181,7 +181,12 @@ def invalid_parameters_are_400(x: Exchange, contract: Contract) -> Problems:
         )
 
 
-@rule("OC-116", on=is_invalid_chat_call)
+def is_sent_on(x: Exchange) -> bool:
+    """Whether the client is told to ask elsewhere: that is no answer to what it asked."""
+    return 300 <= (x.head_status or 0) < 400
+
+
+@rule("OC-116", on=lambda x: is_invalid_chat_call(x) and not is_sent_on(x))
 def invalid_input_is_no_server_error(x: Exchange, contract: Contract) -> Problems:
     """An invalid chat request is not answered with a 5xx status; a server that asks to retry later is busy."""
     busy = x.head_status == 503 and x.header("retry-after") is not None
