@@ -103,11 +103,10 @@ class Converser:
                     self._add(TWINS, "a longer prompt counts no more than a part of it", more, first, second, told)
 
     def _ask(self, request: Ordinary, model: str, *, stream: bool) -> Exchange:
-        members: dict[str, Any] = {"max_tokens": None, **request.members}
+        members = dict(request.members)
         if stream and self.ask.contract.trait("stream.include_usage", True):
             members["stream_options"] = {"include_usage": True}
-        given = {name: value for name, value in members.items() if name != "max_tokens" or value is not None}
-        body = {"model": model, "messages": list(request.messages), **given, "stream": stream}
+        body = {"model": model, "messages": list(request.messages), **members, "stream": stream}
         answer = self.ask.send("POST", "/chat/completions", json=body, key=self.key, headers=SDK if stream else None)
         if not answer.complete or answer.head_status in NO_BREACH:
             return answer

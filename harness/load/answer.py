@@ -26,10 +26,8 @@ class Answer:
     def __init__(self, max_body_bytes: int, max_events: int, abort_after: int | None = None) -> None:
         self.status: int | None = None
         self.headers: list[tuple[str, str]] = []
-        self._times, self._parts = (
-            array("q"),
-            list[bytes](),
-        )  # apart: 50,000 pairs a second would keep the collector busy
+        self._parts: list[bytes] = []
+        self._times = array("q")  # apart: 50,000 pairs a second would keep the collector busy
         self.fault: Fault | None = None
         self.connected_ns = self.head_ns = self.end_ns = 0
         self.progress = Progress()

@@ -222,7 +222,7 @@ def grows_slower_with_every_request(gateway: Gateway) -> Gateway:
     begun = itertools.count()
 
     async def admit(call: Call) -> None:
-        await asyncio.sleep(next(begun) * 0.00025)
+        await asyncio.sleep(next(begun) * 0.00015)
 
     return replace(gateway, chat_steps=(admit, *gateway.chat_steps))
 

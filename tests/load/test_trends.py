@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 from collections.abc import Callable
 from dataclasses import replace
@@ -40,6 +41,12 @@ def load(
 def noisy(slope: float, spread: float, seed: int = 1) -> Callable[[float], float]:
     chance = random.Random(seed)
     return lambda minute: max(50 + slope * minute + chance.gauss(0, spread), 1)
+
+
+def test_a_leak_that_slows_down_is_still_one() -> None:
+    found = line([(minute, math.sqrt(minute)) for minute in range(1, 41)])
+    assert found is not None
+    assert 0 < found.low < found.slope < found.high
 
 
 def test_a_flat_load_has_no_trend() -> None:
