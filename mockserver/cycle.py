@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, RequestResponseCycle
 
+from mockserver.chunked import Batch, chunk
+
 if TYPE_CHECKING:
     from mockserver.call import Frame, Headers
 
@@ -21,13 +23,23 @@ class Cycle(RequestResponseCycle):
     arrived: float | None = None  # seconds of time.monotonic()
     left: Callable[[], None] | None = None  # called when the client goes before its answer is complete
 
+    def whole_body(self) -> bytes | None:
+        """What `receive` would give without waiting, if that is all of the body; None where it has to be asked."""
+        if self.more_body or self.disconnected or self.response_complete or self.waiting_for_100_continue:
+            return None
+        self.flow.resume_reading()
+        self.message_event.clear()
+        whole, self.body = bytes(self.body), bytearray()
+        return whole
+
     async def answer(self, status: int, headers: Headers, body: bytes) -> bool:
         """Head and body in one write; False, and nothing written, for an answer that `send` has to write."""
         length = () if status in _BODILESS else (b"content-length: %d\r\n" % len(body),)
         head = self._head(status, headers, length)
         if head is None:
             return False
-        await self._drained()
+        if self.flow.write_paused:
+            await self._drained()
         if not self.disconnected:
             self.response_started = True
             self.transport.write(head if self.scope["method"] == "HEAD" else head + body)
@@ -43,19 +55,22 @@ class Cycle(RequestResponseCycle):
         self.response_started = True
         self._write(head)
         async for frame in frames:
-            if isinstance(frame, bytes):
+            if isinstance(frame, Batch):
+                self._write(frame.chunks())
+            elif isinstance(frame, bytes):
                 if frame:
-                    self._write(b"%x\r\n%b\r\n" % (len(frame), frame))
+                    self._write(chunk(frame))
             else:
                 await frame.play(self._push)
-            await self._drained()
+            if self.flow.write_paused:
+                await self._drained()
         self._write(b"0\r\n\r\n")
         if not self.disconnected:
             self._complete()
         return True
 
-    def _push(self, frames: list[bytes]) -> bool:
-        self._write(b"".join([b"%x\r\n%b\r\n" % (len(frame), frame) for frame in frames]))
+    def _push(self, chunks: bytes) -> bool:
+        self._write(chunks)
         return not (self.disconnected or self.flow.write_paused)
 
     def _write(self, data: bytes) -> None:

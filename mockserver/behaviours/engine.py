@@ -31,7 +31,7 @@ def generate(job: Job) -> list[Piece]:
     gateway = job.gateway
     choices = gateway.choices_of(job.body)
     pieces = _choice(job, 0) if choices == 1 else _side_by_side(job, choices)
-    completion = pieces.tokens if isinstance(pieces, Text) else sum(map(tokens_of, pieces))
+    completion = len(pieces.plain.tokens) if isinstance(pieces, Text) else sum(map(tokens_of, pieces))
     usage = gateway.engine_usage(job, gateway.count_prompt(job.body), completion)
     last = Piece(pieces[-1].step, 0, usage=usage)
     return pieces.ended_by(last) if isinstance(pieces, Text) else [*pieces, last]
