@@ -24,6 +24,11 @@ async def read_body(call: Call) -> None:
         raise call.gateway.refuse_too_large(call)
     chunks: list[bytes] = []
     size = 0
+    if call.cycle is not None and (whole := call.cycle.whole_body()) is not None:
+        if len(whole) > cap:
+            raise call.gateway.refuse_too_large(call)
+        call.raw = whole
+        return
     while True:
         message = await call.receive()
         if message["type"] == "http.disconnect":
@@ -71,7 +76,7 @@ async def validate(call: Call) -> None:
     for name in gateway.required:
         if body.get(name) is None:
             raise gateway.refuse_missing(call, name)
-    for name, check in [known for known in gateway.parameter_checks if known[0] in body]:
+    for name, check in gateway.checks_of(tuple(body)):
         if body[name] is not None:
             check(call, body[name])
     gateway.check_extra(call, body)
