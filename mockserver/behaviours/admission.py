@@ -150,9 +150,9 @@ def context_of(call: Call, row: Row) -> int:
 def max_tokens(call: Call) -> int:
     """Most tokens one choice may have: the smaller of what was asked, or the default, and what the model can."""
     assert call.row is not None
-    asked: list[int] = [call.body[name] for name in call.gateway.token_limits if call.body.get(name) is not None]
-    default = call.state.traits.default_max_tokens or call.gateway.fallback_max_tokens
-    return min([*asked, call.row.output] if asked else [default, call.row.output])
+    body, most = call.body, call.row.output
+    asked: list[int] = [body[name] for name in call.gateway.token_limits if body.get(name) is not None]
+    return min(most, *(asked or [call.state.traits.default_max_tokens or call.gateway.fallback_max_tokens]))
 
 
 async def afford(call: Call) -> None:

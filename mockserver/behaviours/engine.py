@@ -63,7 +63,7 @@ def _text_pieces(job: Job, choice: int, text: str, rng: random.Random) -> list[P
     """Tokens up to the limit or the first stop sequence, each with its logprobs when asked."""
     gateway = job.gateway
     stops, probable = gateway.stops_of(job.body), gateway.wants_logprobs(job.body)
-    if not stops and not probable and gateway.tokenize is tokenize and len(text) <= _SHORT:
+    if not (stops or probable) and gateway.tokenize is tokenize and len(text) <= _SHORT:
         return _remembered(choice, text, job.max_tokens)
     tokens = gateway.tokenize(text)
     kept = tokens[: job.max_tokens]

@@ -35,12 +35,12 @@ def _bounds(call: Call, param: str, low: int, high: int) -> Sequence[Any]:
 
 
 def _integer(call: Call, param: str, value: Any, low: int, high: int | None) -> None:
-    if not is_integer(value) or value < low or (high is not None and value > high):
+    if type(value) is not int or value < low or (high is not None and value > high):
         _refuse(call, param, f"an integer of at least {low}" + (f" and at most {high}" if high is not None else ""))
 
 
 def _number(call: Call, param: str, value: Any, low: float, high: float) -> None:
-    if not is_number(value) or not low <= value <= high:
+    if type(value) not in (int, float) or not low <= value <= high:
         _refuse(call, param, f"a number between {low:g} and {high:g}")
 
 
