@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import math
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -14,7 +16,7 @@ from harness.ask import Ask
 from harness.budget import BudgetExceeded, Reservation
 from harness.load.arrivals import Arrivals, expected
 from harness.load.parent import Size, scenario_of
-from harness.load.scenario import Scenario
+from harness.load.scenario import LONGEST_S, Scenario
 from harness.load.slo import parse
 from harness.load.sweep import sweep_of
 from harness.load.workload import Workload, continued, lengths
@@ -22,6 +24,8 @@ from harness.load.workload import Workload, continued, lengths
 LETTERS = 4  # of a token, about: an answer of so many becomes part of the next turn
 FASTEST = 200  # answers a second that one user of a closed loop may get: five milliseconds each
 SPARE = 1.5  # random arrivals may be more than the rate makes due on average
+
+_NUMBER, _PAIR = re.compile("[0-9]{1,9}"), re.compile("[0-9]{1,9}(:[0-9]{1,9})?")
 
 
 @dataclass(frozen=True)
@@ -58,15 +62,27 @@ class Wanted:
         given = [name for name in ("users", "rate", "trace", "sweep") if getattr(self, name) is not None]
         if len(given) != 1:
             raise ValueError("give one of --users, --rate, --trace and --sweep")
-        if self.judged != "all" and not self.judged.isdigit():
+        if self.judged != "all" and not _NUMBER.fullmatch(self.judged):
             raise ValueError(f"--judge {self.judged}: expected a number of answers, or all")
-        if self.warm_up_s >= self.seconds:
-            raise ValueError("--warm-up: expected less than --for")
+        if self.shared is not None and not _PAIR.fullmatch(self.shared):
+            raise ValueError(f"--shared-prefixes {self.shared}: expected N:WORDS")
+        self._check_times()
         if self.sweep is not None and not self.slos:
             raise ValueError("--sweep looks for the highest rate that meets a service level: give one with --slo")
         for text in self.slos:
             parse(text)
         return self
+
+    def _check_times(self) -> None:
+        """Not a number fails every comparison, and is refused with what is too small or too large."""
+        if not 0 < self.seconds < LONGEST_S:
+            raise ValueError(f"--for: expected more than 0 and less than {LONGEST_S} seconds")
+        if not 0 <= self.warm_up_s < self.seconds:
+            raise ValueError("--warm-up: expected less than --for, and not less than 0")
+        if not 0 <= self.ramp_s < LONGEST_S:
+            raise ValueError("--ramp: expected seconds, and not less than 0")
+        if self.rate is not None and not 0 < self.rate < math.inf:
+            raise ValueError("--rate: expected more than 0 requests a second")
 
     def scenario(self, ask: Ask) -> Scenario:
         """For the target of `ask`. Raises ValueError, OSError, TargetFault."""
