@@ -23,6 +23,7 @@ from harness.load.workload import Workload, continued, lengths
 
 LETTERS = 4  # of a token, about: an answer of so many becomes part of the next turn
 FASTEST = 200  # answers a second that one user of a closed loop may get: five milliseconds each
+FREE = (Decimal(0), Decimal(0))
 SPARE = 1.5  # random arrivals may be more than the rate makes due on average
 
 _NUMBER, _PAIR = re.compile("[0-9]{1,9}"), re.compile("[0-9]{1,9}(:[0-9]{1,9})?")
@@ -138,11 +139,13 @@ def afforded(ask: Ask, scenario: Scenario) -> tuple[Scenario, Reservation]:
     """As much of the load as the spend cap allows, with that set aside. Raises BudgetExceeded when that is nothing.
 
     Every request is priced at the most it can cost, as it will be asked; an open loop that does not fit is refused,
-    because fewer requests would be another load.
+    because fewer requests would be another load. Where all models are free, nothing has to be priced.
     """
     budget, left = ask.client.budget, ask.client.budget.cap - ask.client.budget.spent - ask.client.budget.reserved
-    usd, count, price = Decimal(0), 0, (Decimal(0), Decimal(0))
+    usd, count, price = Decimal(0), 0, FREE
     wanted = _most(scenario)
+    if wanted and _is_free(ask, scenario):
+        return replace(scenario, requests=wanted), budget.set_aside(FREE, usd, wanted * scenario.turns)
     for bounds in _bounds(ask, scenario, wanted):
         more = sum((each for _, each in bounds), Decimal(0))
         if usd + more > left:
@@ -157,6 +160,15 @@ def afforded(ask: Ask, scenario: Scenario) -> tuple[Scenario, Reservation]:
     return replace(scenario, requests=count), budget.set_aside(price, usd, calls)
 
 
+def _is_free(ask: Ask, scenario: Scenario) -> bool:
+    """A price is that of a model, whatever it is asked."""
+    load = scenario.workload
+    if load is None:
+        return False
+    models = {model for model, _ in load.models} | {str(row["model"]) for row in load.prompts if "model" in row}
+    return all(ask.client.budget.bound(json.dumps({"model": model}).encode())[0] == FREE for model in models)
+
+
 def _most(scenario: Scenario) -> int:
     """Conversations that the load can have."""
     if scenario.arrivals is None:
@@ -167,7 +179,7 @@ def _most(scenario: Scenario) -> int:
 
 
 def _bounds(ask: Ask, scenario: Scenario, count: int) -> Iterator[list[tuple[Any, Decimal]]]:
-    """The dearest that each conversation can be, turn by turn. Where requests are free, one tells of all."""
+    """The dearest that each conversation can be, turn by turn."""
     for number in range(count):
         found, history = [], list[Mapping[str, Any]]()
         for turn in range(scenario.turns):
