@@ -78,15 +78,7 @@ def test_who_is_not_of_the_crew_is_not_listened_to(mock: Server, tmp_path: Path)
     """The port takes messages from anybody: none of them counts, or ends the load."""
     port = free_port()
     kinds = ("assay-part", "assay-done")
-    parts: tuple[object, ...] = (
-        None,
-        5,
-        {"tally": {}},
-        {"rows": [["stranger"]]},
-        {"rows": 5},
-        {"cpu_s": "x"},
-        {"fault": "x"},
-    )
+    junk: list[object] = [None, 5, {"tally": {}}, {"rows": [["stranger"]]}, {"cpu_s": "x"}, {"fault": "x"}]
     line = [sys.executable, "-c", STRANGER, str(port), json.dumps([(kind, part) for kind in kinds for part in junk])]
     with subprocess.Popen(line) as stranger:
         try:
