@@ -89,7 +89,9 @@ class Trial:
             found["bill"] = reckoned
         found["exit_code"] = int(exit_of(found))
         kept = json.loads((folder / "load.json").read_text(encoding="utf-8"))
-        (folder / "load.json").write_text(json.dumps({**kept, **found}, indent=1) + "\n", encoding="utf-8")
+        whole = folder / "load.json.part"
+        whole.write_text(json.dumps({**kept, **found}, indent=1) + "\n", encoding="utf-8")
+        whole.replace(folder / "load.json")  # a reader never sees half a file
         parquet(folder)
         return found
 
