@@ -52,7 +52,8 @@ def test_a_target_file_that_cannot_be_written_ends_the_mock(tmp_path: Path) -> N
     command = [sys.executable, "-m", "mockserver", "openai-core", "--write-target", str(tmp_path / "file" / "t.toml")]
     done = subprocess.run(command, capture_output=True, text=True, timeout=20)
     assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr.startswith("error: ") and done.stderr.count("\n") == 1
+    assert done.stderr.startswith("error: ")
+    assert done.stderr.count("\n") == 1
 
 
 def test_process_announces_itself_and_ends_on_sigterm(tmp_path: Path) -> None:
