@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from array import array
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import groupby
 from operator import itemgetter
 from typing import Any
@@ -54,36 +54,44 @@ class Answer:
 
     @property
     def last_ns(self) -> int:
-        """When bytes arrived last."""
+        """When bytes arrived last, of those that are understood."""
         return self._at_ns
 
-    def feed(self, data: bytes, at_ns: int | None = None) -> None:
-        """Bytes that were just read; they arrived now, or when the kernel says.
+    def feed(self, data: bytes, at_ns: int) -> None:
+        """Bytes that were just read, and when they arrived by the clock of `started_ns`.
 
         What cannot be the end of the response is held and understood with what follows: work that is done while a
         stream goes on delays the reading of all others.
         """
-        now = _clock() - self.started_ns
-        self._at_ns = now if at_ns is None else min(max(at_ns - self.started_ns, self._at_ns), now)
-        if self._may_hold and _END not in data and len(_END) <= len(data) <= _LARGE and len(self._held) < MOST_HELD:
-            self._held.append(data)
-            self._held_ns.append(self._at_ns)
+        held = self._held
+        if self._may_hold and _END not in data and len(_END) <= len(data) <= _LARGE and len(held) < MOST_HELD:
+            held.append(data)
+            self._held_ns.append(at_ns)
             return
         self.settle()
+        self._at_ns = self._in_order([at_ns])[0]
         self._understand(data)
+
+    def _in_order(self, times: Iterable[int]) -> array[int]:
+        """Since the request's start; never before what arrived last, and never to come, whatever a clock was set to."""
+        last_ns, now, found = self._at_ns, _clock(), array("q")
+        for at_ns in times:
+            last_ns = max(last_ns, min(at_ns, now) - self.started_ns)
+            found.append(last_ns)
+        return found
 
     def settle(self) -> None:
         """Understand what is held."""
         if not self._held:
             return
-        reads, times, last_ns = self._held, self._held_ns, self._at_ns
+        reads, times = self._held, self._in_order(self._held_ns)
         self._held, self._held_ns = [], array("q")
         if not (self._between_chunks and self._took_events(reads, times)):
             for data, self._at_ns in zip(reads, times, strict=True):
                 self._understand(data)
                 if self.fault is not None:
                     break
-            self._at_ns = last_ns
+        self._at_ns = times[-1]
         self._look_at_limits()
 
     def _took_events(self, reads: list[bytes], times: array[int]) -> bool:

@@ -89,7 +89,7 @@ class Seal:
         self._in.write(data)
         parts = list[bytes]()
         try:
-            while self._in.pending or self._tls.pending():  # or it would say by an exception that there is no more
+            while self._in.pending:  # asked for more than there is, it would raise, which is dear
                 if not (part := self._tls.read(_RECORD)):
                     return b"".join(parts), True
                 parts.append(part)

@@ -26,7 +26,9 @@ _MOST = 64 * 1024  # of one read
 _READABLE = 1  # of libev
 _BESIDE = 64  # bytes of room for what the kernel says beside them
 _TIMESTAMPNS = getattr(socket, "SO_TIMESTAMPNS", 35)  # Linux: the kernel's time of arrival beside the bytes
-_TIMESPEC = struct.Struct("@ll")
+_SOCKET = socket.SOL_SOCKET
+_timespec = struct.Struct("@ll").unpack
+_clock = time.perf_counter_ns
 KEEPALIVE_S = 4.0  # servers drop idle connections after 5 s or more; a stale one would look like a fault of the target
 
 
@@ -121,9 +123,8 @@ class Connection:
             while not answer.is_over:
                 if (left := _allowed_s(answer, patience)) > 0:
                     self._over.wait(left)
-                    continue
-                answer.settle()
-                if not answer.is_over:
+                    answer.settle()
+                else:
                     answer.fault = _expiry(answer, patience)
         finally:
             self._watcher.stop()
@@ -147,7 +148,7 @@ class Connection:
             data, beside, _, _ = self._receive(_MOST, _BESIDE)
             at_ns = _arrival(beside)
         else:
-            data, at_ns = self._receive(_MOST), None
+            data, at_ns = self._receive(_MOST), _clock()
         ended = not data
         if self._seal is not None and data:
             data, ended = self._seal.opened(data)
@@ -168,13 +169,14 @@ def _stamps(connected: Any) -> bool:
     return True
 
 
-def _arrival(beside: list[tuple[int, int, bytes]]) -> int | None:
-    """The kernel's time of arrival on our clock; None where it told none."""
+def _arrival(beside: list[tuple[int, int, bytes]]) -> int:
+    """The kernel's time of arrival on our clock; ours where it told none."""
+    now: int = _clock()
     for level, kind, data in beside:
-        if kind == _TIMESTAMPNS and level == socket.SOL_SOCKET:
-            seconds, nanoseconds = _TIMESPEC.unpack_from(data)
-            return int(seconds * 1_000_000_000 + nanoseconds - time.time_ns() + time.perf_counter_ns())
-    return None
+        if kind == _TIMESTAMPNS and level == _SOCKET:
+            seconds, nanoseconds = _timespec(data)
+            now += seconds * 1_000_000_000 + nanoseconds - time.time_ns()
+    return now
 
 
 def _allowed_s(answer: Answer, patience: Patience) -> float:
