@@ -69,7 +69,9 @@ class _Refused(click.ClickException):
 @click.option("--key", "keys", multiple=True, default=("main",), metavar="NAME", help="Keys of the target, in turn.")
 @click.option("--judge", "judged", default="200", show_default=True, metavar="N|all", help="Answers kept and judged.")
 @click.option("--max-in-flight", type=click.IntRange(1), default=10_000, metavar="N", help="Beyond it, drop and count.")
-@click.option("--kernel-times", is_flag=True, help="Times of arrival from the kernel (Linux).")
+@click.option(
+    "--kernel-times/--own-times", default=True, help="Who says when bytes came; the kernel where it can (Linux)."
+)
 @click.option("--seed", type=int, default=1, metavar="N")
 @click.option("--workers", type=click.IntRange(0), default=0, metavar="N", help="Generators on this machine.")
 @click.option(

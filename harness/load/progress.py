@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from array import array
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
@@ -28,7 +29,8 @@ class Delta(msgspec.Struct, gc=False):
     id: Any = None
 
 
-_decode = msgspec.json.Decoder(Delta).decode
+_decoder = msgspec.json.Decoder(Delta)
+_decode, _decode_lines = _decoder.decode, _decoder.decode_lines
 
 
 class Progress:
@@ -63,6 +65,24 @@ class Progress:
             chunk = _decode(data)
         except (msgspec.DecodeError, RecursionError):
             return False  # a broken event is a finding of the rules, and no token
+        self._note(chunk, at_ns)
+        return True
+
+    def take_values(self, values: Sequence[bytes], times: Sequence[int]) -> bool:
+        """The data of events that follow each other; False, and nothing is taken, when one of them cannot be read."""
+        done = values[-1] in _ENDS
+        try:
+            chunks = _decode_lines(b"\n".join(values[:-1] if done else values))
+        except msgspec.DecodeError:
+            return False
+        if len(chunks) + done != len(values):
+            return False  # an empty one
+        for chunk, at_ns in zip(chunks, times, strict=False):
+            self._note(chunk, at_ns)
+        self.done = self.done or done
+        return True
+
+    def _note(self, chunk: Delta, at_ns: int) -> None:
         if chunk.error:
             self.failed = True
         if chunk.usage is not None:
@@ -74,7 +94,6 @@ class Progress:
             if type(delta) is dict and _speaks(delta):
                 self._output(at_ns)
                 break
-        return True
 
     def take_whole(self, body: bytes) -> None:
         """An answer that is not a stream: done when it can be read and holds a choice."""

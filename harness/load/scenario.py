@@ -59,7 +59,7 @@ class Scenario:
     warm_up_s: float = 0.0  # what is due before is in no figure
     slos: tuple[str, ...] = ()
     more_credentials: tuple[str, ...] = ()  # further keys, used in turn with the first
-    kernel_times: bool = False  # when the kernel received bytes, rather than when we read them
+    kernel_times: bool = True  # when the kernel received bytes, where it says so, rather than when we read them
 
     @property
     def longest_s(self) -> float:

@@ -55,7 +55,7 @@ class Wanted:
     keys: tuple[str, ...] = ("main",)
     judged: str = "200"
     max_in_flight: int = 10_000
-    kernel_times: bool = False
+    kernel_times: bool = True
     seed: int = 1
 
     def checked(self) -> Wanted:

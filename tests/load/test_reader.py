@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import json
 import socket
+import sys
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import gevent
 import pytest
 
 from harness.load.reader import Answer, Connection, Place
@@ -36,9 +39,10 @@ def writing(writes: Sequence[bytes], pause_s: float = 0.005) -> hostile.Behaviou
     return lambda connection: paced(connection, writes, pause_s)
 
 
-def test_pieces_arrive_in_order_and_the_first_token_before_the_end() -> None:
+@pytest.mark.parametrize("kernel_times", [True, False])
+def test_pieces_arrive_in_order_and_the_first_token_before_the_end(kernel_times: bool) -> None:
     pieces = [ROLE, *(said(word) for word in ["one", "two", "three", "four"]), USAGE, DONE]
-    found = asked(writing(chunked(*pieces)))
+    found = asked(writing(chunked(*pieces)), kernel_times=kernel_times)
     assert (found.status, found.fault, found.complete, found.is_stream) == (200, None, True, True)
     times = [at_ns for at_ns, _ in found.pieces]
     assert times == sorted(times)
@@ -48,6 +52,19 @@ def test_pieces_arrive_in_order_and_the_first_token_before_the_end() -> None:
     assert found.head_ns <= progress.first_ns <= found.end_ns
     assert (progress.outputs, len(progress.gaps_ns), progress.tokens, progress.done) == (4, 3, (7, 3), True)
     assert progress.first_ns + sum(progress.gaps_ns) <= times[-1]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="no other kernel is asked")
+@pytest.mark.parametrize("kernel_times", [True, False])
+def test_what_we_are_late_to_read_has_the_kernels_time(kernel_times: bool) -> None:
+    """The loop stands still for 80 ms from 10 ms on; the first token comes after 30."""
+    with hostile.serving(writing(chunked(said("a"), DONE), 0.03)) as server:
+        connection = a_connection(server.url, kernel_times=kernel_times)
+        still = gevent.spawn_later(0.01, time.sleep, 0.08)
+        first_ms = (connection.ask(b"{}").progress.first_ns or 0) / 1e6
+        connection.close()
+        still.join()
+    assert (25 < first_ms < 75) if kernel_times and sys.platform == "linux" else (first_ms > 75)
 
 
 def test_one_write_is_one_arrival() -> None:
