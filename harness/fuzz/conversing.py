@@ -14,11 +14,13 @@ from harness.credentials import Credential
 from harness.exchange import Exchange
 from harness.fuzz.causes import Causes
 from harness.fuzz.judging import JUDGED, Judges
-from harness.fuzz.ordinary import LONGER, SHORT, Ordinary, cut_at, requests
-from harness.judge.chat import chunks, content, member
+from harness.fuzz.ordinary import IN_PARTS, LONGER, SHORT, Ordinary, cut_at, in_one, requests
+from harness.judge.chat import chunks, content, indices, member
 from harness.model import NotObserved
 
-TAKEN, TWINS = "FZ-002", "FZ-003"
+TAKEN, TWINS, PARTS, LETTERS = "FZ-002", "FZ-003", "FZ-004", "FZ-005"
+MARGIN = 12  # tokens that three parts may come to, or save, against the same text in one
+REPLACED = "\ufffd"
 ENOUGH = 8  # letters of a text that can be compared
 # Headers as the most used client sends them, on every request for a stream: who asks makes no difference.
 SDK = {"User-Agent": "OpenAI/Python 2.8.1", "X-Stainless-Lang": "python", "X-Stainless-Package-Version": "2.8.1"}
@@ -70,10 +72,7 @@ class Converser:
         if not answer.complete:
             return
         self.found.asked[JUDGED] += 1
-        for wrong in self.judges.wrong(answer):
-            self.found.causes.add(
-                JUDGED, wrong.cause, [answer], place, expected=wrong.expected, observed=wrong.observed
-            )
+        self.judges.tell(self.found.causes, answer, place)
 
     def _twins(self, request: Ordinary, model: str) -> None:
         whole = self._ask(request, model, stream=False)
@@ -89,6 +88,8 @@ class Converser:
         if request.members.get("temperature") == 0 and lost(*texts):
             told = f"whole {texts[0][:100]!r}, streamed {texts[1][:100]!r}"
             self._add(TWINS, "characters of an answer are lost when it is streamed", request, whole, streamed, told)
+        if request.name == IN_PARTS:
+            self._in_parts(request, model, counted[0] or 0, whole)
         if request.name == LONGER and (words := neighbours(texts[0])):
             self._ask(cut_at(words), model, stream=False)
 
@@ -101,6 +102,26 @@ class Converser:
                 if inside and len(more.messages) > len(less.messages) and many <= few:
                     told = f"{len(less.messages)} messages are {few} tokens, with others around them {many}"
                     self._add(TWINS, "a longer prompt counts no more than a part of it", more, first, second, told)
+
+    def _in_parts(self, request: Ordinary, model: str, parts: int, first: Exchange) -> None:
+        """A text in parts counts as the same text in one, but for what stands between parts."""
+        same = in_one(request)
+        whole = None if same is None else _prompt_tokens(second := self._ask(same, model, stream=False))
+        if whole is None:
+            return
+        self.found.asked[PARTS] += 1
+        if abs(parts - whole) > MARGIN:
+            told = f"{parts} prompt tokens in parts, {whole} in one text"
+            self._add(PARTS, "a text in parts is not counted as the same text in one", request, first, second, told)
+
+    def _whole_letters(self, request: Ordinary, answer: Exchange) -> None:
+        """No replacement mark stands for letters; the last one may be what a bound has cut."""
+        self.found.asked[LETTERS] += 1
+        for n in indices(answer):
+            text = content(answer, n)
+            if REPLACED in text.rstrip(REPLACED):
+                told = f"choice {n}: {text[:200]!r}"
+                self._add(LETTERS, "letters of an answer are replaced by marks", request, answer, told)
 
     def _ask(self, request: Ordinary, model: str, *, stream: bool) -> Exchange:
         members = dict(request.members)
@@ -115,6 +136,8 @@ class Converser:
             self._add(TAKEN, f"an ordinary request is not taken: {request.name}", request, answer)
         self._judge(request.name, answer)
         self._told_apart(request, answer)
+        if answer.status == 200 and request.members.get("temperature") == 0:
+            self._whole_letters(request, answer)
         return answer
 
     def _told_apart(self, request: Ordinary, answer: Exchange) -> None:

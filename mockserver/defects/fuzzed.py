@@ -7,8 +7,10 @@ from dataclasses import replace
 from typing import Any
 
 from mockserver.call import Call, Reply
+from mockserver.catalogue import Row
 from mockserver.defects import defect
 from mockserver.defects.errors import retold
+from mockserver.defects.prompts import reading_parts
 from mockserver.gateway import Gateway
 from mockserver.refusal import Refusal
 
@@ -129,6 +131,25 @@ def counts_the_history_twice_in_streams(gateway: Gateway) -> Gateway:
     return replace(gateway, reported_stream_usage=reported)
 
 
+@defect(breaks="FZ-004")
+def reads_two_parts_at_most(gateway: Gateway) -> Gateway:
+    """Reads the first two of several text parts and forgets the others."""
+    return replace(gateway, decode_body=reading_parts(slice(0, 2)))
+
+
+@defect(breaks="FZ-005", seen=("C17",), hidden_in=("vultr-inference",))
+def breaks_letters_between_choices(gateway: Gateway) -> Gateway:
+    """Reads the provider in packets where it sends several choices, and replaces letters that fall apart."""
+
+    async def frames(call: Call, honest: Frames) -> Frames:
+        several = (asked(call).get("n") or 1) > 1
+        async for frame in honest:
+            packets = [frame[at : at + 5] for at in range(0, len(frame), 5)] if several else [frame]
+            yield b"".join(packet.decode("utf-8", "replace").encode() for packet in packets)
+
+    return replace(gateway, frames=frames)
+
+
 @defect(breaks="FZ-015")
 def reads_another_owner_than_it_lists(gateway: Gateway) -> Gateway:
     """Tells another owner of a model that is read than of the same model in the list."""
@@ -146,3 +167,29 @@ def hides_the_chat_from_other_methods(gateway: Gateway) -> Gateway:
         return (hidden if call.method == "GET" else gateway.refuse_method)(call, *given)
 
     return replace(gateway, refuse_method=refuse)
+
+
+@defect(breaks="FZ-017")
+def finishes_the_names_of_models(gateway: Gateway) -> Gateway:
+    """Takes the beginning of a model's id for that model."""
+
+    def find(call: Call, model: str) -> Row | None:
+        found = gateway.find_model(call, model)
+        return found or next((row for row in gateway.listed_models(call) if model and row.id.startswith(model)), None)
+
+    return replace(gateway, find_model=find)
+
+
+@defect(breaks="FZ-053", seen=("C101",))
+def tells_why_it_could_not_decode(gateway: Gateway) -> Gateway:
+    """Shows the exception of the decoder where a body is no UTF-8."""
+
+    def refuse(call: Call) -> Refusal:
+        honest = gateway.refuse_bad_json(call)
+        try:
+            call.raw.decode()
+        except UnicodeDecodeError as error:
+            return replace(honest, message=f"{honest.message} {type(error).__name__}({error.reason!r})")
+        return honest
+
+    return replace(gateway, refuse_bad_json=refuse)
