@@ -77,21 +77,26 @@ class Converser:
     def _twins(self, request: Ordinary, model: str) -> None:
         whole = self._ask(request, model, stream=False)
         streamed = self._ask(request, model, stream=True)
-        counted = [_prompt_tokens(answer) for answer in (whole, streamed)]
-        if None in counted:
+        self._counted(request, model, whole, streamed)
+        if not (_is_answer(whole) and _is_answer(streamed)):
             return
-        self._counts.append((request, counted[0] or 0, whole))
-        if counted[0] != counted[1]:
-            told = f"{counted[0]} prompt tokens whole, {counted[1]} streamed"
-            self._add(TWINS, "one prompt is counted in two ways, whole and streamed", request, whole, streamed, told)
         texts = content(whole, 0), content(streamed, 0)
         if request.members.get("temperature") == 0 and lost(*texts):
             told = f"whole {texts[0][:100]!r}, streamed {texts[1][:100]!r}"
             self._add(TWINS, "characters of an answer are lost when it is streamed", request, whole, streamed, told)
-        if request.name == IN_PARTS:
-            self._in_parts(request, model, counted[0] or 0, whole)
         if request.name == LONGER and (words := neighbours(texts[0])):
             self._ask(cut_at(words), model, stream=False)
+
+    def _counted(self, request: Ordinary, model: str, whole: Exchange, streamed: Exchange) -> None:
+        counted, again = _prompt_tokens(whole), _prompt_tokens(streamed)
+        if counted is None:
+            return
+        self._counts.append((request, counted, whole))
+        if request.name == IN_PARTS:
+            self._in_parts(request, model, counted, whole)
+        if again not in {counted, None}:
+            told = f"{counted} prompt tokens whole, {again} streamed"
+            self._add(TWINS, "one prompt is counted in two ways, whole and streamed", request, whole, streamed, told)
 
     def _growing(self) -> None:
         """What holds all messages of another request and more counts more; tools and documents count of their own."""
@@ -177,9 +182,13 @@ def _ids(answer: Exchange) -> Iterator[str]:
                 yield name
 
 
+def _is_answer(answer: Exchange) -> bool:
+    return answer.complete and answer.head_status == 200
+
+
 def _prompt_tokens(answer: Exchange) -> int | None:
     """As the last usage tells; None when there is none."""
-    if not answer.complete or answer.head_status != 200:
+    if not _is_answer(answer):
         return None
     counts = [member(member(document, "usage"), "prompt_tokens") for document in _documents(answer)]
     return next((count for count in reversed(counts) if isinstance(count, int)), None)

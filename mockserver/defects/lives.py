@@ -42,7 +42,11 @@ def _in_capitals(body: bytes) -> bytes:
     document = json.loads(body)
     for rows in document.values() if isinstance(document, dict) else [document]:
         for row in rows if isinstance(rows, list) else ():
-            texts = (name for name, value in row.items() if name != "id" and isinstance(value, str) and value.islower())
+            texts = (
+                name
+                for name, value in row.items()
+                if name != "id" and isinstance(value, str) and value != value.upper()
+            )
             if (name := next(texts, None)) is not None:
                 row[name] = row[name].upper()
     return json.dumps(document).encode()
