@@ -16,9 +16,10 @@ from harness.fuzz.causes import Causes
 from harness.fuzz.judging import JUDGED, Judges
 from harness.fuzz.ordinary import IN_PARTS, LONGER, SHORT, Ordinary, cut_at, in_one, requests
 from harness.judge.chat import chunks, content, indices, member
+from harness.judge.framing import burst, is_measurable
 from harness.model import NotObserved
 
-TAKEN, TWINS, PARTS, LETTERS = "FZ-002", "FZ-003", "FZ-004", "FZ-005"
+TAKEN, TWINS, PARTS, LETTERS, SEEDED, ARRIVING = (f"FZ-00{n}" for n in range(2, 8))
 MARGIN = 12  # tokens that three parts may come to, or save, against the same text in one
 REPLACED = "\ufffd"
 ENOUGH = 8  # letters of a text that can be compared
@@ -80,12 +81,34 @@ class Converser:
         self._counted(request, model, whole, streamed)
         if not (_is_answer(whole) and _is_answer(streamed)):
             return
+        self._arrives(request, model, streamed)
         texts = content(whole, 0), content(streamed, 0)
+        if request.members.get("seed") is not None and self.ask.contract.trait("chat.seed", True):
+            self._seeded(request, whole, streamed)
         if request.members.get("temperature") == 0 and lost(*texts):
             told = f"whole {texts[0][:100]!r}, streamed {texts[1][:100]!r}"
             self._add(TWINS, "characters of an answer are lost when it is streamed", request, whole, streamed, told)
         if request.name == LONGER and (words := neighbours(texts[0])):
             self._ask(cut_at(words), model, stream=False)
+
+    def _seeded(self, request: Ordinary, whole: Exchange, streamed: Exchange) -> None:
+        """The same seed gives the same text."""
+        self.found.asked[SEEDED] += 1
+        if (first := content(whole, 0)) != (second := content(streamed, 0)):
+            told = f"whole {first[:100]!r}, streamed {second[:100]!r}"
+            self._add(SEEDED, "one seed gives two texts, whole and streamed", request, whole, streamed, told)
+
+    def _arrives(self, request: Ordinary, model: str, streamed: Exchange) -> None:
+        """A stream comes as it is made. A burst is confirmed twice more: our own process may have been asleep."""
+        if not is_measurable(streamed):
+            return
+        self.found.asked[ARRIVING] += 1
+        seen, confirmed = burst(streamed), 0
+        while seen and confirmed < 2:
+            again = self._ask(request, model, stream=True)
+            seen, confirmed = burst(again) if is_measurable(again) else None, confirmed + 1
+        if seen:
+            self._add(ARRIVING, "a stream arrives in one burst at its end", request, streamed, seen)
 
     def _counted(self, request: Ordinary, model: str, whole: Exchange, streamed: Exchange) -> None:
         counted, again = _prompt_tokens(whole), _prompt_tokens(streamed)

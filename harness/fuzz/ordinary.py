@@ -153,14 +153,15 @@ def _documents(takes: _Takes) -> Iterator[Ordinary]:
 
 def _conversations(takes: _Takes, texts: list[str]) -> Iterator[Ordinary]:
     several = {"n": 2} if takes("n") else {}
+    seeded = {"seed": 7} if takes("seed") else {}
     instructed = [_said("system", "You answer in few words.")] if "system" in takes.roles else []
     spoken = [_said("user", texts[0]), _said("assistant", "Red, at dawn."), _said("user", "And another one?")]
-    yield Ordinary("a conversation", (*instructed, *spoken), {"max_tokens": SHORT, "temperature": 0.7, **several})
+    bound = "max_completion_tokens" if takes("max_completion_tokens") else "max_tokens"
+    yield Ordinary("a conversation", (*instructed, *spoken), {bound: SHORT, "temperature": 0.7, **several, **seeded})
     first = _said("developer", "You answer in few words.") if takes("developer_role") else None
     parts = [{"type": "text", "text": text} for text in (texts[1], "\nLeave that aside.\n", REPEAT)]
     said = _said("user", parts if takes("text_parts") else REPEAT)
-    bound = "max_completion_tokens" if takes("max_completion_tokens") else "max_tokens"
-    yield Ordinary(IN_PARTS, tuple(filter(None, (first, said))), {bound: LONG, "temperature": 0, **several})
+    yield Ordinary(IN_PARTS, tuple(filter(None, (first, said))), {"max_tokens": LONG, "temperature": 0, **several})
 
 
 def in_one(request: Ordinary) -> Ordinary | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from typing import Any
@@ -13,6 +14,7 @@ from mockserver.defects.errors import retold
 from mockserver.defects.prompts import reading_parts
 from mockserver.gateway import Gateway
 from mockserver.refusal import Refusal
+from mockserver.upstream import Job
 
 Json = dict[str, Any]
 Frames = AsyncIterator[bytes]
@@ -148,6 +150,38 @@ def breaks_letters_between_choices(gateway: Gateway) -> Gateway:
             yield b"".join(packet.decode("utf-8", "replace").encode() for packet in packets)
 
     return replace(gateway, frames=frames)
+
+
+@defect(breaks="FZ-006")
+def forgets_the_seed_of_streams(gateway: Gateway) -> Gateway:
+    """Samples anew for every stream, with a seed or without."""
+
+    def rng(job: Job, choice: int) -> random.Random:
+        body = {**job.body, "seed": None} if job.body.get("stream") else job.body
+        return gateway.rng_of(replace(job, body=body), choice)
+
+    return replace(gateway, rng_of=rng)
+
+
+@defect(breaks="FZ-007", hidden_in=("vultr-inference",))
+def waits_for_the_usage_that_was_asked_for(gateway: Gateway) -> Gateway:
+    """Holds a stream back until it is complete where its usage was asked for."""
+
+    async def frames(call: Call, honest: Frames) -> Frames:
+        if not asked(call).get("stream_options"):
+            async for frame in honest:
+                yield frame
+            return
+        for frame in [frame async for frame in honest]:
+            yield frame
+
+    return replace(gateway, frames=frames)
+
+
+@defect(breaks="FZ-008", seen=("C98",))
+def ends_as_though_nothing_had_happened(gateway: Gateway) -> Gateway:
+    """Ends a stream that the provider left with [DONE] and no word of it."""
+    return replace(gateway, in_stream_error=lambda call, refusal: list(gateway.done_frames))
 
 
 @defect(breaks="FZ-015")

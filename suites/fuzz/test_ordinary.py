@@ -30,3 +30,13 @@ def test_a_text_in_parts_is_the_text(taken):
 @pytest.mark.requirement("FZ-005")
 def test_letters_stay_whole(taken):
     taken("FZ-005")
+
+
+@pytest.mark.requirement("FZ-006")
+def test_a_seed_gives_one_text(taken):
+    taken("FZ-006")
+
+
+@pytest.mark.requirement("FZ-007")
+def test_a_stream_arrives_as_it_is_made(taken):
+    taken("FZ-007")
