@@ -273,3 +273,18 @@ def adds_up_for_all_who_are_there(gateway: Gateway) -> Gateway:
         return None if found is None else {**found, "total_tokens": found["total_tokens"] + flying[0] - 1}
 
     return _around(replace(gateway, reported_usage=reported), around)
+
+
+@defect(breaks="OC-171", contracts=("vultr-inference",))
+def confirms_changes_that_it_does_not_make(gateway: Gateway) -> Gateway:
+    """Answers with success where a change of a thing that is there is invalid."""
+
+    async def around(call: Call, honest: Handler) -> Reply:
+        try:
+            return await honest(call)
+        except Refusal as refused:
+            if call.method != "PATCH" or refused.status not in {400, 422}:
+                raise
+            return Reply(204, b"", [])
+
+    return _around(gateway, around)
