@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Collection, Iterator, Mapping
+from typing import Any
 from urllib.parse import unquote
 
 from harness.ask import Ask
+from harness.budget import BudgetExceeded
 from harness.fuzz.links import Resource, actions, filled, resources
 from harness.fuzz.tenants import Tenants, Thing
 from specs import Contract
@@ -23,6 +26,8 @@ class Things:
         self._own(ask, wanted)
         for resource in resources(ask.contract):
             self._make(ask.contract, resource, wanted)
+        with contextlib.suppress(BudgetExceeded):
+            self._said(ask, wanted)
 
     def clear(self) -> None:
         self.tenants.clear()
@@ -48,6 +53,18 @@ class Things:
         for inner in resource.inside:
             self._make(contract, inner, wanted, thing)
 
+    def _said(self, ask: Ask, wanted: Collection[str]) -> None:
+        """A chat that is kept under its id: one that is as short as can be."""
+        for _, stated in actions(ask.contract.openapi):
+            led = {target: given for target, given in links(stated) if target in wanted and target not in self.values}
+            if stated.get("x-paid") != "chat" or not led:
+                continue
+            answer = ask.chat(max_tokens=1)
+            name = answer.json.get("id") if answer.complete and isinstance(answer.json, dict) else None
+            for target, given in led.items():
+                if isinstance(name, str) and set(given.values()) == {"$response.body#/id"}:
+                    self.values[target] = dict.fromkeys(given, name)
+
 
 def _leads_to(contract: Contract, resource: Resource, wanted: Collection[str]) -> bool:
     direct = any(target in wanted for target in targets(contract, resource.create.name))
@@ -56,10 +73,13 @@ def _leads_to(contract: Contract, resource: Resource, wanted: Collection[str]) -
 
 def targets(contract: Contract, operation: str) -> Iterator[str]:
     """The operations that the links of one lead to."""
-    stated: Mapping[str, object] = next(
-        (stated for action, stated in actions(contract.openapi) if action.name == operation), {}
-    )
-    responses = stated.get("responses")
-    for response in responses.values() if isinstance(responses, dict) else ():
+    for action, stated in actions(contract.openapi):
+        if action.name == operation:
+            yield from (target for target, _ in links(stated))
+
+
+def links(stated: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, str]]]:
+    """Where the answers of an operation lead, with the parameters of the way."""
+    for response in stated.get("responses", {}).values():
         for link in response.get("links", {}).values():
-            yield str(link["operationId"])
+            yield str(link["operationId"]), link.get("parameters", {})
