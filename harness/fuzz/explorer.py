@@ -118,7 +118,7 @@ class Explorer:
         batches = cases.batches(self.ask.contract.name, self.effort, self.seed)
         with self.ask.asking("fuzz"):
             self.things = Things(
-                self.ask, {batch.operation for batch in batches if any(map(_is_bodily_wrong, batch.cases))}
+                self.ask, {batch.operation for batch in batches if any(map(is_bodily_wrong, batch.cases))}
             )
         self.found.reach.expect(batches)
         self._first = Schedule(batches, dict((state or {}).get("positions", {})))
@@ -217,7 +217,7 @@ class Explorer:
     def _there(self, case: Any, batch: Batch) -> dict[str, str] | None:
         """The path to a thing that is there, for a case whose body is what is wrong."""
         known = None if self.things is None else self.things.values.get(batch.operation)
-        return dict(known) if known and _is_bodily_wrong(case) else None
+        return dict(known) if known and is_bodily_wrong(case) else None
 
     def _model(self, kind: str) -> str | None:
         with contextlib.suppress(NotObserved):
@@ -332,7 +332,7 @@ def documented(ask: Ask) -> dict[str, tuple[str, ...]]:
     return {one.name: one.documented for one in Operations(ask.contract).all}
 
 
-def _is_bodily_wrong(case: Any) -> bool:
+def is_bodily_wrong(case: Any) -> bool:
     """Whether it was made to be refused for its body."""
     about = case.meta.phase.data
     negative = case.meta.generation.mode is GenerationMode.NEGATIVE
