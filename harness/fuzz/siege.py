@@ -15,12 +15,13 @@ from harness.exchange import Exchange, TargetFault
 from harness.fuzz.causes import Causes
 from harness.fuzz.hostile import PAUSE_S, REFUSED, REFUSED_OR_CLOSED, SANE, UNANSWERED, Arsenal, Attack
 from harness.fuzz.judging import Judges
-from harness.fuzz.socket import Mark, Pause, Speaker, Spoken, spelled
+from harness.fuzz.socket import Gate, Mark, Pause, Speaker, Spoken, spelled
 
 LEFT = 12  # connections that are left, in each of three ways
 SLOW, LEAVING, HALVES, JUDGED = "FZ-049", "FZ-051", "FZ-050", "FZ-053"
 FRAMED = frozenset(f"FZ-04{n}" for n in range(6))  # attacks that are sound HTTP and reach the API itself
 PATIENCE_S = 5.0  # of an ordinary request after an attack
+BESIDE_S = 1.5  # of one while another comes slowly
 NOT_OURS = {501, 505}  # server errors that say what the server does not know
 
 
@@ -96,24 +97,24 @@ class Besieger:
         self.found.causes.add(requirement, wrong, shown, place, expected=expected, observed=said)
 
     def _slowly(self) -> None:
-        """A head and a body that trickle in; meanwhile another request is answered."""
+        """A head and a body that trickle in; another request is answered before the last of the body goes."""
         body = self.arsenal.plain
         head = spelled("POST", self.arsenal.chat, self.speaker.headers(body))
         size = max(1, len(body) // 12)
         trickle = [part for n in range(0, len(body), size) for part in (body[n : n + size], Pause(3 * PAUSE_S))]
         lines = [part for line in head.splitlines(keepends=True) for part in (line, Pause(3 * PAUSE_S))]
-        done, told, sent = list[Spoken](), threading.Event(), threading.Event()
+        done, told, gate = list[Spoken](), threading.Event(), Gate(BESIDE_S)
 
         def slow() -> None:
             with contextlib.suppress(BudgetExceeded):
-                done.append(self.speaker.say([*lines, Mark(told), *trickle[:-1], Mark(sent)], paid=body))
+                done.append(self.speaker.say([*lines, Mark(told), *trickle[:-2], gate, *trickle[-2:]], paid=body))
 
         thread = threading.Thread(target=slow)
         thread.start()
         told.wait(PATIENCE_S)
         time.sleep(2 * PAUSE_S)  # the head is there, the body is not
         between = self._refused_at_once()
-        too_late = sent.is_set()
+        gate.opened.set()
         thread.join()
         if not done:
             self.found.out_of_money = True
@@ -124,7 +125,7 @@ class Besieger:
             self._judge(each, "slow")
         if not ((spoken.status and 200 <= spoken.status < 300) or spoken.status == 408 or spoken.closed):
             self._add(SLOW, "a request that comes slowly is not answered as a quick one is", spoken.answers, "slow")
-        if between.status is None or too_late:
+        if between.status is None or gate.given_up.is_set():
             self._add(SLOW, "while a request comes slowly, others are not answered", between.answers, "beside it")
 
     def _refused_at_once(self) -> Spoken:
