@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -14,7 +15,7 @@ from harness.credentials import Credential
 from harness.exchange import Exchange
 from harness.fuzz.causes import Causes
 from harness.fuzz.judging import JUDGED, Judges
-from harness.fuzz.ordinary import IN_PARTS, LONGER, SHORT, Ordinary, cut_at, in_one, requests
+from harness.fuzz.ordinary import IN_PARTS, LONGER, SHORT, Ordinary, counting, cut_at, in_one, requests
 from harness.judge.chat import chunks, content, indices, member
 from harness.judge.framing import burst, is_measurable
 from harness.model import NotObserved
@@ -22,6 +23,7 @@ from harness.model import NotObserved
 TAKEN, TWINS, PARTS, LETTERS, SEEDED, ARRIVING = (f"FZ-00{n}" for n in range(2, 8))
 MARGIN = 12  # tokens that three parts may come to, or save, against the same text in one
 REPLACED = "\ufffd"
+CONFIRMED, BETWEEN_S = 5, 0.2  # times that a burst is seen again, and the pause before each
 ENOUGH = 8  # letters of a text that can be compared
 # Headers as the most used client sends them, on every request for a stream: who asks makes no difference.
 SDK = {"User-Agent": "OpenAI/Python 2.8.1", "X-Stainless-Lang": "python", "X-Stainless-Package-Version": "2.8.1"}
@@ -57,6 +59,8 @@ class Converser:
             except NotObserved:
                 continue
             try:
+                if request.name == LONGER:
+                    self._arrives(counting(), model, self._ask(counting(), model, stream=True))
                 self._twins(request, model)
             except BudgetExceeded:
                 self.found.out_of_money = True
@@ -99,14 +103,17 @@ class Converser:
             self._add(SEEDED, "one seed gives two texts, whole and streamed", request, whole, streamed, told)
 
     def _arrives(self, request: Ordinary, model: str, streamed: Exchange) -> None:
-        """A stream comes as it is made. A burst is confirmed twice more: our own process may have been asleep."""
+        """A stream comes as it is made. A burst is confirmed: our own process may have been asleep, for a while."""
         if not is_measurable(streamed):
             return
         self.found.asked[ARRIVING] += 1
-        seen, confirmed = burst(streamed), 0
-        while seen and confirmed < 2:
+        seen = None if self.found.causes.of(ARRIVING) else burst(streamed)
+        for _ in range(CONFIRMED):
+            if seen is None:
+                return
+            time.sleep(BETWEEN_S)
             again = self._ask(request, model, stream=True)
-            seen, confirmed = burst(again) if is_measurable(again) else None, confirmed + 1
+            seen = burst(again) if is_measurable(again) else None
         if seen:
             self._add(ARRIVING, "a stream arrives in one burst at its end", request, streamed, seen)
 

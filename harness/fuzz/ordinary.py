@@ -183,6 +183,12 @@ def cut_at(words: str) -> Ordinary:
     return Ordinary("a stop sequence of several words", (_said("user", TEXTS[0]),), members)
 
 
+def counting() -> Ordinary:
+    """A request whose answer is long enough to see when it arrives."""
+    asked = (_said("user", "Count from 1 to 95, separated by spaces."),)
+    return Ordinary("a long answer", asked, {"max_tokens": LONG, "temperature": 0})
+
+
 def uncut() -> Ordinary:
     """The same without the stop sequence."""
     return Ordinary(LONGER, (_said("user", TEXTS[0]),), {"max_tokens": LONG, "temperature": 0})
