@@ -17,6 +17,7 @@ from harness.load.progress import Progress
 from harness.sse import Event, Parser
 
 _clock = time.perf_counter_ns
+MOST_BESIDE = 256 * 1024  # bytes of a head, or of trailers: the parser would keep them without end
 _SIZES = {b"%x" % size: size for size in range(1, 4096)}  # of chunks, as they are written before them
 
 
@@ -38,6 +39,7 @@ class Answer:
         self._at_ns = 0
         self._room, self._events_left, self._abort_after = max_body_bytes, max_events, abort_after
         self._has_length = self._between_chunks = False
+        self._beside = 0  # bytes since the last of the body
 
     def elapsed_ns(self) -> int:
         return _clock() - self.started_ns
@@ -57,6 +59,8 @@ class Answer:
         self._at_ns = now if at_ns is None else min(max(at_ns - self.started_ns, self._at_ns), now)
         if not (self._between_chunks and self._took_chunk(data)):
             self._parse(data)
+        if self._beside > MOST_BESIDE and not self.complete:
+            self.fault = Fault("protocol", f"a head or trailers of more than {MOST_BESIDE} bytes")
         if self._room < 0:
             self.fault = Fault("body-cap", "the body has more bytes than the limit allows")
         if self._events_left < 0:
@@ -76,6 +80,7 @@ class Answer:
         return True
 
     def _parse(self, data: bytes) -> None:
+        self._beside += len(data)
         try:
             self._parser.feed_data(data)
         except (httptools.HttpParserError, httptools.HttpParserUpgrade) as error:
@@ -120,6 +125,7 @@ class Answer:
 
     def on_body(self, data: bytes) -> None:
         self._room -= len(data)
+        self._beside = 0
         self._times.append(self._at_ns)
         self._parts.append(data)
         if not self.is_stream or self.status != 200:
@@ -168,7 +174,7 @@ class Answer:
 def _json(data: str | bytes | None) -> Any:
     try:
         return msgspec.json.decode(data or b"null")
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, RecursionError):
         return None
 
 

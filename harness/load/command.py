@@ -21,7 +21,7 @@ from harness.exchange import TargetFault
 from harness.load.page import page, sweep_page
 from harness.load.parent import LoadFault
 from harness.load.sweep import Step, summary, sweep_of
-from harness.load.trial import Trial, crewed
+from harness.load.trial import Trial, check_address, crewed
 from harness.load.verdicts import exit_of
 from harness.load.wanted import Wanted
 from harness.model import Exit
@@ -175,6 +175,10 @@ def _worse(code: Exit, found: Mapping[str, Any]) -> Exit:
 
 
 def _become_worker(join: str, target: str | None) -> None:
+    try:
+        check_address(join)
+    except ValueError as error:
+        raise _Refused(f"--worker {error}") from error
     environ = dict(os.environ)
     if target is not None:
         for secret in load_target(target).keys.values():

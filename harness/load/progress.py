@@ -11,6 +11,8 @@ from harness.sse import Event
 
 DONE = "[DONE]"
 _ENDS = (DONE, DONE.encode())
+LONGEST_ID = 500  # characters of an id that tables have room for
+MOST_TOKENS = 10**12  # of one request; a server that tells more tells nothing
 
 
 class Choice(msgspec.Struct, gc=False):
@@ -59,14 +61,14 @@ class Progress:
             return True
         try:
             chunk = _decode(data)
-        except msgspec.DecodeError:
+        except (msgspec.DecodeError, RecursionError):
             return False  # a broken event is a finding of the rules, and no token
         if chunk.error:
             self.failed = True
         if chunk.usage is not None:
             self.tokens = _tokens(chunk.usage) or self.tokens
         if not self.answer_id and isinstance(chunk.id, str):
-            self.answer_id = chunk.id
+            self.answer_id = chunk.id[:LONGEST_ID]
         for choice in chunk.choices:
             delta = choice.delta
             if type(delta) is dict and _speaks(delta):
@@ -78,10 +80,10 @@ class Progress:
         """An answer that is not a stream: done when it can be read and holds a choice."""
         try:
             document = _decode(body)
-        except msgspec.DecodeError:
+        except (msgspec.DecodeError, RecursionError):
             return
         self.tokens, self.failed, self.done = _tokens(document.usage), bool(document.error), bool(document.choices)
-        self.answer_id = document.id if isinstance(document.id, str) else ""
+        self.answer_id = document.id[:LONGEST_ID] if isinstance(document.id, str) else ""
 
     def _output(self, at_ns: int) -> None:
         self.outputs += 1
@@ -103,5 +105,5 @@ def _speaks(delta: dict[str, Any]) -> bool:
 
 def _tokens(usage: dict[str, Any] | None) -> tuple[int, int] | None:
     found = [(usage or {}).get(name) for name in ("prompt_tokens", "completion_tokens")]
-    counts = [count for count in found if isinstance(count, int) and not isinstance(count, bool) and count >= 0]
+    counts = [count for count in found if type(count) is int and 0 <= count <= MOST_TOKENS]
     return (counts[0], counts[1]) if len(counts) == 2 else None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -75,6 +76,15 @@ def test_a_kept_connection_that_the_server_closed_says_so() -> None:
     assert second.fault.kind == "protocol"
 
 
+def repeated(first: bytes, then: bytes) -> hostile.Behaviour:
+    def behave(connection: socket.socket) -> None:
+        connection.sendall(first)
+        while True:
+            connection.sendall(then)
+
+    return behave
+
+
 WHOLE = HEAD + b"Content-Length: %d\r\n\r\n" % len(DONE)
 FAULTS: dict[str, tuple[hostile.Behaviour | bytes, str]] = {
     "hangs": (hostile.silent, "timeout"),
@@ -84,6 +94,13 @@ FAULTS: dict[str, tuple[hostile.Behaviour | bytes, str]] = {
     "cuts chunks": (b"".join(chunked(said("a"))[:2]), "truncated"),
     "cuts a length": (WHOLE + DONE[:-3], "truncated"),
     "never ends": (hostile.endless(b"text/event-stream", said("a")), "event-cap"),
+    "never ends its head": (repeated(b"HTTP/1.1 200 OK\r\n", b"X-A: " + b"y" * 4096 + b"\r\n"), "protocol"),
+    "never ends a header": (repeated(b"HTTP/1.1 200 OK\r\nX-A: ", b"y" * 4096), "protocol"),
+    "never stops to go on": (repeated(b"", b"HTTP/1.1 100 Continue\r\n\r\n" * 100), "protocol"),
+    "never ends its trailers": (
+        repeated(b"".join(chunked(said("a"))[:2]) + b"0\r\n", b"X-A: " + b"y" * 4096 + b"\r\n"),
+        "protocol",
+    ),
     "is too large": (hostile.endless(b"text/plain", b"x" * 4096), "body-cap"),
 }
 
