@@ -228,6 +228,10 @@ def write(run: Session) -> Path:
     return path
 
 
+# Members of results.json, and the schemas of what pages show of them.
+PARTS = {"attestation": "verdict", "billing": "reconciliation", "load": "load", "fuzz": "exploration"}
+
+
 class BadResults(ValueError):
     """A file that should hold results does not; the message names file, key and what was expected."""
 
@@ -236,15 +240,43 @@ def read(path: Path) -> Mapping[str, Any]:
     """A results file, or the one in a run's folder. Raises BadResults."""
     file = path / "results.json" if path.is_dir() else path
     try:
-        document: Mapping[str, Any] = versions.current(json.loads(file.read_text(encoding="utf-8")))
+        text = file.read_text(encoding="utf-8")
+        document: Mapping[str, Any] = versions.current(json.loads(text, parse_constant=_no_number))
     except FileNotFoundError as error:
         raise BadResults(f"{file}: no such file; expected the folder of a run, or its results.json") from error
     except versions.OtherVersion as error:
         raise BadResults(f"{file}: schema_version: {error}") from error
     except (ValueError, RecursionError) as error:
         raise BadResults(f"{file}: not JSON: {error}; expected the results.json of a run") from error
-    problems = jsonschema.Draft202012Validator(specs.schema("results")).iter_errors(document)
-    if (problem := next(problems, None)) is not None:
-        where = "/".join(map(str, problem.absolute_path)) or "the document"
-        raise BadResults(f"{file}: {where}: {problem.message[:300]}; expected the results.json of a run")
+    if (problem := _odd(document)) is not None:
+        raise BadResults(f"{file}: {problem}; expected the results.json of a run")
     return document
+
+
+def _no_number(name: str) -> float:
+    raise ValueError(f"{name} is no number")
+
+
+def _odd(document: Mapping[str, Any]) -> str | None:
+    """Where and why it is not what a run writes; None if it is."""
+    if (found := _against("results", document)) is not None:
+        return found
+    try:
+        for name in ("started", "finished"):
+            datetime.fromisoformat(document["run"][name])
+    except ValueError as error:
+        return f"run/{name}: {error}"
+    for part, schema in PARTS.items():
+        if part == "billing" and "totals" not in document.get(part, {}):  # a summary, in a file of version 1.0
+            continue
+        if part in document and (found := _against(schema, document[part])) is not None:
+            return f"{part}/{found}"
+    return None
+
+
+def _against(schema: str, document: Any) -> str | None:
+    problems = jsonschema.Draft202012Validator(specs.schema(schema)).iter_errors(document)
+    if (problem := next(problems, None)) is None:
+        return None
+    where = "/".join(map(str, problem.absolute_path)) or "the document"
+    return f"{where}: {problem.message[:300]}"

@@ -61,7 +61,7 @@ def _rows(load: Mapping[str, Any], *names: str) -> Rows:
     for name in names:
         found = load.get(name)
         found = found.get("steps") if isinstance(found, Mapping) else found
-        if isinstance(found, list) and found and isinstance(found[0], Mapping):
+        if isinstance(found, list) and found and all(isinstance(row, Mapping) for row in found):
             return found
     return ()
 

@@ -67,6 +67,9 @@ def load() -> dict[str, Any]:
     }
 
 
+NONE_OF = ("tolerated", "charged_again", "nothing_due", "not_judged", "seen_again", "late", "left_held")
+
+
 def bill() -> dict[str, Any]:
     """A reconciliation in which streams are charged twice, and one call has no entry."""
     row = {
@@ -87,7 +90,9 @@ def bill() -> dict[str, Any]:
         "sum_nano": 12395,
     }
     none: dict[str, Any] = {"ids": 0, "due_nano": 0, "charged_nano": 0, "rows": []}
-    counts = dict.fromkeys(("calls", "matched", "exact", "differing", "missing", "unknown"), 1)
+    unmatched = {name: row[name] for name in ("request_id", "outcome", "model", "at", "due_nano")}
+    unmatched |= {"account": None, "charged_nano": 0}
+    counts = dict.fromkeys(("calls", "matched", "exact", "differing", "missing", "unknown", "by_ledger_counts"), 1)
     return {
         "schema_version": "1.0",
         "tool": {"name": "assay", "version": "0.1.0"},
@@ -97,6 +102,9 @@ def bill() -> dict[str, Any]:
             "format": "assay",
             "paired_by": "request id",
             "prices": "the model lists of the run",
+            "listed_prices": 1,
+            "contract": "voltagegpu-confidential",
+            "late_s": 0,
             "window": None,
             "tolerance_nano": 0,
         },
@@ -112,14 +120,14 @@ def bill() -> dict[str, Any]:
             "not_judged_nano": 0,
             "left_held_nano": 0,
         },
-        "counts": counts | dict.fromkeys(("charged_again", "nothing_due", "not_judged"), 0),
+        "counts": counts | dict.fromkeys(NONE_OF, 0),
         "outcomes": [
             {"outcome": "completed", "ids": 2, "due_nano": 24790, "charged_nano": 37185, "difference_nano": 12395}
             | {"not_judged": 0, "not_judged_nano": 0}
         ],
         "findings": [cause | {"also_consistent_with": [], "examples": [row]}],
         "unexplained": {"ids": 0, "sum_nano": 0, "examples": []},
-        "unmatched": {"calls": none | {"ids": 1, "rows": [row | {"charged_nano": None}]}, "entries": none},
+        "unmatched": {"calls": none | {"ids": 1, "rows": [unmatched]}, "entries": none},
         "notices": [],
     }
 
