@@ -16,7 +16,8 @@ from harness import cli, results
 from harness.certificate import issue
 from harness.certificate.problem import BadRequest
 from harness.certificate.rejudge import differences, played
-from tests.certificate.conftest import ISSUED, LASTS, Signed, run
+from harness.certificate.verify import verified
+from tests.certificate.conftest import ISSUED, LASTS, Signed, run, sign
 
 SAMPLE = 3
 CONTRACT = "voltagegpu-confidential"
@@ -104,6 +105,25 @@ def test_a_server_error_among_generated_requests_is_found_again(saved: Path, tmp
     assert found["OC-172"] == "fail"
     with pytest.raises(BadRequest, match=r"does not bear out .*OC-172 was pass, and judged again it is fail"):
         issue.payload_of(tmp_path / "run", None, ISSUED, LASTS)
+
+
+@pytest.mark.parametrize(
+    ("defect", "asked"),
+    [
+        ("trips-over-logit-bias", ("OC-170", "OC-171", "OC-172", "FZ-001")),
+        ("reads-the-key-from-one-spelling", ("FZ-020", "FZ-021", "FZ-026")),
+    ],
+)
+def test_a_failure_that_generated_requests_show_is_certified_as_one(tmp_path: Path, defect: str, asked: Any) -> None:
+    """What shows it is a request that was made shorter, or an answer held against another: both are judged again."""
+    only = [word for requirement in asked for word in ("--only", requirement)]
+    signed = sign(run(tmp_path / "run", *only, "--defect", defect), tmp_path)
+    was = results.read(signed.folder)
+    failed = {row["id"] for row in was["requirements"] if row["outcome"] == "fail"}
+    assert failed & {"OC-172", "FZ-020"}
+    found = verified(signed.raw, signed.folder, signed.demands(rejudge=True))
+    assert found.accepted, found.problems
+    assert not {"OC-172", "FZ-001", *asked[:1]} - {"OC-170"} & set(found.on_word)
 
 
 def test_a_run_of_several_processes_is_not_played(saved: Path, tmp_path: Path) -> None:
