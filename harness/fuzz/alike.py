@@ -47,7 +47,7 @@ class Alike:
         """Note what means something else in the answer to a rewriting."""
         self.pairs.append(pair)
         first, second, other = pair.answers
-        when = "on a connection that is kept" if pair.requirement == KEPT else f"when it has {pair.place}"
+        when = "on a connection that is kept" if pair.requirement == KEPT else f"when rewritten: {pair.place}"
         if other is None:
             what, shown, told = f"{pair.subject} is not answered {when}", [first], "no answer"
         else:
