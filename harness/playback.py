@@ -59,7 +59,9 @@ class Tape:
         try:
             self.exchanges = list(journal.read(folder / "exchanges.jsonl"))
             rows = list(asides.read(folder / asides.FILE))
-        except (OSError, ValueError) as error:
+        except OSError as error:
+            raise TargetError(f"the run cannot be played: {error.filename}: {error.strerror}") from error
+        except ValueError as error:
             raise TargetError(f"{folder}: the run cannot be played: {error}") from error
         started = next((row["learned"] for row in rows if row["asked"] == asides.STARTED), None)
         if started is None:
