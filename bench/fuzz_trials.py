@@ -34,7 +34,7 @@ from mockserver.gateway import Gateway
 from mockserver.serve import Options, Server
 from suites.selftest import trial
 
-KINDS = ("ordinary", "listed", "rewritten", "hostile", "sequences", "races")
+KINDS = ("ordinary", "listed", "rewritten", "hostile", "sequences", "races", "failing")
 
 
 @dataclass(frozen=True)

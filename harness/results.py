@@ -241,7 +241,7 @@ def read(path: Path) -> Mapping[str, Any]:
         raise BadResults(f"{file}: no such file; expected the folder of a run, or its results.json") from error
     except versions.OtherVersion as error:
         raise BadResults(f"{file}: schema_version: {error}") from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise BadResults(f"{file}: not JSON: {error}; expected the results.json of a run") from error
     problems = jsonschema.Draft202012Validator(specs.schema("results")).iter_errors(document)
     if (problem := next(problems, None)) is not None:

@@ -36,6 +36,11 @@ class Parser:
         """Lines of the block that is not complete yet."""
         return len(self._lines)
 
+    @property
+    def is_between(self) -> bool:
+        """Whether events were read and nothing of a next one has begun."""
+        return self._started and not self._pending and not self._lines
+
     def feed(self, data: bytes, at_ns: int) -> list[Event]:
         """Events that `data` completed, in order."""
         self._pending += data
@@ -52,7 +57,7 @@ class Parser:
 
         Takes nothing in. Nearly every read of a stream is of this form, and this is a tenth of the work of `feed`.
         """
-        if not self._started or self._pending or self._lines:
+        if not self.is_between:
             return None
         if not (data.startswith(b"data: ") and data.endswith(b"\n\n")):
             return None

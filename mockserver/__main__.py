@@ -20,7 +20,7 @@ from mockserver.serve import Options, Server
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Serve until SIGTERM. Returns 2 for a contract or a defect that does not exist."""
+    """Serve until SIGTERM. Returns 2 for a contract, a defect or a target file that cannot be had."""
     chosen = _parser().parse_args(arguments)
     if chosen.list_defects:
         _print_defects(chosen.json)
@@ -31,8 +31,7 @@ def main(arguments: list[str] | None = None) -> int:
     except (KeyError, specs.SpecError, OSError) as error:
         print(f"error: {said(error, chosen.port)}", file=sys.stderr)  # noqa: T201
         return 2
-    _serve(server, chosen.json)
-    return 0
+    return _serve(server, chosen.json)
 
 
 def said(error: Exception, port: int) -> str:
@@ -44,12 +43,19 @@ def said(error: Exception, port: int) -> str:
     return str(error) if isinstance(error, OSError) else str(error.args[0])
 
 
-def _serve(server: Server, as_json: bool) -> None:
+def _serve(server: Server, as_json: bool) -> int:
+    faults: list[OSError] = []
+
     def announce() -> None:
-        server.announce()
+        try:
+            server.announce()
+        except OSError as fault:  # nobody could find it
+            faults.append(fault)
+            return server.stop()
         target = str(server.target_path) if server.target_path else None
         line = json.dumps({"ready": server.base_url, "port": server.port, "target": target})
         print(line if as_json else f"ready {server.base_url}", flush=True)  # noqa: T201
+        return None
 
     # Thousands of live streams make full collections long; what exists now is never garbage.
     gc.collect()
@@ -57,6 +63,9 @@ def _serve(server: Server, as_json: bool) -> None:
     gc.set_threshold(100_000, 50, 1000)
     server.on_listening(threading.Thread(target=announce, daemon=True))
     server.run()
+    for fault in faults:
+        print(f"error: {said(fault, server.port)}", file=sys.stderr)  # noqa: T201
+    return 2 if faults else 0
 
 
 def _with_defects(names: list[str]) -> Gateway:

@@ -16,7 +16,6 @@ from mockserver.call import Call, Frame, Reply
 from mockserver.refusal import Refusal
 
 if TYPE_CHECKING:
-    from mockserver.cycle import Cycle
     from mockserver.gateway import Gateway
     from mockserver.state import State
 
@@ -53,8 +52,10 @@ class App:
         headers = [*reply.headers, ("X-Request-Id", call.request_id), *self._gateway.limit_headers(call)]
         if self._gateway.response_headers is not None:
             headers = self._gateway.response_headers(call, headers)
-        with contextlib.suppress(Disconnected):  # an answer that is left unfinished on purpose
+        try:
             await _send(send, call, reply, headers)
+        except Disconnected:
+            return  # an answer that is left unfinished on purpose
 
     def _call(self, scope: Scope, receive: Receive) -> Call:
         headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
@@ -96,19 +97,16 @@ class App:
 
 async def _send(send: Send, call: Call, reply: Reply, headers: list[tuple[str, str]]) -> None:
     shown = headers or reply.headers
+    cycle, frames = call.cycle, reply.frames
+    if frames is None:
+        if cycle is None or not await cycle.answer(reply.status, shown, reply.body):
+            await _by_asgi(send, call, reply, shown)
+        return
     try:
-        if call.cycle is not None and await _by_cycle(call.cycle, reply, shown):
-            return
-        await _by_asgi(send, call, reply, shown)
+        if cycle is None or not await cycle.stream(reply.status, shown, frames):
+            await _by_asgi(send, call, reply, shown)
     finally:
-        await _close(reply.frames)
-
-
-async def _by_cycle(cycle: Cycle, reply: Reply, headers: list[tuple[str, str]]) -> bool:
-    """False where it has to go by ASGI's messages."""
-    if reply.frames is None:
-        return await cycle.answer(reply.status, headers, reply.body)
-    return await cycle.stream(reply.status, headers, reply.frames)
+        await _close(frames)
 
 
 async def _by_asgi(send: Send, call: Call, reply: Reply, shown: list[tuple[str, str]]) -> None:
@@ -125,7 +123,7 @@ async def _by_asgi(send: Send, call: Call, reply: Reply, shown: list[tuple[str, 
     await send({"type": "http.response.body", "body": b""})
 
 
-async def _close(frames: AsyncIterator[Frame] | None) -> None:
+async def _close(frames: AsyncIterator[Frame]) -> None:
     """Whatever happens, the generator of frames comes to its end, which settles the call."""
     close = getattr(frames, "aclose", None)
     if close is not None:

@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
+from mockserver.chunked import Batch
+
 if TYPE_CHECKING:
     from mockserver.behaviours.limits import Window
     from mockserver.catalogue import Row
@@ -24,13 +26,14 @@ Headers = list[tuple[str, str]]
 class Run(Protocol):
     """Frames that are known and not due yet: whoever writes them lets the provider push each when it is."""
 
-    frames: list[bytes]
-    pushed: int  # so many of them
+    async def play(self, write: Callable[[bytes], bool]) -> None:
+        """Write them as chunks of HTTP; `write` says whether more may come."""
 
-    async def play(self, push: Callable[[list[bytes]], bool]) -> None: ...
+    def said(self) -> bytes:
+        """Those that were written."""
 
 
-Frame = bytes | Run  # of a stream: one that is due, or several with a time each
+Frame = bytes | Batch | Run  # of a stream: one or several that are due, or several with a time each
 
 
 class Price(NamedTuple):
@@ -50,9 +53,12 @@ class Reply:
     frames: AsyncIterator[Frame] | None = None
 
 
-@dataclass(slots=True)
+@dataclass
 class Call:
-    """Filled in step by step; what a later step needs and an earlier one did not find stays None."""
+    """Filled in step by step; what a later step needs and an earlier one did not find stays None.
+
+    Without slots, so that what nobody has set yet is found at the class: making a call then costs half.
+    """
 
     gateway: Gateway
     state: State
@@ -64,32 +70,32 @@ class Call:
     spelled: list[bytes]  # header names as the client spelled them
     receive: Callable[[], Awaitable[Any]]
     request_id: str
-    raw: bytes = b""
-    body: Any = None  # an object once parsed; no wire type is trusted before it is validated
-    key: Key | None = None
-    window: Window | None = None
-    handler: Callable[[Call], Awaitable[Reply]] | None = None
-    model: str = ""
-    row: Row | None = None
-    tier: str | None = None  # whose price is due, where a model has several
-    price: Price | None = None
-    prompt_tokens: int = 0
-    max_tokens: int = 0
-    reserved: int = 0
-    generation: Generation | None = None
-    delivered: int = 0
-    completion_id: str = ""
-    created: int = 0
-    settled: bool = False
-    origin: str = ""  # scheme and host, as the client called them
-    transport: asyncio.Transport | None = None  # of the connection that it came by
-    cycle: Cycle | None = None  # that writes its answer; None for an application without a server
-    params: Mapping[str, str] = field(default_factory=dict)  # of the path, decoded
-    place: Any = None  # where it is served, for contracts that promise one
-    began: float = field(default_factory=time.perf_counter)  # seconds
-    facts: dict[str, Any] = field(default_factory=dict)  # what a refusal may tell beside its own words
-    usage: dict[str, int] | None = None  # of a generation, once it is settled
-    used: dict[str, int] = field(default_factory=dict)  # what the call is counted by: tokens or characters, by kind
+    origin: str  # scheme and host, as the client called them
+    transport: asyncio.Transport | None  # of the connection that it came by
+    cycle: Cycle | None  # that writes its answer; None for an application without a server
+    raw: bytes = field(init=False, default=b"")
+    body: Any = field(init=False, default=None)  # an object once parsed; no wire type is trusted before it is validated
+    key: Key | None = field(init=False, default=None)
+    window: Window | None = field(init=False, default=None)
+    handler: Callable[[Call], Awaitable[Reply]] | None = field(init=False, default=None)
+    model: str = field(init=False, default="")
+    row: Row | None = field(init=False, default=None)
+    tier: str | None = field(init=False, default=None)  # whose price is due, where a model has several
+    price: Price | None = field(init=False, default=None)
+    prompt_tokens: int = field(init=False, default=0)
+    max_tokens: int = field(init=False, default=0)
+    reserved: int = field(init=False, default=0)
+    generation: Generation | None = field(init=False, default=None)
+    delivered: int = field(init=False, default=0)
+    completion_id: str = field(init=False, default="")
+    created: int = field(init=False, default=0)
+    settled: bool = field(init=False, default=False)
+    place: Any = field(init=False, default=None)  # where it is served, for contracts that promise one
+    usage: dict[str, int] | None = field(init=False, default=None)  # of a generation, once it is settled
+    began: float = field(init=False, default_factory=time.perf_counter)  # seconds
+    params: Mapping[str, str] = field(init=False, default_factory=dict)  # of the path, decoded
+    facts: dict[str, Any] = field(init=False, default_factory=dict)  # what a refusal may tell beside its own words
+    used: dict[str, int] = field(init=False, default_factory=dict)  # what it is counted by: tokens or so, by kind
 
     @property
     def streams(self) -> bool:

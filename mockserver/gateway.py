@@ -66,6 +66,7 @@ from mockserver.upstream import Generation, Job, Piece
 if TYPE_CHECKING:
     from mockserver.tee import Platform
 
+MOST_PLANS = 256  # of checks that are remembered
 Json = dict[str, Any]
 Usage = dict[str, int]
 Step = Callable[[Call], Awaitable[None]]
@@ -348,3 +349,16 @@ class Gateway:
         names = [name.removeprefix(prefix) for name in self.__dataclass_fields__ if name.startswith(prefix)]
         skipped = ("role", "content", "extra", "unknown")
         return [(name, getattr(self, prefix + name)) for name in names if name not in skipped]
+
+    def checks_of(self, members: tuple[str, ...]) -> Sequence[tuple[str, Check]]:
+        """Those of the members that a body has; bodies mostly have those of another before them."""
+        plan = self._plans.get(members)
+        if plan is None:
+            plan = [each for each in self.parameter_checks if each[0] in members]
+            if len(plan) == len(members) and len(self._plans) < MOST_PLANS:  # no names that a client made up
+                self._plans[members] = plan
+        return plan
+
+    @functools.cached_property
+    def _plans(self) -> dict[tuple[str, ...], Sequence[tuple[str, Check]]]:
+        return {}

@@ -11,9 +11,12 @@ import time
 import types
 from collections import deque
 from collections.abc import Callable, Coroutine, Generator
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote
 
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
+import httptools
+from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from mockserver.cycle import Cycle
 
@@ -62,6 +65,7 @@ class Protocol(HttpToolsProtocol):
 
     turns = Turns()
     wants_host = True
+    cycle: Cycle
     at_once = True  # whether a request may be served before there is a task for it
 
     def __init__(self, *given: Any, **named: Any) -> None:
@@ -76,7 +80,7 @@ class Protocol(HttpToolsProtocol):
         if self.timeout_keep_alive_task is not None:
             self.timeout_keep_alive_task.cancel()
             self.timeout_keep_alive_task = None
-        if isinstance(cycle, Cycle) and not cycle.response_complete and cycle.left is not None:
+        if cycle is not None and not cycle.response_complete and cycle.left is not None:
             cycle.left()
 
     def data_received(self, data: bytes) -> None:
@@ -88,22 +92,69 @@ class Protocol(HttpToolsProtocol):
             self._busy = False
         self._begin()
 
+    def on_message_begin(self) -> None:
+        self.url, self.expect_100_continue = b"", False
+        self.headers = []
+        self._spelled: list[bytes] = []
+        self._hosts = 0
+
     def on_header(self, name: bytes, value: bytes) -> None:
         self._spelled.append(name)
-        super().on_header(name, value)
-
-    def on_message_begin(self) -> None:
-        super().on_message_begin()
-        self._spelled: list[bytes] = []
+        name = name.lower()
+        self.headers.append((name, value))
+        if name == b"host":
+            self._hosts += 1
+        elif name == b"expect" and value.lower() == b"100-continue":
+            self.expect_100_continue = True
 
     def on_headers_complete(self) -> None:
-        """RFC 9112 section 3.2: a request of HTTP/1.1 names its host, and names it once."""
-        hosts = [name for name, _ in self.headers].count(b"host")
-        if self.wants_host and hosts != 1 and self.parser.get_http_version() == "1.1":
+        """What uvicorn does, with no more in the scope than our application looks at.
+
+        RFC 9112 section 3.2: a request of HTTP/1.1 names its host, and names it once.
+        """
+        version = self.parser.get_http_version()
+        if self.wants_host and self._hosts != 1 and version == "1.1":
             raise ValueError("expected one Host header")  # the parser ends the connection with a 400
-        beyond: dict[str, Any] = {"spelled": self._spelled, "transport": self.transport}
-        self.scope.update(beyond)  # type: ignore[typeddict-item]
-        super().on_headers_complete()
+        path, raw_path, query = _target(self.url)
+        scope: dict[str, Any] = {
+            "type": "http",
+            "method": self.parser.get_method().decode("ascii"),
+            "path": path,
+            "raw_path": raw_path,
+            "query_string": query,
+            "scheme": self.scheme,
+            "http_version": version,
+            "headers": self.headers,
+            "spelled": self._spelled,
+            "transport": self.transport,
+        }
+        before = self.cycle
+        self.cycle = scope["cycle"] = Cycle(self, scope, version != "1.0" and self.parser.should_keep_alive())
+        if before is None or before.response_complete:
+            self._start_asgi_task(self.cycle, self.app)
+        else:
+            self.flow.pause_reading()
+            self.pipeline.appendleft((self.cycle, self.app))
+
+    def on_body(self, body: bytes) -> None:
+        """Most bodies come in one piece, which is not copied."""
+        cycle = self.cycle
+        if cycle.response_complete:
+            return
+        if not cycle.body:
+            cycle.body = body
+        else:
+            cycle.body = cycle.body if isinstance(cycle.body, bytearray) else bytearray(cycle.body)
+            cycle.body += body
+        if len(cycle.body) > HIGH_WATER_LIMIT:
+            self.flow.pause_reading()
+        cycle.wake()
+
+    def on_message_complete(self) -> None:
+        cycle = self.cycle
+        if not cycle.response_complete:
+            cycle.more_body = False
+            cycle.wake()
 
     def _unset_keepalive_if_required(self) -> None:
         """The one timer of a connection goes on; it looks how long nothing was asked when it goes off."""
@@ -116,7 +167,7 @@ class Protocol(HttpToolsProtocol):
             return
         self.flow.resume_reading()
         if self.pipeline:
-            self._start_asgi_task(*self.pipeline.pop())
+            self._start_asgi_task(*self.pipeline.pop())  # type: ignore[arg-type]
             return
         self._idle_since = time.monotonic()
         if self.timeout_keep_alive_task is None:
@@ -132,11 +183,8 @@ class Protocol(HttpToolsProtocol):
         else:
             self.timeout_keep_alive_task = self.loop.call_later(left, self._look_if_idle)
 
-    def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
-        cycle.__class__ = Cycle  # uvicorn has made it
-        cast(Cycle, cycle).arrived = min(time.monotonic(), self.loop.time() + HALF_A_MILLISECOND)
-        beyond: dict[str, Any] = {"cycle": cycle}
-        cycle.scope.update(beyond)  # type: ignore[typeddict-item]
+    def _start_asgi_task(self, cycle: Cycle, app: Any) -> None:  # type: ignore[override]
+        cycle.arrived = min(time.monotonic(), self.loop.time() + HALF_A_MILLISECOND)
         self._waiting.append(cycle.run_asgi(app))
         if not self._busy:
             self._begin()
@@ -161,6 +209,14 @@ class Protocol(HttpToolsProtocol):
         task = self.loop.create_task(work)
         task.add_done_callback(self.tasks.discard)
         self.tasks.add(task)
+
+
+@functools.lru_cache(maxsize=256)
+def _target(url: bytes) -> tuple[str, bytes, bytes]:
+    """Path, decoded and as it came, and query. Clients ask for the same few again and again."""
+    parsed = httptools.parse_url(url)
+    path = parsed.path.decode("ascii")
+    return unquote(path) if "%" in path else path, parsed.path, parsed.query or b""
 
 
 @types.coroutine

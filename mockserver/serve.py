@@ -110,6 +110,10 @@ class Server:
             tls = self.certificate.pem() if self.certificate else None
             write_target(self.target_path, self.contract, self.state, self.origin, self.options, tls)
 
+    def stop(self) -> None:
+        """From any thread, once it listens."""
+        self._uvicorn.stop()
+
     def on_listening(self, then: threading.Thread) -> None:
         """Start a thread once the server accepts connections."""
         self._uvicorn.then = then

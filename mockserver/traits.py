@@ -55,6 +55,7 @@ class Traits:
     limit: int | None
     limit_headers: Mapping[str, str]
     families: Sequence[Mapping[str, Any]]
+    family_roots: tuple[str, ...]  # with what one of their paths begins
     billed: bool
     insufficient_status: int
     insufficient_code: str
@@ -100,7 +101,8 @@ def read_traits(contract: Contract) -> Traits:
         tags=get("catalogue.tags"),
         limit=get("limits.requests_per_minute"),
         limit_headers=get("limits.headers", {}),
-        families=get("refused_families", ()),
+        families=(families := get("refused_families", ())),
+        family_roots=tuple(root for each in families for root in (each["path"], *each.get("subpaths", ()))),
         billed=get("billing") is not None,
         insufficient_status=get("billing.insufficient_status", 402),
         insufficient_code=get("billing.insufficient_code", "insufficient_balance"),

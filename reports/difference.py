@@ -21,6 +21,7 @@ KINDS = {
 }
 SEEN = {"pass": 0, "warn": 1, "fail": 2}  # what was observed, best first
 UNSEEN = {"not-observed", "error"}
+LEFT_OUT = {"excluded", "not-applicable"}
 ALTERED = ("verdict", "code", "status")  # of the evidence
 _NUMBERS = re.compile(r"[0-9a-f]{8,}|\d+(\.\d+)?")
 DIFFERS, CONFORMS, INCOMPLETE = 1, 0, 4
@@ -66,6 +67,8 @@ def kind_of(was: Row | None, now: Row | None) -> str | None:
         return "regressed" if worse else "improved"
     if old in {"pass", "warn"} and new in UNSEEN:
         return "regressed"
+    if (old in LEFT_OUT and new in {"fail", "warn"}) or (old, new) == ("waived", "fail"):
+        return "regressed"  # broken, and nobody had seen or accepted it so
     return "changed"
 
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import datetime
 from collections.abc import Iterator
 from typing import Any
 
 import jsonschema
-import yaml
 
 SHOWN = 200  # characters of what the schema's own library says
 _KINDS = {
@@ -19,12 +19,6 @@ _KINDS = {
     "null": "nothing",
 }
 _TYPES = {dict: "object", list: "array", str: "string", bool: "boolean", int: "integer", float: "number"}
-
-
-def not_yaml(error: yaml.YAMLError) -> str:
-    """One line: what is wrong, and on which line of the file."""
-    mark, said = getattr(error, "problem_mark", None), getattr(error, "problem", None) or str(error)
-    return f"not YAML: {' '.join(said.split())}" + (f", line {mark.line + 1}" if mark is not None else "")
 
 
 def problems(document: Any, schema: Any) -> list[str]:
@@ -49,5 +43,11 @@ def _said(error: jsonschema.ValidationError) -> str:
     if error.validator == "type":
         kinds = [due] if isinstance(due, str) else list(due if isinstance(due, list) else ())
         expected = " or ".join(_KINDS.get(str(kind), str(kind)) for kind in kinds)
-        return f"expected {expected}, not {_KINDS[_TYPES.get(type(given), 'null')]}"
+        return f"expected {expected}, not {_kind(given)}"
     return error.message if len(error.message) <= SHOWN else f"{error.message[:SHOWN]}…"
+
+
+def _kind(given: Any) -> str:
+    if isinstance(given, datetime.date):
+        return "a date (put it in quotes)"
+    return _KINDS[_TYPES.get(type(given), "null")]

@@ -7,6 +7,8 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
+import msgspec
+
 from generators import BODY, Cell, Seen
 
 LONGEST_S = 600.0
@@ -61,7 +63,7 @@ def main(scenario: str, out: str) -> None:
         for s, first_ns in answered
         if first_ns is not None
     ]
-    Path(out).write_text(json.dumps(rows))
+    Path(out).write_bytes(msgspec.json.encode(rows))
 
 
 if __name__ == "__main__":

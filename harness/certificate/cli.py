@@ -22,6 +22,7 @@ from harness.certificate.problem import BadRequest, Problem
 from harness.certificate.verify import Demands, Verification, verified
 from harness.model import Exit
 from reports import certificate as shown
+from reports import legible
 
 OUT = Console(highlight=False)
 DAYS = 90
@@ -159,7 +160,8 @@ def _demands(
 
 def _lines(path: Path, found: Verification) -> list[str]:
     verdict = "accepted" if found.accepted else "REFUSED"
-    told = [f"{verdict}: {path}", *(f"  {problem.code}: {problem.said}" for problem in found.problems)]
+    said = (f"  {problem.code}: {legible.line(problem.said, 1000)}" for problem in found.problems)
+    told = [f"{verdict}: {path}", *said]
     if found.statement is None:
         return told
     told += [f"{'signed by':<12}{found.key}", *shown.lines(found.statement)]

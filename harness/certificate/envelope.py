@@ -60,7 +60,10 @@ def _read(raw: bytes) -> Envelope:
         ) from error
     if len(envelope.signatures) != 1 or envelope.payload_type != PAYLOAD_TYPE:
         raise Refused(Code.MALFORMED, f"expected one signature over a payload of type {PAYLOAD_TYPE}")
-    if any(signature.unrecognized_fields for signature in envelope.signatures.values()):
+    (signature,) = envelope.signatures.values()
+    if not isinstance(signature.keyid, str):
+        raise Refused(Code.MALFORMED, "the id of the key is no text")
+    if signature.unrecognized_fields:
         raise Refused(Code.MALFORMED, "the signature has members that nobody has signed")
     try:
         same = _written(envelope) == raw

@@ -21,6 +21,7 @@ from harness.operations import Operations
 
 KEPT = "FZ-026"  # that a connection which is kept answers as a new one does
 MAX_TOKENS = 8
+HELLO = "Say hello to Zoë in 東京 🦊."
 
 
 @dataclass(frozen=True)
@@ -115,7 +116,7 @@ class Rewriter:
         base = self.speaker.base
         chat = {
             "model": self.ask.default_model,
-            "messages": [{"role": "user", "content": "Say hello."}],
+            "messages": [{"role": "user", "content": HELLO}],
             "max_tokens": MAX_TOKENS,
             "temperature": 0,
         }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -14,11 +15,15 @@ from harness.credentials import Credential
 from harness.exchange import Exchange
 from harness.fuzz.causes import Causes
 from harness.fuzz.judging import JUDGED, Judges
-from harness.fuzz.ordinary import LONGER, SHORT, Ordinary, cut_at, requests
-from harness.judge.chat import chunks, content, member
+from harness.fuzz.ordinary import IN_PARTS, LONGER, SHORT, Ordinary, counting, cut_at, in_one, requests
+from harness.judge.chat import chunks, content, indices, member
+from harness.judge.framing import burst, is_measurable
 from harness.model import NotObserved
 
-TAKEN, TWINS = "FZ-002", "FZ-003"
+TAKEN, TWINS, PARTS, LETTERS, SEEDED, ARRIVING = (f"FZ-00{n}" for n in range(2, 8))
+MARGIN = 12  # tokens that three parts may come to, or save, against the same text in one
+REPLACED = "\ufffd"
+CONFIRMED, BETWEEN_S = 5, 0.2  # times that a burst is seen again, and the pause before each
 ENOUGH = 8  # letters of a text that can be compared
 # Headers as the most used client sends them, on every request for a stream: who asks makes no difference.
 SDK = {"User-Agent": "OpenAI/Python 2.8.1", "X-Stainless-Lang": "python", "X-Stainless-Package-Version": "2.8.1"}
@@ -54,6 +59,8 @@ class Converser:
             except NotObserved:
                 continue
             try:
+                if request.name == LONGER:
+                    self._arrives(counting(), model, self._ask(counting(), model, stream=True))
                 self._twins(request, model)
             except BudgetExceeded:
                 self.found.out_of_money = True
@@ -70,27 +77,56 @@ class Converser:
         if not answer.complete:
             return
         self.found.asked[JUDGED] += 1
-        for wrong in self.judges.wrong(answer):
-            self.found.causes.add(
-                JUDGED, wrong.cause, [answer], place, expected=wrong.expected, observed=wrong.observed
-            )
+        self.judges.tell(self.found.causes, answer, place)
 
     def _twins(self, request: Ordinary, model: str) -> None:
         whole = self._ask(request, model, stream=False)
         streamed = self._ask(request, model, stream=True)
-        counted = [_prompt_tokens(answer) for answer in (whole, streamed)]
-        if None in counted:
+        self._counted(request, model, whole, streamed)
+        if not (_is_answer(whole) and _is_answer(streamed)):
             return
-        self._counts.append((request, counted[0] or 0, whole))
-        if counted[0] != counted[1]:
-            told = f"{counted[0]} prompt tokens whole, {counted[1]} streamed"
-            self._add(TWINS, "one prompt is counted in two ways, whole and streamed", request, whole, streamed, told)
+        self._arrives(request, model, streamed)
         texts = content(whole, 0), content(streamed, 0)
+        if request.members.get("seed") is not None and self.ask.contract.trait("chat.seed", True):
+            self._seeded(request, whole, streamed)
         if request.members.get("temperature") == 0 and lost(*texts):
             told = f"whole {texts[0][:100]!r}, streamed {texts[1][:100]!r}"
             self._add(TWINS, "characters of an answer are lost when it is streamed", request, whole, streamed, told)
         if request.name == LONGER and (words := neighbours(texts[0])):
             self._ask(cut_at(words), model, stream=False)
+
+    def _seeded(self, request: Ordinary, whole: Exchange, streamed: Exchange) -> None:
+        """The same seed gives the same text."""
+        self.found.asked[SEEDED] += 1
+        if (first := content(whole, 0)) != (second := content(streamed, 0)):
+            told = f"whole {first[:100]!r}, streamed {second[:100]!r}"
+            self._add(SEEDED, "one seed gives two texts, whole and streamed", request, whole, streamed, told)
+
+    def _arrives(self, request: Ordinary, model: str, streamed: Exchange) -> None:
+        """A stream comes as it is made. A burst is confirmed: our own process may have been asleep, for a while."""
+        if not is_measurable(streamed):
+            return
+        self.found.asked[ARRIVING] += 1
+        seen = None if self.found.causes.of(ARRIVING) else burst(streamed)
+        for _ in range(CONFIRMED):
+            if seen is None:
+                return
+            time.sleep(BETWEEN_S)
+            again = self._ask(request, model, stream=True)
+            seen = burst(again) if is_measurable(again) else None
+        if seen:
+            self._add(ARRIVING, "a stream arrives in one burst at its end", request, streamed, seen)
+
+    def _counted(self, request: Ordinary, model: str, whole: Exchange, streamed: Exchange) -> None:
+        counted, again = _prompt_tokens(whole), _prompt_tokens(streamed)
+        if counted is None:
+            return
+        self._counts.append((request, counted, whole))
+        if request.name == IN_PARTS:
+            self._in_parts(request, model, counted, whole)
+        if again not in {counted, None}:
+            told = f"{counted} prompt tokens whole, {again} streamed"
+            self._add(TWINS, "one prompt is counted in two ways, whole and streamed", request, whole, streamed, told)
 
     def _growing(self) -> None:
         """What holds all messages of another request and more counts more; tools and documents count of their own."""
@@ -101,6 +137,26 @@ class Converser:
                 if inside and len(more.messages) > len(less.messages) and many <= few:
                     told = f"{len(less.messages)} messages are {few} tokens, with others around them {many}"
                     self._add(TWINS, "a longer prompt counts no more than a part of it", more, first, second, told)
+
+    def _in_parts(self, request: Ordinary, model: str, parts: int, first: Exchange) -> None:
+        """A text in parts counts as the same text in one, but for what stands between parts."""
+        same = in_one(request)
+        whole = None if same is None else _prompt_tokens(second := self._ask(same, model, stream=False))
+        if whole is None:
+            return
+        self.found.asked[PARTS] += 1
+        if abs(parts - whole) > MARGIN:
+            told = f"{parts} prompt tokens in parts, {whole} in one text"
+            self._add(PARTS, "a text in parts is not counted as the same text in one", request, first, second, told)
+
+    def _whole_letters(self, request: Ordinary, answer: Exchange) -> None:
+        """No replacement mark stands for letters; the last one may be what a bound has cut."""
+        self.found.asked[LETTERS] += 1
+        for n in indices(answer):
+            text = content(answer, n)
+            if REPLACED in text.rstrip(REPLACED):
+                told = f"choice {n}: {text[:200]!r}"
+                self._add(LETTERS, "letters of an answer are replaced by marks", request, answer, told)
 
     def _ask(self, request: Ordinary, model: str, *, stream: bool) -> Exchange:
         members = dict(request.members)
@@ -115,6 +171,8 @@ class Converser:
             self._add(TAKEN, f"an ordinary request is not taken: {request.name}", request, answer)
         self._judge(request.name, answer)
         self._told_apart(request, answer)
+        if answer.status == 200 and request.members.get("temperature") == 0:
+            self._whole_letters(request, answer)
         return answer
 
     def _told_apart(self, request: Ordinary, answer: Exchange) -> None:
@@ -154,9 +212,13 @@ def _ids(answer: Exchange) -> Iterator[str]:
                 yield name
 
 
+def _is_answer(answer: Exchange) -> bool:
+    return answer.complete and answer.head_status == 200
+
+
 def _prompt_tokens(answer: Exchange) -> int | None:
     """As the last usage tells; None when there is none."""
-    if not answer.complete or answer.head_status != 200:
+    if not _is_answer(answer):
         return None
     counts = [member(member(document, "usage"), "prompt_tokens") for document in _documents(answer)]
     return next((count for count in reversed(counts) if isinstance(count, int)), None)

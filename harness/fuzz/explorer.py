@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 
 import requests
 from schemathesis import GenerationMode
+from schemathesis.core.parameters import ParameterLocation
 
 from harness.ask import Ask
 from harness.budget import BudgetExceeded
@@ -29,6 +30,7 @@ from harness.fuzz.payer import key_for_fuzzing
 from harness.fuzz.reach import Reach
 from harness.fuzz.schedule import Lane, Schedule
 from harness.fuzz.secrets import given_away
+from harness.fuzz.things import Things
 from harness.model import Finding, NotObserved
 from harness.operations import Operations
 from specs import Contract
@@ -102,6 +104,7 @@ class Explorer:
         self.found = Exploration(seed=seed_number)
         self.judges = Judges(ask.contract)
         self.deadline = 0.0
+        self.things: Things | None = None  # that wrong bodies are sent to
         self._first: Schedule | None = None
         self._ways: Counter[tuple[str, bool]] = Counter()  # members of paid requests, streamed or not
         self._asked: dict[str, bool] = {}  # bodies of paid requests, and whether the last one was streamed
@@ -120,6 +123,10 @@ class Explorer:
         self.ask.default_model  # noqa: B018 - asked for now, so that a missing catalogue is not a finding of every case
         self.found.reach.take(dict(state or {}))
         batches = cases.batches(self.ask.contract.name, self.effort, self.seed)
+        with self.ask.asking("fuzz"):
+            self.things = Things(
+                self.ask, {batch.operation for batch in batches if any(map(is_bodily_wrong, batch.cases))}
+            )
         self.found.reach.expect(batches)
         self._first = Schedule(batches, dict((state or {}).get("positions", {})))
         spent, started = self.ask.client.budget.spent, time.monotonic()
@@ -141,6 +148,8 @@ class Explorer:
             if not any(batch.cases for batch in more):
                 break
             self._round(more, {})
+        if self.things is not None:
+            self.things.clear()
         self.found.seconds += time.monotonic() - started
         self.found.spent += self.ask.client.budget.spent - spent
         return self.found
@@ -204,11 +213,18 @@ class Explorer:
         """The case as it is asked: to a real model and, when it is paid for, cheap to answer."""
         model = None if batch.kind is None else self._model(batch.kind)
         case = made.derive()
+        if (there := self._there(case, batch)) is not None:
+            case.path_parameters = there
         if batch.pays:
             case.body = cases.tamed(case.body, batch.kind, model, stream=self._streamed(case.body))
         else:
             case.body = cases.addressed(case.body, model, cases.example_models(self.ask.contract.name))
         return case
+
+    def _there(self, case: Any, batch: Batch) -> dict[str, str] | None:
+        """The path to a thing that is there, for a case whose body is what is wrong."""
+        known = None if self.things is None else self.things.values.get(batch.operation)
+        return dict(known) if known and is_bodily_wrong(case) else None
 
     def _model(self, kind: str) -> str | None:
         with contextlib.suppress(NotObserved):
@@ -237,7 +253,7 @@ class Explorer:
                 case.method,
                 path,
                 content=body.encode() if isinstance(body, str) else body or None,
-                key=None if self._is_about_the_key(case) else self.key,
+                key=None if self._is_about_the_key(case) else "main" if self._there(case, batch) else self.key,
                 headers=self._own_headers(dict(sent["headers"])),
                 from_host=batch.rooted,
                 secrets=given_away,
@@ -333,6 +349,13 @@ def _count(found: Exploration, operation: str, mode: str, asked: Exchange) -> No
 def documented(ask: Ask) -> dict[str, tuple[str, ...]]:
     """The status codes that each operation documents."""
     return {one.name: one.documented for one in Operations(ask.contract).all}
+
+
+def is_bodily_wrong(case: Any) -> bool:
+    """Whether it was made to be refused for its body."""
+    about = case.meta.phase.data
+    negative = case.meta.generation.mode is GenerationMode.NEGATIVE
+    return bool(negative and getattr(about, "parameter_location", None) is ParameterLocation.BODY)
 
 
 def _said(case: Any) -> str:

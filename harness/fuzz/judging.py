@@ -13,6 +13,7 @@ from schemathesis.core.failures import Failure, FailureGroup
 from schemathesis.core.transport import Response
 
 from harness.exchange import Exchange
+from harness.fuzz.causes import Causes
 from harness.judge import Rule, judge, rules_for
 from specs import Contract
 
@@ -43,13 +44,25 @@ class Judges:
         self.contract = contract
         self.rules = rules_for(contract)
 
-    def wrong(self, asked: Exchange) -> Iterator[Wrong]:
+    def wrong(self, asked: Exchange, requirement: str = JUDGED) -> Iterator[Wrong]:
         """What the rules find: one a rule, however many problems it names."""
         for rule in self.rules:
             if found := judge(rule, [asked], self.contract).findings:
-                yield Wrong(
-                    JUDGED, cause_of(rule), found[0].expected, _seen(found[0].message, found[0].observed), rule.name
-                )
+                said = _seen(found[0].message, found[0].observed)
+                yield Wrong(requirement, cause_of(rule), found[0].expected, said, rule.name)
+
+    def tell(self, causes: Causes, asked: Exchange, place: str, requirement: str = JUDGED) -> None:
+        """Note what the rules find."""
+        for wrong in self.wrong(asked, requirement):
+            causes.add(
+                requirement,
+                wrong.cause,
+                [asked],
+                place,
+                expected=wrong.expected,
+                observed=wrong.observed,
+                rule=wrong.rule,
+            )
 
 
 def cause_of(rule: Rule) -> str:

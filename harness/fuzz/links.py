@@ -45,13 +45,14 @@ class Resource:
 
 def resources(contract: Contract) -> list[Resource]:
     """The resources that are not inside another one; only those that can be read or deleted afterwards."""
-    actions = {action.name: (action, stated) for action, stated in _actions(contract.openapi)}
-    made = {name: found for name in actions if (found := _resource(name, actions)) is not None}
+    known = {action.name: (action, stated) for action, stated in actions(contract.openapi)}
+    made = {name: found for name in known if (found := _resource(name, known)) is not None}
     inner = {one.create.name for found in made.values() for one in found.inside}
     return [found for name, found in made.items() if name not in inner]
 
 
-def _actions(document: Mapping[str, Any]) -> Iterator[tuple[Action, Mapping[str, Any]]]:
+def actions(document: Mapping[str, Any]) -> Iterator[tuple[Action, Mapping[str, Any]]]:
+    """The operations of a document below the base URL, each with what the document states of it."""
     for path, item in document["paths"].items():
         for method, stated in item.items():
             if not isinstance(stated, dict) or "operationId" not in stated or "servers" in item:

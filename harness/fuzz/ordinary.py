@@ -12,12 +12,15 @@ from typing import Any
 
 from specs import Contract
 
-LONGER = "a longer answer"
+LONGER, IN_PARTS = "a longer answer", "text in parts"
 SHORT, LONG = 16, 96  # tokens: of an answer in prose, and of one that has to be whole
 TEXTS = (
     "Name one colour, and say where it is seen in the morning.",
     "Répète : «Ærøskøbing, 東京, Ωmega, шесть» 🧪👩‍🔬 and nothing else.",
     'Explain the line {"a": [1, 2]} \\n to a child, in a\nsentence or two.',
+)
+REPEAT = (
+    "Repeat exactly: «Grüße aus Ærøskøbing, 東京, шесть» 🦊👩‍🔬 e\u0301 fin."  # a token or a packet may end anywhere
 )
 TOOLS: tuple[dict[str, Any], ...] = (
     {
@@ -150,23 +153,40 @@ def _documents(takes: _Takes) -> Iterator[Ordinary]:
 
 def _conversations(takes: _Takes, texts: list[str]) -> Iterator[Ordinary]:
     several = {"n": 2} if takes("n") else {}
+    seeded = {"seed": 7} if takes("seed") else {}
     instructed = [_said("system", "You answer in few words.")] if "system" in takes.roles else []
     spoken = [_said("user", texts[0]), _said("assistant", "Red, at dawn."), _said("user", "And another one?")]
-    yield Ordinary("a conversation", (*instructed, *spoken), {"max_tokens": SHORT, "temperature": 0.7, **several})
-    first = _said("developer", "You answer in few words.") if takes("developer_role") else None
-    parts = (
-        [{"type": "text", "text": texts[1]}, {"type": "text", "text": texts[2]}] if takes("text_parts") else texts[1]
-    )
     bound = "max_completion_tokens" if takes("max_completion_tokens") else "max_tokens"
-    yield Ordinary(
-        "text in parts", tuple(filter(None, (first, _said("user", parts)))), {bound: SHORT, "temperature": 0}
+    yield Ordinary("a conversation", (*instructed, *spoken), {bound: SHORT, "temperature": 0.7, **several, **seeded})
+    first = _said("developer", "You answer in few words.") if takes("developer_role") else None
+    parts = [{"type": "text", "text": text} for text in (texts[1], "\nLeave that aside.\n", REPEAT)]
+    said = _said("user", parts if takes("text_parts") else REPEAT)
+    yield Ordinary(IN_PARTS, tuple(filter(None, (first, said))), {"max_tokens": LONG, "temperature": 0, **several})
+
+
+def in_one(request: Ordinary) -> Ordinary | None:
+    """The same with the parts of each message in one text; None where nothing is in parts."""
+    if not any(isinstance(message["content"], list) for message in request.messages):
+        return None
+    joined = (
+        {**message, "content": "".join(part["text"] for part in message["content"])}
+        if isinstance(message["content"], list)
+        else message
+        for message in request.messages
     )
+    return Ordinary("the same text in one", tuple(joined), {"max_tokens": 1, "temperature": 0})
 
 
 def cut_at(words: str) -> Ordinary:
     """A request that is to end before words that an answer to the same text held."""
     members = {"max_tokens": LONG, "temperature": 0, "stop": words}
     return Ordinary("a stop sequence of several words", (_said("user", TEXTS[0]),), members)
+
+
+def counting() -> Ordinary:
+    """A request whose answer is long enough to see when it arrives."""
+    asked = (_said("user", "Count from 1 to 95, separated by spaces."),)
+    return Ordinary("a long answer", asked, {"max_tokens": LONG, "temperature": 0})
 
 
 def uncut() -> Ordinary:

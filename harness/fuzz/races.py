@@ -12,11 +12,13 @@ from harness.ask import Ask
 from harness.credentials import Credential
 from harness.exchange import Exchange
 from harness.fuzz.causes import Causes
+from harness.fuzz.judging import Judges
 from harness.fuzz.links import Resource, filled, resources
 from harness.fuzz.secrets import given_away
 from harness.fuzz.tenants import Tenants, Thing, listed, shown
+from harness.journal import judged
 
-CHATS, MADE, CHANGED, DELETED = "FZ-060", "FZ-061", "FZ-062", "FZ-063"
+CHATS, MADE, CHANGED, DELETED, JUDGED = "FZ-060", "FZ-061", "FZ-062", "FZ-063", "FZ-064"
 PROMPTS = ("Hi.", "Say hello to all who are gathered here, one by one, and tell each of them what day it is today.")
 MAX_TOKENS = 8
 ROUNDS = 3
@@ -38,6 +40,7 @@ class Racer:
 
     def explore(self) -> Races:
         """Chats of every contract; the rest where there are resources and a laboratory to make them in."""
+        known, judges = len(self.ask.client.journal.exchanges), Judges(self.ask.contract)
         with self.ask.asking("fuzz"):
             self._chats()
             if self.ask.target.control is not None:
@@ -47,6 +50,10 @@ class Racer:
                             self._all_of(resource)
                 finally:
                     self.tenants.clear()
+        for answer in self.ask.client.journal.exchanges[known:]:
+            if answer.complete and judged(answer):
+                self.found.asked[JUDGED] += 1
+                judges.tell(self.found.causes, answer, "a pair at once", JUDGED)
         return self.found
 
     def _chats(self) -> None:

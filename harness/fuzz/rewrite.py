@@ -92,6 +92,11 @@ def texts_in_escapes(subject: Subject, rng: random.Random) -> Pieces | None:
 
 
 @rewriting("FZ-021")
+def letters_without_escapes(subject: Subject, rng: random.Random) -> Pieces | None:
+    return _rewritten(subject, lambda body: json.dumps(body, ensure_ascii=False))
+
+
+@rewriting("FZ-021")
 def media_type_with_a_parameter(subject: Subject, rng: random.Random) -> Pieces | None:
     if subject.body is None:
         return None
@@ -121,6 +126,18 @@ def sent_in_small_pieces(subject: Subject, rng: random.Random) -> Pieces:
 def cut_inside_a_line_end(subject: Subject, rng: random.Random) -> Pieces:
     head, _, body = subject.spoken().partition(b"\r\n\r\n")
     return [head + b"\r", Pause(DRIP_S), b"\n\r", Pause(DRIP_S), b"\n" + body]
+
+
+@rewriting("FZ-023")
+def cut_inside_characters(subject: Subject, rng: random.Random) -> Pieces | None:
+    if subject.body is None:
+        return None
+    whole = subject.with_body(json.dumps(json.loads(subject.body), ensure_ascii=False).encode()).spoken()
+    pieces, start = list[Piece](), 0
+    for at in (n for n, byte in enumerate(whole) if 0x80 <= byte < 0xC0):  # all bytes but the first of a character
+        pieces += [whole[start:at], Pause(DRIP_S)]
+        start = at
+    return [*pieces, whole[start:]]
 
 
 @rewriting("FZ-024")

@@ -8,7 +8,11 @@ from typing import Any
 
 from harness.exchange import Exchange
 
-_NAME = re.compile(r"secret|password|private|kubeconfig|(^|_)(access|refresh|id|device)_token$|device_code", re.I)
+_NAME = re.compile(
+    r"(?!.*_(endpoint|path)$)"  # tells where one is to be had
+    r".*(secret|password|private|kubeconfig|(^|_)(access|refresh|id|device)_token$|device_code)",
+    re.I,
+)
 
 
 def given_away(answer: Exchange) -> list[str]:
@@ -19,7 +23,7 @@ def given_away(answer: Exchange) -> list[str]:
 def _within(node: Any) -> Iterator[str]:
     if isinstance(node, dict):
         for name, value in node.items():
-            if isinstance(value, str) and _NAME.search(name):
+            if isinstance(value, str) and _NAME.match(name):
                 yield value
             else:
                 yield from _within(value)

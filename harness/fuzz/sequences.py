@@ -8,12 +8,14 @@ from __future__ import annotations
 import random
 import time
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from urllib.parse import quote
 
 from harness.ask import Ask
 from harness.exchange import Exchange
 from harness.fuzz.causes import Causes
 from harness.fuzz.links import Resource, resources
+from harness.fuzz.names import misspelt
 from harness.fuzz.tenants import Tenants, Thing, listed, shown, status_of
 
 READ, GONE, CHANGED, OTHERS, LISTED = "FZ-010", "FZ-011", "FZ-012", "FZ-013", "FZ-014"
@@ -62,6 +64,8 @@ class Walker:
             return
         self._read(first)
         self._list(first)
+        self._same_in_list(first)
+        self._nearly(first)
         self._strangers(first)
         self._twin(first)
         for inner in resource.inside:
@@ -215,6 +219,35 @@ class Walker:
         ]
         if missing := [t for t in alive if t.id not in rows and t is not thing]:
             self._add(LISTED, "what was made is not listed", missing[0], answer)
+
+    def _same_in_list(self, thing: Thing) -> None:
+        """What is read says what the list says, as far as that does not change from one list to the next."""
+        read = thing.resource.read
+        if read is None or thing.resource.listing is None:
+            return
+        rows, answer, again = self.tenants.list(thing), self.tenants.call(read, thing), self.tenants.list(thing)
+        if rows is None or again is None or not {rows.status, answer.status, again.status} <= {200}:
+            return
+        row, later, node = listed(rows).get(thing.id), listed(again).get(thing.id), shown(thing, answer)
+        if not (isinstance(row, dict) and isinstance(later, dict) and isinstance(node, dict)):
+            return
+        self.found.asked[LISTED] += 1
+        steady = [name for name, value in row.items() if name in later and later[name] == value]
+        if differing := sorted(name for name in steady if name not in node or node[name] != row[name]):
+            self._add(LISTED, f"what is read says otherwise than the list: {', '.join(differing)}", thing, answer)
+
+    def _nearly(self, thing: Thing) -> None:
+        """Nothing is there under an id that is nearly its own, and nothing happens to it by such an id."""
+        last, own = thing.resource.parameter, {other.id for other in self.tenants.things}
+        for name in misspelt(thing.id, own):
+            self.found.asked[READ] += 1
+            for action in (thing.resource.read, thing.resource.delete):
+                if action is not None:
+                    near = replace(thing, values={**thing.values, last: quote(name, safe="")})
+                    answer = self.tenants.call(action, near)
+                    if not 400 <= answer.status < 500:
+                        self._add(READ, f"{action.method} takes an id that is nearly one for that one", thing, answer)
+        self._read(thing)
 
     def _add(self, requirement: str, said: str, thing: Thing, answer: Exchange) -> None:
         shown_ = [thing.made, answer] if (before := self._last.get(id(thing))) is None else [thing.made, before, answer]

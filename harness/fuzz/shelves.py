@@ -9,18 +9,24 @@ from typing import Any
 from urllib.parse import quote
 
 from harness.ask import Ask
+from harness.budget import BudgetExceeded
 from harness.credentials import Credential
-from harness.exchange import Exchange
+from harness.exchange import Exchange, TargetFault
 from harness.fuzz.causes import Causes
-from harness.fuzz.judging import JUDGED, Judges
+from harness.fuzz.judging import Judges
+from harness.fuzz.links import Action
+from harness.fuzz.names import misspelt, named_models
 from harness.fuzz.tenants import listed
+from harness.model import NotObserved
 from specs import Contract
 
-READABLE, ABSENT = "FZ-015", "FZ-016"
+READABLE, ABSENT, NEARLY = "FZ-015", "FZ-016", "FZ-017"
 METHODS = ("GET", "PUT", "PATCH", "DELETE")
 MOST = 4  # entries of a list that are read
 LASTING = frozenset({"id", "object", "created", "created_at", "owned_by"})  # members that no time changes
 NOBODY = "assay/no-such-entry"
+STREAMING = {"chat", "completion"}
+ELSEWHERE = {402, 429, 503}  # says something about the account or the moment, not about the name
 
 
 @dataclass
@@ -56,6 +62,7 @@ class Browser:
     def explore(self) -> Shelves:
         for shelf in shelves(self.ask.contract):
             self._browse(shelf)
+        self._models()
         self._elsewhere()
         return self.found
 
@@ -74,17 +81,11 @@ class Browser:
         if not answer.complete or answer.head_status in {429, 503}:
             return
         self.found.asked[ABSENT] += 1
-        self._judge(path, answer)
+        self.judges.tell(self.found.causes, answer, path)
         if answer.status not in due:
             told = f"{method} {path} answered {answer.status}"
             expected = " or ".join(map(str, due))
             self.found.causes.add(ABSENT, said, [answer], path, expected=expected, observed=told)
-
-    def _judge(self, place: str, answer: Exchange) -> None:
-        for wrong in self.judges.wrong(answer):
-            self.found.causes.add(
-                JUDGED, wrong.cause, [answer], place, expected=wrong.expected, observed=wrong.observed
-            )
 
     def _browse(self, shelf: Shelf) -> None:
         rows = self._get(shelf, shelf.path)
@@ -94,7 +95,8 @@ class Browser:
         for name, row in list(listed(rows).items())[:MOST]:
             for safe in ("/:", ""):
                 self._read(shelf, name, row, again.get(name, {}), safe)
-        self._stranger(shelf)
+        for name in (NOBODY, *self._nearly(listed(rows))):
+            self._stranger(shelf, name)
         self._without_a_key(shelf, next(iter(listed(rows)), None))
 
     def _read(self, shelf: Shelf, name: str, row: dict[str, Any], again: dict[str, Any], safe: str) -> None:
@@ -108,17 +110,51 @@ class Browser:
         entry = answer.json if isinstance(answer.json, dict) else {}
         if str(entry.get("id")) != name:
             return self._add(shelf, "what is read under an id has another one", answer)
-        steady = {member: value for member, value in row.items() if again.get(member) == value}
-        if differing := sorted(member for member, value in steady.items() if entry.get(member, value) != value):
+        steady = {member: value for member, value in row.items() if member in again and again[member] == value}
+        if missing := sorted(steady.keys() - entry.keys()):
+            return self._add(shelf, f"what is read leaves out what the list tells: {', '.join(missing)}", answer)
+        if differing := sorted(member for member, value in steady.items() if entry[member] != value):
             return self._add(shelf, f"what is read differs from the list: {', '.join(differing)}", answer)
         if fleeting := sorted(member for member in LASTING & row.keys() & again.keys() if again[member] != row[member]):
             return self._add(shelf, f"a list differs from the one before: {', '.join(fleeting)}", answer)
         return None
 
-    def _stranger(self, shelf: Shelf) -> None:
-        answer = self._get(shelf, f"{shelf.path}/{quote(NOBODY)}")
+    @staticmethod
+    def _nearly(rows: dict[str, Any]) -> Iterator[str]:
+        """Misspelt ids of a list."""
+        for name in list(rows)[:1]:
+            yield from misspelt(name, rows)
+
+    def _stranger(self, shelf: Shelf, name: str) -> None:
+        answer = self._get(shelf, f"{shelf.path}/{quote(name, safe='/:', errors='replace')}")
         if answer.complete and answer.head_status == 200:
             self._add(shelf, "what nobody listed can be read", answer)
+
+    def _models(self) -> None:
+        """Every operation that names a model, with a name that is nearly one's: nobody answers to it."""
+        for action, kind, example in named_models(self.ask.contract):
+            try:
+                model = self.ask.model_for(kind or "chat")
+                known = {str(row["id"]) for row in self.ask.catalogue}
+            except (NotObserved, TargetFault):
+                continue
+            for n, name in enumerate(misspelt(model, known)):
+                streamed = {"stream": n % 2 == 1} if kind in STREAMING else {}
+                try:
+                    answer = self.ask.send("POST", action.path, json={**example, "model": name, **streamed})
+                except BudgetExceeded:
+                    return  # an answer would cost something, and there is nothing left
+                self._unknown(action, answer)
+
+    def _unknown(self, action: Action, answer: Exchange) -> None:
+        if not answer.complete or answer.head_status in ELSEWHERE:
+            return
+        self.found.asked[NEARLY] += 1
+        self.judges.tell(self.found.causes, answer, action.name)
+        if not 400 <= answer.status < 500:
+            said = "a model that nobody listed is not refused"
+            told = f"answered {answer.status}"
+            self.found.causes.add(NEARLY, said, [answer], action.name, expected="a 4xx status", observed=told)
 
     def _without_a_key(self, shelf: Shelf, name: str | None) -> None:
         """Who may not see the list may not see what is on it."""
@@ -131,7 +167,7 @@ class Browser:
     def _get(self, shelf: Shelf, path: str, key: Credential = "main") -> Exchange:
         answer = self.ask.send("GET", path, key=key)
         if answer.complete:
-            self._judge(shelf.name, answer)
+            self.judges.tell(self.found.causes, answer, shelf.name)
         return answer
 
     def _add(self, shelf: Shelf, said: str, answer: Exchange) -> None:

@@ -14,11 +14,14 @@ from harness.credentials import Credential
 from harness.exchange import Exchange, TargetFault
 from harness.fuzz.causes import Causes
 from harness.fuzz.hostile import PAUSE_S, REFUSED, REFUSED_OR_CLOSED, SANE, UNANSWERED, Arsenal, Attack
-from harness.fuzz.socket import Mark, Pause, Speaker, Spoken, spelled
+from harness.fuzz.judging import Judges
+from harness.fuzz.socket import Gate, Mark, Pause, Speaker, Spoken, spelled
 
 LEFT = 12  # connections that are left, in each of three ways
-SLOW, LEAVING, HALVES = "FZ-049", "FZ-051", "FZ-050"
+SLOW, LEAVING, HALVES, JUDGED = "FZ-049", "FZ-051", "FZ-050", "FZ-053"
+FRAMED = frozenset(f"FZ-04{n}" for n in range(6))  # attacks that are sound HTTP and reach the API itself
 PATIENCE_S = 5.0  # of an ordinary request after an attack
+BESIDE_S = 1.5  # of one while another comes slowly
 NOT_OURS = {501, 505}  # server errors that say what the server does not know
 
 
@@ -37,7 +40,7 @@ class Besieger:
     def __init__(self, ask: Ask, key: Credential) -> None:
         self.ask, self.speaker = ask, Speaker(ask, key)
         self.arsenal = Arsenal(self.speaker, ask.default_model)
-        self.found = Siege()
+        self.found, self.judges = Siege(), Judges(ask.contract)
         self._ordinary: int | None = None  # status of a path that is not there, before all attacks
         self._refusal: int | None = None  # and of a chat request that is refused
 
@@ -75,6 +78,14 @@ class Besieger:
             wrong = "ordinary requests are not answered any more"
         if wrong is not None:
             self._add(attack.requirement, wrong, spoken.answers, attack.name, attack.allowed)
+        self._judge(spoken, attack.name, framed=attack.requirement in FRAMED)
+
+    def _judge(self, spoken: Spoken, place: str, *, framed: bool = True) -> None:
+        """Every rule of the contract; where HTTP itself was not sound, of what is JSON: else a proxy has answered."""
+        for answer in spoken.answers:
+            if answer.complete and (framed or is_json(answer)):
+                self.found.asked[JUDGED] += 1
+                self.judges.tell(self.found.causes, answer, place, JUDGED)
 
     def _mark(self) -> int | None:
         return None if self.ask.target.control is None else self.ask.control.mark()
@@ -86,33 +97,35 @@ class Besieger:
         self.found.causes.add(requirement, wrong, shown, place, expected=expected, observed=said)
 
     def _slowly(self) -> None:
-        """A head and a body that trickle in; meanwhile another request is answered."""
+        """A head and a body that trickle in; another request is answered before the last of the body goes."""
         body = self.arsenal.plain
         head = spelled("POST", self.arsenal.chat, self.speaker.headers(body))
         size = max(1, len(body) // 12)
         trickle = [part for n in range(0, len(body), size) for part in (body[n : n + size], Pause(3 * PAUSE_S))]
         lines = [part for line in head.splitlines(keepends=True) for part in (line, Pause(3 * PAUSE_S))]
-        done, told, sent = list[Spoken](), threading.Event(), threading.Event()
+        done, told, gate = list[Spoken](), threading.Event(), Gate(BESIDE_S)
 
         def slow() -> None:
             with contextlib.suppress(BudgetExceeded):
-                done.append(self.speaker.say([*lines, Mark(told), *trickle[:-1], Mark(sent)], paid=body))
+                done.append(self.speaker.say([*lines, Mark(told), *trickle[:-2], gate, *trickle[-2:]], paid=body))
 
         thread = threading.Thread(target=slow)
         thread.start()
         told.wait(PATIENCE_S)
         time.sleep(2 * PAUSE_S)  # the head is there, the body is not
         between = self._refused_at_once()
-        too_late = sent.is_set()
+        gate.opened.set()
         thread.join()
         if not done:
             self.found.out_of_money = True
             return
         self.found.asked[SLOW] += 1
         spoken = done[0]
+        for each in (spoken, between):
+            self._judge(each, "slow")
         if not ((spoken.status and 200 <= spoken.status < 300) or spoken.status == 408 or spoken.closed):
             self._add(SLOW, "a request that comes slowly is not answered as a quick one is", spoken.answers, "slow")
-        if between.status is None or too_late:
+        if between.status is None or gate.given_up.is_set():
             self._add(SLOW, "while a request comes slowly, others are not answered", between.answers, "beside it")
 
     def _refused_at_once(self) -> Spoken:
@@ -135,6 +148,8 @@ class Besieger:
         after = [self._refused_at_once(), self._plain()]
         took = time.monotonic() - started
         self.found.asked[LEAVING] += 1
+        for each in after:
+            self._judge(each, "connections that were left")
         if (after[0].status, after[1].status) != (self._refusal, self._ordinary) or took > PATIENCE_S:
             told = f"after {3 * LEFT} connections that were left, ordinary requests are answered otherwise"
             self._add(LEAVING, told, after[0].answers, "connections that were left")
@@ -159,6 +174,10 @@ def judged(attack: Attack, spoken: Spoken) -> str | None:
     if attack.allowed == SANE and not _sound(spoken.answers[0]):
         return "the answer to a hostile request is not UTF-8"
     return None
+
+
+def is_json(answer: Exchange) -> bool:
+    return (answer.header("content-type") or "").split(";")[0].strip().lower() == "application/json"
 
 
 def _sound(answer: Exchange) -> bool:

@@ -39,7 +39,20 @@ class Mark:
     reached: threading.Event
 
 
-Piece = bytes | Pause | Mark
+@dataclass(frozen=True)
+class Gate:
+    """Nothing is sent before it is opened; after so many seconds it is given up, and told so before going on."""
+
+    seconds: float
+    opened: threading.Event = field(default_factory=threading.Event)
+    given_up: threading.Event = field(default_factory=threading.Event)
+
+    def wait(self) -> None:
+        if not self.opened.wait(self.seconds):
+            self.given_up.set()
+
+
+Piece = bytes | Pause | Mark | Gate
 
 
 @dataclass(frozen=True)
@@ -215,6 +228,8 @@ def _send(line: Any, pieces: Iterable[Piece]) -> None:
             time.sleep(piece.seconds)
         elif isinstance(piece, Mark):
             piece.reached.set()
+        elif isinstance(piece, Gate):
+            piece.wait()
         else:
             line.sendall(piece)
 

@@ -21,7 +21,7 @@ from harness.exchange import TargetFault
 from harness.load.page import page, sweep_page
 from harness.load.parent import LoadFault
 from harness.load.sweep import Step, summary, sweep_of
-from harness.load.trial import Trial, crewed
+from harness.load.trial import Trial, check_address, crewed
 from harness.load.verdicts import exit_of
 from harness.load.wanted import Wanted
 from harness.model import Exit
@@ -69,7 +69,9 @@ class _Refused(click.ClickException):
 @click.option("--key", "keys", multiple=True, default=("main",), metavar="NAME", help="Keys of the target, in turn.")
 @click.option("--judge", "judged", default="200", show_default=True, metavar="N|all", help="Answers kept and judged.")
 @click.option("--max-in-flight", type=click.IntRange(1), default=10_000, metavar="N", help="Beyond it, drop and count.")
-@click.option("--kernel-times", is_flag=True, help="Times of arrival from the kernel (Linux).")
+@click.option(
+    "--kernel-times/--own-times", default=True, help="Who says when bytes came; the kernel where it can (Linux)."
+)
 @click.option("--seed", type=int, default=1, metavar="N")
 @click.option("--workers", type=click.IntRange(0), default=0, metavar="N", help="Generators on this machine.")
 @click.option(
@@ -175,6 +177,10 @@ def _worse(code: Exit, found: Mapping[str, Any]) -> Exit:
 
 
 def _become_worker(join: str, target: str | None) -> None:
+    try:
+        check_address(join)
+    except ValueError as error:
+        raise _Refused(f"--worker {error}") from error
     environ = dict(os.environ)
     if target is not None:
         for secret in load_target(target).keys.values():

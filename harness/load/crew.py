@@ -40,17 +40,21 @@ def gather(scenario: Scenario, gathering: Gathering, bind: tuple[str, int], work
     Raises NoCrew, and RuntimeError with the words of a worker that failed by our own fault.
     """
     master = environment().create_master_runner(*bind)
-    done, faults = set[str](), list[str]()
-    master.register_message(PART, lambda msg, **_: gathering.take(msg.node_id, msg.data))
+    done, faults, crew = set[str](), list[str](), list[str]()
+
+    def said(msg: Any, **_: Any) -> None:
+        if msg.node_id in crew:  # anybody may speak to this port; an exception here would end all listening
+            _take(gathering, msg.node_id, msg.data)
 
     def ended(msg: Any, **_: Any) -> None:
         done.add(msg.node_id)
-        if msg.data:
-            faults.append(str(msg.data["fault"]))
+        if msg.node_id in crew and msg.data:
+            faults.append(str(msg.data.get("fault")) if isinstance(msg.data, dict) else str(msg.data))
 
+    master.register_message(PART, said)
     master.register_message(DONE, ended)
     try:
-        crew = _assembled(master, workers, patience_s)
+        crew += _assembled(master, workers, patience_s)
         for index, worker in enumerate(crew):
             master.send_message(GO, {"scenario": scenario.text(), "index": index, "of": len(crew)}, worker)
         _until_all(master, crew, done, gathering, scenario.longest_s + 2 * GRACE_S)
@@ -63,6 +67,13 @@ def gather(scenario: Scenario, gathering: Gathering, bind: tuple[str, int], work
         master.quit()
     if faults:
         raise RuntimeError("; ".join(faults))
+
+
+def _take(gathering: Gathering, worker: str, part: Any) -> None:
+    try:
+        gathering.take(worker, part)
+    except Exception as error:
+        gathering.lost[worker] = f"it said what cannot be read ({type(error).__name__}); what was read before counts"
 
 
 def _assembled(master: MasterRunner, workers: int, patience_s: float) -> list[str]:

@@ -13,6 +13,7 @@ from gevent.event import Event
 from harness.exchange import Chunk, Exchange, Headers, Request
 from harness.load.answer import Answer
 from harness.load.arrivals import due
+from harness.load.progress import LONGEST_ID
 from harness.load.scenario import Scenario
 from harness.load.stream import ANSWERED, CUT, Stream
 from harness.load.tally import Tally
@@ -199,7 +200,7 @@ class Desk:
             model=asked.model,
             key=self.scenario.credentials[self.key_of(place[0])] or "",
             asked_stream=asked.streamed,
-            request_id=answer.header("x-request-id"),
+            request_id=answer.header("x-request-id")[:LONGEST_ID],
             answer_id=progress.answer_id,
             kept=answer.on_kept_connection,
             at=self._utc(answer.started_ns, "microseconds"),

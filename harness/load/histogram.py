@@ -27,11 +27,12 @@ class Histogram:
         self.most: int | None = None
 
     def add(self, value: int) -> None:
-        value = max(value, 0)
-        self.counts[bin_of(value)] += 1
+        value, counts = max(value, 0), self.counts
+        number = bin_of(value)
+        counts[number] = counts.get(number, 0) + 1
         self.sum += value
-        self.least = value if self.least is None else min(self.least, value)
-        self.most = value if self.most is None else max(self.most, value)
+        self.least = value if self.least is None or value < self.least else self.least
+        self.most = value if self.most is None or value > self.most else self.most
 
     def add_all(self, values: Sequence[int]) -> None:
         """What `add` does for each, in one pass: a load has fifty gaps a stream."""

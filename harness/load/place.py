@@ -13,7 +13,7 @@ from gevent.lock import BoundedSemaphore
 
 from harness.load.scenario import Scenario
 
-_RECORD = 64 * 1024
+_RECORD = 16 * 1024  # a TLS record holds no more
 
 
 class Place:
@@ -87,15 +87,17 @@ class Seal:
     def opened(self, data: bytes) -> tuple[bytes, bool]:
         """What the bytes hold, and whether the other side has said that no more will come. Raises OSError."""
         self._in.write(data)
-        found = bytearray()
+        parts = list[bytes]()
         try:
-            while part := self._tls.read(_RECORD):
-                found += part
+            while self._in.pending:  # asked for more than there is, it would raise, which is dear
+                if not (part := self._tls.read(_RECORD)):
+                    return b"".join(parts), True
+                parts.append(part)
         except ssl.SSLWantReadError:
-            return bytes(found), False
-        except ssl.SSLZeroReturnError:
             pass
-        return bytes(found), True
+        except ssl.SSLZeroReturnError:
+            return b"".join(parts), True
+        return parts[0] if len(parts) == 1 else b"".join(parts), False
 
     def _flush(self, connected: Any) -> None:
         if data := self._out.read():

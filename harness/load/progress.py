@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from array import array
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
@@ -11,6 +12,8 @@ from harness.sse import Event
 
 DONE = "[DONE]"
 _ENDS = (DONE, DONE.encode())
+LONGEST_ID = 500  # characters of an id that tables have room for
+MOST_TOKENS = 10**12  # of one request; a server that tells more tells nothing
 
 
 class Choice(msgspec.Struct, gc=False):
@@ -26,7 +29,8 @@ class Delta(msgspec.Struct, gc=False):
     id: Any = None
 
 
-_decode = msgspec.json.Decoder(Delta).decode
+_decoder = msgspec.json.Decoder(Delta)
+_decode, _decode_lines = _decoder.decode, _decoder.decode_lines
 
 
 class Progress:
@@ -59,29 +63,46 @@ class Progress:
             return True
         try:
             chunk = _decode(data)
-        except msgspec.DecodeError:
+        except (msgspec.DecodeError, RecursionError):
             return False  # a broken event is a finding of the rules, and no token
+        self._note(chunk, at_ns)
+        return True
+
+    def take_values(self, values: Sequence[bytes], times: Sequence[int]) -> bool:
+        """The data of events that follow each other; False, and nothing is taken, when one of them cannot be read."""
+        done = values[-1] in _ENDS
+        try:
+            chunks = _decode_lines(b"\n".join(values[:-1] if done else values))
+        except msgspec.DecodeError:
+            return False
+        if len(chunks) + done != len(values):
+            return False  # an empty one
+        for chunk, at_ns in zip(chunks, times, strict=False):
+            self._note(chunk, at_ns)
+        self.done = self.done or done
+        return True
+
+    def _note(self, chunk: Delta, at_ns: int) -> None:
         if chunk.error:
             self.failed = True
         if chunk.usage is not None:
             self.tokens = _tokens(chunk.usage) or self.tokens
         if not self.answer_id and isinstance(chunk.id, str):
-            self.answer_id = chunk.id
+            self.answer_id = chunk.id[:LONGEST_ID]
         for choice in chunk.choices:
             delta = choice.delta
             if type(delta) is dict and _speaks(delta):
                 self._output(at_ns)
                 break
-        return True
 
     def take_whole(self, body: bytes) -> None:
         """An answer that is not a stream: done when it can be read and holds a choice."""
         try:
             document = _decode(body)
-        except msgspec.DecodeError:
+        except (msgspec.DecodeError, RecursionError):
             return
         self.tokens, self.failed, self.done = _tokens(document.usage), bool(document.error), bool(document.choices)
-        self.answer_id = document.id if isinstance(document.id, str) else ""
+        self.answer_id = document.id[:LONGEST_ID] if isinstance(document.id, str) else ""
 
     def _output(self, at_ns: int) -> None:
         self.outputs += 1
@@ -103,5 +124,5 @@ def _speaks(delta: dict[str, Any]) -> bool:
 
 def _tokens(usage: dict[str, Any] | None) -> tuple[int, int] | None:
     found = [(usage or {}).get(name) for name in ("prompt_tokens", "completion_tokens")]
-    counts = [count for count in found if isinstance(count, int) and not isinstance(count, bool) and count >= 0]
+    counts = [count for count in found if type(count) is int and 0 <= count <= MOST_TOKENS]
     return (counts[0], counts[1]) if len(counts) == 2 else None

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import socket
 import struct
+import sys
 import time
 from typing import Any
 from urllib.parse import urlsplit
@@ -21,10 +22,13 @@ from harness.load.place import Place, Seal
 from harness.load.scenario import Patience, Scenario
 
 __all__ = ["Answer", "Connection", "Place"]
-_ROOM = memoryview(bytearray(64 * 1024))  # all read into it: a fresh 64 KiB for each of 50,000 reads a second is slow
+_MOST = 64 * 1024  # of one read
 _READABLE = 1  # of libev
+_BESIDE = 64  # bytes of room for what the kernel says beside them
 _TIMESTAMPNS = getattr(socket, "SO_TIMESTAMPNS", 35)  # Linux: the kernel's time of arrival beside the bytes
-_TIMESPEC = struct.Struct("@ll")
+_SOCKET = socket.SOL_SOCKET
+_timespec = struct.Struct("@ll").unpack
+_clock = time.perf_counter_ns
 KEEPALIVE_S = 4.0  # servers drop idle connections after 5 s or more; a stale one would look like a fault of the target
 
 
@@ -35,9 +39,11 @@ class Connection:
         self._scenario, self._place = scenario, place
         self._heads = [_head(scenario.url, each) for each in (headers, *others)]
         self._socket: Any = None
+        self._is_stamped = False
+        self._receive: Any = None  # of the socket below gevent's, which never waits
         self._watcher: Any = None
-        self._receive_into: Any = None  # of the socket below gevent's, which never waits
         self._seal: Seal | None = None
+        self._over = Event()
         self._used = 0.0
 
     def ask(self, body: bytes, key: int = 0, abort_after: int | None = None) -> Answer:
@@ -53,6 +59,7 @@ class Connection:
             if answer.fault is None:
                 self._converse(self._heads[key] % len(body) + body, answer)
         finally:
+            answer.finish()
             answer.end_ns = answer.last_ns if answer.complete else answer.elapsed_ns()
             self._used = time.monotonic()
             if not (answer.complete and answer.keeps_alive) or answer.fault is not None:
@@ -65,7 +72,7 @@ class Connection:
                 self._watcher.stop()
                 self._watcher.close()
             self._socket.close()
-            self._socket = self._seal = self._watcher = self._receive_into = None
+            self._socket = self._seal = self._watcher = self._receive = None
 
     def _connect(self) -> Fault | None:
         limit = self._scenario.patience.connect_s
@@ -75,15 +82,14 @@ class Connection:
             return Fault("connect", f"no connection after {limit:g} s")
         except OSError as error:
             return Fault("connect", str(error))
-        if self._scenario.kernel_times:
-            self._socket.setsockopt(socket.SOL_SOCKET, _TIMESTAMPNS, 1)
         if self._place.is_secure:
             try:
                 self._seal = Seal(self._place)
                 self._seal.shake_hands(self._socket)
             except OSError as error:
                 return Fault("tls", str(error))
-        self._receive_into = self._socket._sock.recv_into
+        self._is_stamped = self._scenario.kernel_times and _stamps(self._socket)
+        self._receive = self._socket._sock.recvmsg if self._is_stamped else self._socket._sock.recv
         self._watcher = gevent.get_hub().loop.io(self._socket.fileno(), _READABLE)
         return None
 
@@ -111,18 +117,19 @@ class Connection:
 
     def _await(self, answer: Answer, patience: Patience) -> None:
         """Until the answer is over or a limit is reached. The greenlet sleeps; the loop calls when bytes arrive."""
-        over = Event()
-        self._watcher.start(self._readable, answer, over)
+        self._over.clear()
+        self._watcher.start(self._readable, answer)
         try:
             while not answer.is_over:
-                if (left := _allowed_s(answer, patience)) <= 0:
-                    answer.fault = _expiry(answer, patience)
+                if (left := _allowed_s(answer, patience)) > 0:
+                    self._over.wait(left)
+                    answer.settle()
                 else:
-                    over.wait(left)
+                    answer.fault = _expiry(answer, patience)
         finally:
             self._watcher.stop()
 
-    def _readable(self, answer: Answer, over: Event) -> None:
+    def _readable(self, answer: Answer) -> None:
         """Called by the loop, where no exception may leave."""
         try:
             self._read(answer)
@@ -134,15 +141,14 @@ class Connection:
             answer.fault = Fault("protocol", f"{type(error).__name__}: {error}")
         if answer.complete or answer.fault is not None:
             self._watcher.stop()
-            over.set()
+            self._over.set()
 
     def _read(self, answer: Answer) -> None:
-        at_ns = None
-        if self._scenario.kernel_times:
-            data, beside, _, _ = self._socket._sock.recvmsg(len(_ROOM), 64)
+        if self._is_stamped:
+            data, beside, _, _ = self._receive(_MOST, _BESIDE)
             at_ns = _arrival(beside)
         else:
-            data = bytes(_ROOM[: self._receive_into(_ROOM)])
+            data, at_ns = self._receive(_MOST), _clock()
         ended = not data
         if self._seal is not None and data:
             data, ended = self._seal.opened(data)
@@ -152,13 +158,25 @@ class Connection:
             answer.closed()
 
 
-def _arrival(beside: list[tuple[int, int, bytes]]) -> int | None:
-    """The kernel's time of arrival on our clock; None where it told none."""
+def _stamps(connected: Any) -> bool:
+    """Whether the kernel is to say when bytes arrived; where it cannot, our own clock has to do."""
+    if sys.platform != "linux":
+        return False
+    try:
+        connected.setsockopt(socket.SOL_SOCKET, _TIMESTAMPNS, 1)
+    except OSError:
+        return False
+    return True
+
+
+def _arrival(beside: list[tuple[int, int, bytes]]) -> int:
+    """The kernel's time of arrival on our clock; ours where it told none."""
+    now: int = _clock()
     for level, kind, data in beside:
-        if (level, kind) == (socket.SOL_SOCKET, _TIMESTAMPNS):
-            seconds, nanoseconds = _TIMESPEC.unpack_from(data)
-            return int(seconds * 1_000_000_000 + nanoseconds - time.time_ns() + time.perf_counter_ns())
-    return None
+        if kind == _TIMESTAMPNS and level == _SOCKET:
+            seconds, nanoseconds = _timespec(data)
+            now += seconds * 1_000_000_000 + nanoseconds - time.time_ns()
+    return now
 
 
 def _allowed_s(answer: Answer, patience: Patience) -> float:

@@ -4,20 +4,25 @@ from __future__ import annotations
 
 import gc
 import logging
+import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import gevent
+from gevent import monkey
 from locust import stats
 from locust.env import Environment
 from locust.runners import LocalRunner, Runner
 
 from harness.load.desk import Desk
 from harness.load.gauge import Gauge
+from harness.load.scenario import Scenario
 from harness.load.users import user_of, users_of
 
 GRACE_S = 5.0
 HAND_OVER_S = 0.1
+TURN_S = 0.00025
 
 
 def environment() -> Environment:
@@ -36,7 +41,7 @@ def run(desk: Desk, runner: Runner, hand_over: Callable[[], None]) -> Gauge:
     made.user_classes = [user_of(desk)]
     made.events.user_error.add_listener(lambda exception, **_: desk.crashed(exception))  # type: ignore[no-untyped-call]
     gauge = Gauge(desk)
-    with quiet_collector():
+    with quiet_collector(), unhurried_loop(desk.scenario):
         ticking, handing = gevent.spawn(gauge.run), gevent.spawn(_again, hand_over)
         try:
             if isinstance(runner, LocalRunner):
@@ -61,6 +66,30 @@ def _again(hand_over: Callable[[], None]) -> None:
 
 def _three_digits(response_time: float) -> float:
     return round(response_time, 1) if response_time < 1000 else round(response_time)
+
+
+@contextmanager
+def unhurried_loop(scenario: Scenario) -> Iterator[None]:
+    """Where the kernel says when bytes came, they can wait: the loop turns every quarter of a ms at most.
+
+    A thousand streams would wake it twenty thousand times a second for a read or two, which costs more than to read.
+    """
+    turn, clock, sleep = gevent.get_hub().loop.prepare(), time.perf_counter, monkey.get_original("time", "sleep")
+    last = 0.0
+
+    def wait() -> None:
+        nonlocal last
+        if (left := last + TURN_S - clock()) > 0:
+            sleep(left)
+        last = clock()
+
+    if scenario.kernel_times and sys.platform == "linux":
+        turn.start(wait)
+    try:
+        yield
+    finally:
+        turn.stop()
+        turn.close()
 
 
 @contextmanager

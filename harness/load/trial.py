@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
@@ -24,6 +25,8 @@ from harness.session import Session
 PATIENCE_S = 600  # that workers of other machines have to join: a cluster may have to fetch their image first
 DRAIN_S = 5.0  # that the ledger has to end what it holds
 
+_PORT = re.compile("[0-9]{1,5}")
+
 
 def crewed(workers: int, awaited: int, bind: str, web: str | None) -> tuple[str, ...]:
     """The generator's own words for several of it. Raises ValueError."""
@@ -32,12 +35,18 @@ def crewed(workers: int, awaited: int, bind: str, web: str | None) -> tuple[str,
     if web and (workers or awaited):
         raise ValueError("--web shows one generator: leave --workers and --master out")
     for text in filter(None, (bind, web)):
-        if not text.rpartition(":")[2].isdigit():
-            raise ValueError(f"{text!r}: expected HOST:PORT")
+        check_address(text)
     words = (
         (f"--workers={workers}",) if workers else (f"--await={awaited}", f"--patience={PATIENCE_S}") if awaited else ()
     )
     return (*words, *((f"--bind={bind}",) if words else ()), *((f"--web={web}",) if web else ()))
+
+
+def check_address(text: str) -> None:
+    """Raises ValueError."""
+    port = _PORT.fullmatch(text.rpartition(":")[2])
+    if not port or int(port[0]) > 65535:
+        raise ValueError(f"{text!r}: expected HOST:PORT")
 
 
 class Trial:
@@ -80,7 +89,9 @@ class Trial:
             found["bill"] = reckoned
         found["exit_code"] = int(exit_of(found))
         kept = json.loads((folder / "load.json").read_text(encoding="utf-8"))
-        (folder / "load.json").write_text(json.dumps({**kept, **found}, indent=1) + "\n", encoding="utf-8")
+        whole = folder / "load.json.part"
+        whole.write_text(json.dumps({**kept, **found}, indent=1) + "\n", encoding="utf-8")
+        whole.replace(folder / "load.json")  # a reader never sees half a file
         parquet(folder)
         return found
 

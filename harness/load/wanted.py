@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import math
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -14,14 +16,17 @@ from harness.ask import Ask
 from harness.budget import BudgetExceeded, Reservation
 from harness.load.arrivals import Arrivals, expected
 from harness.load.parent import Size, scenario_of
-from harness.load.scenario import Scenario
+from harness.load.scenario import LONGEST_S, Scenario
 from harness.load.slo import parse
 from harness.load.sweep import sweep_of
 from harness.load.workload import Workload, continued, lengths
 
 LETTERS = 4  # of a token, about: an answer of so many becomes part of the next turn
 FASTEST = 200  # answers a second that one user of a closed loop may get: five milliseconds each
+FREE = (Decimal(0), Decimal(0))
 SPARE = 1.5  # random arrivals may be more than the rate makes due on average
+
+_NUMBER, _PAIR = re.compile("[0-9]{1,9}"), re.compile("[0-9]{1,9}(:[0-9]{1,9})?")
 
 
 @dataclass(frozen=True)
@@ -50,7 +55,7 @@ class Wanted:
     keys: tuple[str, ...] = ("main",)
     judged: str = "200"
     max_in_flight: int = 10_000
-    kernel_times: bool = False
+    kernel_times: bool = True
     seed: int = 1
 
     def checked(self) -> Wanted:
@@ -58,15 +63,27 @@ class Wanted:
         given = [name for name in ("users", "rate", "trace", "sweep") if getattr(self, name) is not None]
         if len(given) != 1:
             raise ValueError("give one of --users, --rate, --trace and --sweep")
-        if self.judged != "all" and not self.judged.isdigit():
+        if self.judged != "all" and not _NUMBER.fullmatch(self.judged):
             raise ValueError(f"--judge {self.judged}: expected a number of answers, or all")
-        if self.warm_up_s >= self.seconds:
-            raise ValueError("--warm-up: expected less than --for")
+        if self.shared is not None and not _PAIR.fullmatch(self.shared):
+            raise ValueError(f"--shared-prefixes {self.shared}: expected N:WORDS")
+        self._check_times()
         if self.sweep is not None and not self.slos:
             raise ValueError("--sweep looks for the highest rate that meets a service level: give one with --slo")
         for text in self.slos:
             parse(text)
         return self
+
+    def _check_times(self) -> None:
+        """Not a number fails every comparison, and is refused with what is too small or too large."""
+        if not 0 < self.seconds < LONGEST_S:
+            raise ValueError(f"--for: expected more than 0 and less than {LONGEST_S} seconds")
+        if not 0 <= self.warm_up_s < self.seconds:
+            raise ValueError("--warm-up: expected less than --for, and not less than 0")
+        if not 0 <= self.ramp_s < LONGEST_S:
+            raise ValueError("--ramp: expected seconds, and not less than 0")
+        if self.rate is not None and not 0 < self.rate < math.inf:
+            raise ValueError("--rate: expected more than 0 requests a second")
 
     def scenario(self, ask: Ask) -> Scenario:
         """For the target of `ask`. Raises ValueError, OSError, TargetFault."""
@@ -122,11 +139,13 @@ def afforded(ask: Ask, scenario: Scenario) -> tuple[Scenario, Reservation]:
     """As much of the load as the spend cap allows, with that set aside. Raises BudgetExceeded when that is nothing.
 
     Every request is priced at the most it can cost, as it will be asked; an open loop that does not fit is refused,
-    because fewer requests would be another load.
+    because fewer requests would be another load. Where all models are free, nothing has to be priced.
     """
     budget, left = ask.client.budget, ask.client.budget.cap - ask.client.budget.spent - ask.client.budget.reserved
-    usd, count, price = Decimal(0), 0, (Decimal(0), Decimal(0))
+    usd, count, price = Decimal(0), 0, FREE
     wanted = _most(scenario)
+    if wanted and _is_free(ask, scenario):
+        return replace(scenario, requests=wanted), budget.set_aside(FREE, usd, wanted * scenario.turns)
     for bounds in _bounds(ask, scenario, wanted):
         more = sum((each for _, each in bounds), Decimal(0))
         if usd + more > left:
@@ -141,6 +160,15 @@ def afforded(ask: Ask, scenario: Scenario) -> tuple[Scenario, Reservation]:
     return replace(scenario, requests=count), budget.set_aside(price, usd, calls)
 
 
+def _is_free(ask: Ask, scenario: Scenario) -> bool:
+    """A price is that of a model, whatever it is asked."""
+    load = scenario.workload
+    if load is None:
+        return False
+    models = {model for model, _ in load.models} | {str(row["model"]) for row in load.prompts if "model" in row}
+    return all(ask.client.budget.bound(json.dumps({"model": model}).encode())[0] == FREE for model in models)
+
+
 def _most(scenario: Scenario) -> int:
     """Conversations that the load can have."""
     if scenario.arrivals is None:
@@ -151,7 +179,7 @@ def _most(scenario: Scenario) -> int:
 
 
 def _bounds(ask: Ask, scenario: Scenario, count: int) -> Iterator[list[tuple[Any, Decimal]]]:
-    """The dearest that each conversation can be, turn by turn. Where requests are free, one tells of all."""
+    """The dearest that each conversation can be, turn by turn."""
     for number in range(count):
         found, history = [], list[Mapping[str, Any]]()
         for turn in range(scenario.turns):

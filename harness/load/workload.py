@@ -24,6 +24,8 @@ LOOK_UP = {
     },
 }
 Message = dict[str, Any]
+LONGEST = 1_000_000  # words or tokens
+FORMS = "expected N, uniform:A:B, normal:MEAN:SD or lognormal:MEAN:SD"
 
 
 @dataclass(frozen=True)
@@ -37,8 +39,9 @@ class Lengths:
     most: int = 100_000
 
     def __post_init__(self) -> None:
-        if self.kind not in {"fixed", "uniform", "normal", "lognormal"} or self.a <= 0 or self.b < 0:
-            raise ValueError("lengths: expected fixed:N, uniform:A:B, normal:MEAN:SD or lognormal:MEAN:SD")
+        known = self.kind in {"fixed", "uniform", "normal", "lognormal"}
+        if not known or not 1 <= self.a <= LONGEST or not 0 <= self.b <= LONGEST:
+            raise ValueError(f"lengths: {FORMS}, from 1 to {LONGEST}")
 
     def drawn(self, rng: random.Random) -> int:
         value = {
@@ -59,7 +62,7 @@ def lengths(text: str) -> Lengths:
         a, b = (float(number) for number in (*numbers, "0")[:2])
         return Lengths(kind, a, b)
     except (TypeError, ValueError):
-        raise ValueError(f"{text!r}: expected N, uniform:A:B, normal:MEAN:SD or lognormal:MEAN:SD") from None
+        raise ValueError(f"{text!r}: lengths: {FORMS}, from 1 to {LONGEST}") from None
 
 
 @dataclass(frozen=True)

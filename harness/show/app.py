@@ -6,8 +6,10 @@ Every address begins with the token; without it nothing answers. It trusts nobod
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import hmac
 import json
+import re
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass
@@ -38,6 +40,7 @@ HEADERS = {
 }
 HOSTS = ["127.0.0.1", "localhost"]
 Page = Callable[[Request], Awaitable[Response]]
+_LINE = re.compile("[0-9]{1,18}")  # the number of a line
 
 
 def app(archive: Archive, starter: Starter, token: str) -> Starlette:
@@ -135,7 +138,10 @@ class Desk:
         return HTMLResponse(loads.render(self.archive.load(request.query_params.get("run", "")).figures()))
 
     async def overview(self, _: Request) -> Response:
-        done = [(run, run.results()) for run in self.archive.runs() if run.is_finished]
+        done = []
+        for run in self.archive.runs():
+            with contextlib.suppress(BadResults):  # the list of runs says so
+                done += [(run, run.results())] if run.is_finished else []
         if not done:
             raise Refused("no run has finished yet")
         done.sort(key=lambda pair: str(pair[1]["run"]["started"]))
@@ -158,8 +164,8 @@ class Desk:
         name = request.query_params.get("run", "")
         if name not in self.starter.started:
             self.archive.run(name)
-        after = request.headers.get("last-event-id", "0")
-        told = self._told(Run(name, self.archive.folder / name), int(after) if after.isdigit() else 0)
+        after = _LINE.fullmatch(request.headers.get("last-event-id", ""))
+        told = self._told(Run(name, self.archive.folder / name), int(after[0]) if after else 0)
         return StreamingResponse(told, media_type="text/event-stream")
 
     async def _told(self, run: Run, after: int) -> AsyncIterator[str]:
@@ -181,5 +187,8 @@ class Desk:
     def _end(self, run: Run) -> dict[str, Any]:
         if not run.is_finished:
             return {"verdict": None, "said": self.starter.said(run.name) or "The run was broken off without results."}
-        found = run.results()
+        try:
+            found = run.results()
+        except BadResults as bad:
+            return {"verdict": None, "said": f"not readable: {bad}"}
         return {"verdict": found["verdict"], "counts": found["counts"], "report": self.at("report", run=run.name)}

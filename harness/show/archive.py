@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
+import specs
 from harness import chronicle, results
+from specs.problems import problems
 
 LOADS = ("sweep.json", "load.json")  # what `assay load` leaves; a sweep stands for all its steps
+MOST_PID = 2**31 - 1
+_HALF = re.compile("[\ud800-\udfff]")  # what Python makes of bytes in a name that are not UTF-8
 
 
 class NoSuchRun(KeyError):
@@ -38,25 +43,35 @@ class Run:
         return results.read(self.folder)
 
     def progress(self, after: int = 0) -> Iterator[tuple[int, dict[str, Any]]]:
-        """Lines that are complete, with their numbers, from the one after `after`."""
+        """Lines that are complete and can be read, with their numbers, from the one after `after`."""
         path = self.folder / chronicle.NAME
-        text = path.read_text(encoding="utf-8") if path.is_file() else ""
+        text = path.read_text(encoding="utf-8", errors="replace") if path.is_file() else ""
         for number, line in enumerate(text.split("\n")[:-1], start=1):
-            if number > after:
-                yield number, json.loads(line)
+            if number > after and (row := _told(line)) is not None:
+                yield number, row
 
     def is_alive(self) -> bool:
         """Whether the process that writes it still runs; a run that was killed says nothing of its end."""
         started = next((row for _, row in self.progress() if row["kind"] == "started"), None)
-        if started is None or self.is_finished:
+        pid = None if started is None else started.get("pid")
+        if self.is_finished or not isinstance(pid, int) or not 0 < pid <= MOST_PID:
             return False
         try:
-            os.kill(int(started["pid"]), 0)
+            os.kill(pid, 0)
         except ProcessLookupError:
             return False
         except PermissionError:
             return True
         return True
+
+
+def _told(line: str) -> dict[str, Any] | None:
+    """One line of a chronicle; None for what no run of ours has written."""
+    try:
+        row = json.loads(line)
+    except (ValueError, RecursionError):
+        return None
+    return row if isinstance(row, dict) and isinstance(row.get("kind"), str) else None
 
 
 @dataclass(frozen=True)
@@ -84,11 +99,11 @@ def load_in(folder: Path) -> Mapping[str, Any] | None:
         return None
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise results.BadResults(f"{path}: not JSON: {error}; expected what assay load wrote") from error
-    if not isinstance(found, dict) or not (isinstance(found.get("steps"), list) or "requests" in found):
-        raise results.BadResults(f"{path}: not a load: expected what assay load wrote")
-    return found
+    if wrong := next(iter(problems(found, specs.schema("load"))), None):
+        raise results.BadResults(f"{path}: {wrong}; expected what assay load wrote")
+    return dict(found)
 
 
 Listed = TypeVar("Listed", Run, Load)
@@ -102,9 +117,14 @@ class Archive:
 
     def runs(self) -> list[Run]:
         """Newest first."""
-        found = {path.parent for name in ("results.json", chronicle.NAME) for path in self.folder.rglob(name)}
+        found = self._holding("results.json", chronicle.NAME)
         made = [Run(folder.relative_to(self.folder).as_posix(), folder) for folder in found]
         return sorted(made, key=lambda run: (-run.changed, run.name))
+
+    def _holding(self, *names: str) -> set[Path]:
+        """Folders with such a file. One whose name is no text can have no address, and is left out."""
+        found = {path.parent for name in names for path in self.folder.rglob(name)}
+        return {folder for folder in found if not _HALF.search(str(folder))}
 
     def run(self, name: str) -> Run:
         """Raises NoSuchRun."""
@@ -112,7 +132,7 @@ class Archive:
 
     def loads(self) -> list[Load]:
         """Newest first; each step of a sweep by itself too. Not those of a run's own suite: its report has them."""
-        found = {path.parent for name in LOADS for path in self.folder.rglob(name)}
+        found = self._holding(*LOADS)
         within = {run.folder for run in self.runs()}
         alone = [folder for folder in found if within.isdisjoint({folder, *folder.parents})]
         made = [Load(folder.relative_to(self.folder).as_posix(), folder) for folder in alone]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import signal
 import subprocess
 import sys
@@ -45,8 +46,10 @@ class Wish:
 
     def _target(self) -> str:
         given = self.target.strip()
-        if given == "mock" or urlsplit(given).scheme in {"http", "https"} or Path(given).is_file():
-            return given
+        with contextlib.suppress(ValueError, OSError):  # neither an address nor a path
+            is_url = urlsplit(given).scheme in {"http", "https"}
+            if given.isprintable() and (given == "mock" or is_url or Path(given).is_file()):
+                return given
         raise Refused(f"{given!r} is no target: give a URL, the path of a target.toml, or the word mock")
 
 

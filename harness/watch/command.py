@@ -15,11 +15,12 @@ from typing import Any
 import click
 from rich.console import Console
 
+import specs
 from harness import results
 from harness.model import Exit
 from harness.target import Secret
 from harness.watch.regression import alert, lost
-from harness.watch.webhook import Webhook
+from harness.watch.webhook import Webhook, key_of
 
 ERR = Console(stderr=True, highlight=False)
 OURS = frozenset({"--out", "--replay", "--ui"})  # options of a run that a watch has its own for
@@ -62,9 +63,10 @@ def watch_command(
     Options that are not listed go to `assay run`. The runs lie in DIR, one folder each; the newest is what the next is
     compared with, also after a restart. Ends with the exit code of the last run.
     """
+    specs.load(contract)
     _refuse(options, webhook, secret)
+    hook = _hook(webhook, _secret(secret), keep) if webhook else None
     keep.mkdir(parents=True, exist_ok=True)
-    hook = Webhook(webhook, _secret(secret), keep / "alerts.ndjson") if webhook else None
     before, code, done, seen = _latest(keep, contract), int(Exit.CONFORMS), 0, True
     while True:
         started = time.monotonic()
@@ -123,7 +125,21 @@ def _tell(made: dict[str, Any] | None, hook: Webhook | None) -> None:
 
 def _send(made: dict[str, Any], hook: Webhook | None) -> None:
     if hook is not None and not hook.send(made):
-        ERR.print(f"{hook.url} did not take the alert; it waits in {hook.waiting}", markup=False, soft_wrap=True)
+        said = f"the webhook at {hook.host} did not take the alert; it waits in {hook.waiting}"
+        ERR.print(said, markup=False, soft_wrap=True)
+
+
+def _hook(url: str, secret: Secret | None, keep: Path) -> Webhook:
+    """What cannot be used is refused now, not when the first alert is due."""
+    try:
+        made = Webhook(url, secret, keep / "alerts.ndjson")
+        if not made.host:
+            raise ValueError("expected an http or https URL")
+        if secret is not None:
+            key_of(secret)
+    except ValueError as error:
+        raise click.UsageError(f"--webhook: {error}") from error
+    return made
 
 
 def _secret(variable: str | None) -> Secret | None:

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import httpx
 
@@ -25,11 +26,20 @@ SECRET_PREFIX = "whsec_"  # noqa: S105 - how such secrets are spelled
 
 
 def signature(secret: Secret, name: str, timestamp: int, body: bytes) -> str:
-    """`v1,` and the base64 of HMAC-SHA256 over id, time and body. A secret that starts with whsec_ is base64."""
-    value = secret.reveal()
-    key = base64.b64decode(value.removeprefix(SECRET_PREFIX)) if value.startswith(SECRET_PREFIX) else value.encode()
-    signed = hmac.new(key, f"{name}.{timestamp}.".encode() + body, hashlib.sha256)
+    """`v1,` and the base64 of HMAC-SHA256 over id, time and body."""
+    signed = hmac.new(key_of(secret), f"{name}.{timestamp}.".encode() + body, hashlib.sha256)
     return "v1," + base64.b64encode(signed.digest()).decode()
+
+
+def key_of(secret: Secret) -> bytes:
+    """A secret that starts with whsec_ is base64. Raises ValueError, without the secret, where it is not."""
+    value = secret.reveal()
+    if not value.startswith(SECRET_PREFIX):
+        return value.encode()
+    try:
+        return base64.b64decode(value.removeprefix(SECRET_PREFIX), validate=True)
+    except ValueError:
+        raise ValueError(f"{secret.name}: what follows {SECRET_PREFIX} is not base64") from None
 
 
 @dataclass(frozen=True)
@@ -40,6 +50,13 @@ class Webhook:
     secret: Secret | None
     waiting: Path
     pause_s: float = PAUSE_S
+
+    @property
+    def host(self) -> str:
+        """Where it is; its path may be a secret. Empty for what is no URL of HTTP. Raises ValueError."""
+        parts = urlsplit(self.url)
+        where = f"{parts.hostname or ''}{'' if parts.port is None else f':{parts.port}'}"
+        return where if parts.scheme in ("http", "https") else ""
 
     def send(self, alert: Mapping[str, Any]) -> bool:
         """Hand over everything that waits, then this alert. False when some of it still waits."""
@@ -62,12 +79,12 @@ class Webhook:
             if n:
                 time.sleep(self.pause_s * 2 ** (n - 1))
             try:
-                answer = httpx.post(
-                    self.url, content=body, headers=self._headers(message["id"], body), timeout=TIMEOUT_S
-                )
+                headers = self._headers(message["id"], body)
+                with httpx.stream("POST", self.url, content=body, headers=headers, timeout=TIMEOUT_S) as answer:
+                    taken = answer.is_success  # the status says it; a body may have no end, and nobody reads it
             except httpx.HTTPError:
                 continue
-            if answer.is_success:
+            if taken:
                 return True
         return False
 

@@ -24,6 +24,11 @@ async def read_body(call: Call) -> None:
         raise call.gateway.refuse_too_large(call)
     chunks: list[bytes] = []
     size = 0
+    if call.cycle is not None and (whole := call.cycle.whole_body()) is not None:
+        if len(whole) > cap:
+            raise call.gateway.refuse_too_large(call)
+        call.raw = whole
+        return
     while True:
         message = await call.receive()
         if message["type"] == "http.disconnect":
@@ -71,7 +76,7 @@ async def validate(call: Call) -> None:
     for name in gateway.required:
         if body.get(name) is None:
             raise gateway.refuse_missing(call, name)
-    for name, check in [known for known in gateway.parameter_checks if known[0] in body]:
+    for name, check in gateway.checks_of(tuple(body)):
         if body[name] is not None:
             check(call, body[name])
     gateway.check_extra(call, body)
@@ -145,9 +150,9 @@ def context_of(call: Call, row: Row) -> int:
 def max_tokens(call: Call) -> int:
     """Most tokens one choice may have: the smaller of what was asked, or the default, and what the model can."""
     assert call.row is not None
-    asked: list[int] = [call.body[name] for name in call.gateway.token_limits if call.body.get(name) is not None]
-    default = call.state.traits.default_max_tokens or call.gateway.fallback_max_tokens
-    return min([*asked, call.row.output] if asked else [default, call.row.output])
+    body, most = call.body, call.row.output
+    asked: list[int] = [body[name] for name in call.gateway.token_limits if body.get(name) is not None]
+    return min(most, *(asked or [call.state.traits.default_max_tokens or call.gateway.fallback_max_tokens]))
 
 
 async def afford(call: Call) -> None:

@@ -31,7 +31,7 @@ def price_of(call: Call, row: Row) -> Price:
 
 
 def round_nano(amount: Decimal) -> int:
-    return int(amount.quantize(Decimal(1), ROUND_HALF_EVEN))
+    return int(amount.to_integral_value(ROUND_HALF_EVEN))
 
 
 def estimate(call: Call) -> int:

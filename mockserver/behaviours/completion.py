@@ -40,7 +40,7 @@ def model_echo(call: Call) -> str:
 def upstream_body(call: Call) -> dict[str, Any]:
     """What the provider is asked: the client's body, the contract's defaults, and always a usage chunk."""
     traits, body = call.state.traits, dict(call.body)
-    if all(body.get(name) is None for name in call.gateway.token_limits) and traits.default_max_tokens:
+    if traits.default_max_tokens and not [1 for name in call.gateway.token_limits if body.get(name) is not None]:
         body["max_tokens"] = traits.default_max_tokens
     if body.get("temperature") is None and traits.default_temperature is not None:
         body["temperature"] = traits.default_temperature
@@ -113,7 +113,7 @@ def document(call: Call, choices: list[dict[str, Any]], usage: dict[str, Any] | 
 def choice(call: Call, index: int, pieces: list[Piece]) -> dict[str, Any]:
     """One choice from its pieces."""
     gateway = call.gateway
-    finish = pieces.finish if isinstance(pieces, Text) else next(filter(None, map(finish_of, pieces)), None)
+    finish = pieces.plain.finish if isinstance(pieces, Text) else next(filter(None, map(finish_of, pieces)), None)
     logprobs = None
     if gateway.wants_logprobs(call.body):
         logprobs = gateway.logprobs_member([entry for piece in pieces for entry in piece.logprobs or ()])
@@ -133,7 +133,7 @@ def message(call: Call, pieces: list[Piece]) -> dict[str, Any]:
     """The assistant's message: text, or tool calls with null content."""
     gateway = call.gateway
     if isinstance(pieces, Text):
-        text = decode_pieces(call, (pieces.text,))
+        text = decode_pieces(call, (pieces.plain.text,))
     elif any(map(tool_of, pieces)):
         calls = gateway.tool_calls_member(call, pieces)
         return {"role": gateway.assistant_role, "content": None, "tool_calls": calls}

@@ -31,7 +31,7 @@ def generate(job: Job) -> list[Piece]:
     gateway = job.gateway
     choices = gateway.choices_of(job.body)
     pieces = _choice(job, 0) if choices == 1 else _side_by_side(job, choices)
-    completion = pieces.tokens if isinstance(pieces, Text) else sum(map(tokens_of, pieces))
+    completion = len(pieces.plain.tokens) if isinstance(pieces, Text) else sum(map(tokens_of, pieces))
     usage = gateway.engine_usage(job, gateway.count_prompt(job.body), completion)
     last = Piece(pieces[-1].step, 0, usage=usage)
     return pieces.ended_by(last) if isinstance(pieces, Text) else [*pieces, last]
@@ -63,7 +63,7 @@ def _text_pieces(job: Job, choice: int, text: str, rng: random.Random) -> list[P
     """Tokens up to the limit or the first stop sequence, each with its logprobs when asked."""
     gateway = job.gateway
     stops, probable = gateway.stops_of(job.body), gateway.wants_logprobs(job.body)
-    if not stops and not probable and gateway.tokenize is tokenize and len(text) <= _SHORT:
+    if not (stops or probable) and gateway.tokenize is tokenize and len(text) <= _SHORT:
         return _remembered(choice, text, job.max_tokens)
     tokens = gateway.tokenize(text)
     kept = tokens[: job.max_tokens]

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from mockserver.call import Call
 
 ROLES = frozenset({"system", "developer", "user", "assistant", "tool"})
+_TEXTS = ("name", "refusal")  # members of a message that may be there
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 
@@ -34,12 +35,12 @@ def _bounds(call: Call, param: str, low: int, high: int) -> Sequence[Any]:
 
 
 def _integer(call: Call, param: str, value: Any, low: int, high: int | None) -> None:
-    if not is_integer(value) or value < low or (high is not None and value > high):
+    if type(value) is not int or value < low or (high is not None and value > high):
         _refuse(call, param, f"an integer of at least {low}" + (f" and at most {high}" if high is not None else ""))
 
 
 def _number(call: Call, param: str, value: Any, low: float, high: float) -> None:
-    if not is_number(value) or not low <= value <= high:
+    if type(value) not in (int, float) or not low <= value <= high:
         _refuse(call, param, f"a number between {low:g} and {high:g}")
 
 
@@ -75,8 +76,9 @@ def message(call: Call, at: str, entry: Any) -> None:
         _refuse(call, f"{at}.tool_call_id", "a string")
     if role == "assistant" and entry.get("tool_calls") is not None:
         _tool_calls(call, f"{at}.tool_calls", entry["tool_calls"])
-    _optional(call, f"{at}.name", entry.get("name"), str, "a string")
-    _optional(call, f"{at}.refusal", entry.get("refusal"), str, "a string")
+    for name in _TEXTS:
+        if name in entry:
+            _optional(call, f"{at}.{name}", entry[name], str, "a string")
     call.gateway.check_content(call, f"{at}.content", entry)
 
 

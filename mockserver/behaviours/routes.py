@@ -62,8 +62,10 @@ def methods_of(call: Call, path: str) -> dict[str, Handler]:
 
 def is_refused_family(call: Call) -> bool:
     """Whether the path belongs to a family that the contract refuses as a whole."""
-    path = call.path
-    for family in call.state.traits.families:
+    path, traits = call.path, call.state.traits
+    if not path.startswith(traits.family_roots):
+        return False
+    for family in traits.families:
         root = family["path"]
         if path.startswith(root) and path[len(root) : len(root) + 1] in ("", "/"):
             return True

@@ -11,6 +11,7 @@ from urllib.parse import parse_qs
 
 from mockserver.behaviours.routes import json_reply
 from mockserver.call import Frame, Reply
+from mockserver.chunked import Batch
 
 if TYPE_CHECKING:
     from mockserver.call import Call
@@ -20,9 +21,9 @@ _PREFIX = "/signature/"
 _MOST = 20_000
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Answer:
-    """What is kept of one finished answer: no text of it, only digests."""
+    """What is kept of one finished answer: no text of it, only digests. Nobody changes it."""
 
     account: str
     model: str
@@ -63,12 +64,13 @@ async def _hashed(call: Call, frames: AsyncIterator[Frame]) -> AsyncIterator[Fra
     sent, last = bytearray(), call.gateway.done_frames[-1:]
     try:
         async for frame in frames:
-            if not isinstance(frame, bytes):
+            if not isinstance(frame, bytes | Batch):
                 yield frame
-                sent += b"".join(frame.frames[: frame.pushed])
+                sent += frame.said()
                 continue
-            sent += frame
-            if (frame,) == last:
+            whole, ends = (frame.said(), frame.last) if isinstance(frame, Batch) else (frame, frame)
+            sent += whole
+            if (ends,) == last:
                 call.gateway.keep_answer(call, call.gateway.bytes_signed(call, call.raw), bytes(sent))
             yield frame
     finally:

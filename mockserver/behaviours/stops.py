@@ -59,5 +59,7 @@ def _split(tokens: list[bytes], at: int, trim: bool) -> tuple[list[bytes], list[
 def stops_of(body: dict[str, object]) -> list[bytes]:
     """The stop sequences of a request: a string or a list of them."""
     stop = body.get("stop")
+    if stop is None:
+        return []
     texts = [stop] if isinstance(stop, str) else stop if isinstance(stop, list) else []
     return [text.encode("utf-8", "replace") for text in texts if isinstance(text, str) and text]

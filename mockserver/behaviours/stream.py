@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import functools
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from mockserver.behaviours.completion import new_decoder
 from mockserver.call import Frame, Headers, Reply
+from mockserver.chunked import Batch, Block
 from mockserver.upstream import Aborted, Piece, UpstreamFailure
 from mockserver.wire import encode
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from mockserver.call import Call
     from mockserver.gateway import Gateway
     from mockserver.upstream import Generation
-    from mockserver.upstream.pieces import Push
+    from mockserver.upstream.pieces import Plain
 
 Chunk = dict[str, Any]
 _MARK = "here goes the text"  # in a chunk that is never sent
@@ -46,18 +46,43 @@ def stream_headers(call: Call) -> Headers:
 
 
 class Pieces:
-    """Frames of plain text with the pieces that they are of."""
+    """Frames of the plain text that comes next."""
 
-    __slots__ = ("_call", "_generation", "_texts", "frames", "pushed")
+    __slots__ = ("_before", "_block", "_call", "_generation", "_next", "_start", "_tokens", "_write")
+    _write: Callable[[bytes], bool]
 
-    def __init__(self, call: Call, generation: Generation, frames: list[bytes], texts: list[bytes]) -> None:
-        self._call, self._generation, self._texts = call, generation, texts
-        self.frames, self.pushed = frames, 0
+    def __init__(self, call: Call, generation: Generation, plain: Plain, start: int, around: list[bytes]) -> None:
+        self._call, self._generation, self._tokens = call, generation, plain.tokens
+        self._start = self._next = start
+        self._before, after = around
+        self._block = _block_of(plain, len(self._before), after)
 
-    async def play(self, push: Push) -> None:
+    def join(self, batch: Batch) -> bool:
+        """Put those that are due already into a batch; True when these are all."""
+        due = self._generation.take_due()
+        if due:
+            batch.add_block(self._block, self._before, self._start, self._start + due)
+            self._next += due
+            self._deliver()
+            self._start = self._next
+        return self._next == len(self._tokens)
+
+    async def play(self, write: Callable[[bytes], bool]) -> None:
         """Until all are written, or the client has left, or it reads too slowly: then the rest comes one by one."""
-        self.pushed = await self._generation.play(self.frames, push)
-        self._call.delivered += sum(map(len, self._texts[: self.pushed]))
+        self._write = write
+        await self._generation.play(self._push)
+        self._deliver()
+
+    def said(self) -> bytes:
+        return self._block.said(self._before, self._start, self._next)
+
+    def _push(self, due: int) -> bool:
+        start = self._next
+        self._next += due
+        return self._write(self._block.chunks(self._before, start, self._next))
+
+    def _deliver(self) -> None:
+        self._call.delivered += sum(map(len, self._tokens[self._start : self._next]))
 
 
 async def flat(frames: AsyncIterator[Frame]) -> AsyncIterator[bytes]:
@@ -75,8 +100,7 @@ async def flat(frames: AsyncIterator[Frame]) -> AsyncIterator[bytes]:
 async def frames(call: Call, generation: Generation, first: Piece | None) -> AsyncIterator[Frame]:
     """Every frame of the stream; whatever way it ends, the call is settled once."""
     gateway = call.gateway
-    shape = gateway.chunk
-    writer = Writer(call)
+    writer, batch = Writer(call), Batch()
     closed, in_runs = False, call.cycle is not None and gateway.frames is None and gateway.reply is None
     in_runs = in_runs and not call.state.observers
     try:
@@ -85,20 +109,29 @@ async def frames(call: Call, generation: Generation, first: Piece | None) -> Asy
         piece, usage = first, None
         while piece is not None:
             usage = piece.usage or usage
-            if (plain := writer.plain(piece)) is not None:
-                yield plain
+            if in_runs:
+                batch.add(writer.frames(piece))
+                if (run := writer.run(generation)) is not None and not run.join(batch):
+                    yield batch
+                    yield run
+                    batch = Batch()
             else:
-                for chunk in writer.chunks(piece):
-                    shaped = chunk if shape is None else shape(call, chunk)
-                    if shaped is not None:
-                        yield gateway.encode_frame(shaped)
-            if in_runs and (run := writer.run(generation)) is not None:
-                yield run
-            piece = generation.due() or await generation.next()
+                for frame in writer.frames(piece):
+                    yield frame
+            piece = generation.due()
+            if piece is None:
+                if batch and not generation.over:  # nobody waits for what is there
+                    yield batch
+                    batch = Batch()
+                piece = await generation.next()
         usage, closed = gateway.usage_of(call, usage), True
         gateway.settle_finished(call, usage)  # before the client sees the end, so that its balance is right
-        for frame in _closing(call, usage, writer):
-            yield frame
+        if in_runs:
+            batch.add(_closing(call, usage, writer))
+            yield batch
+        else:
+            for frame in _closing(call, usage, writer):
+                yield frame
     except UpstreamFailure:
         closed = True
         gateway.settle_dropped(call, gateway.fallback_usage(call, call.delivered))
@@ -185,10 +218,13 @@ def _leaves_text_alone(gateway: Gateway) -> bool:
     )
 
 
-@functools.lru_cache(maxsize=8192)
-def _written(token: bytes) -> bytes:
-    """A token of ASCII text as a JSON string. A model's tokens come again and again."""
-    return encode(token.decode("ascii"))
+def _block_of(plain: Plain, size: int, after: bytes) -> Block:
+    """The frames of a text: those of the stream before, where the same was said in the same form."""
+    block = plain.written
+    if block is None or block.form != (size, after):
+        texts = [encode(token.decode("ascii")) for token in plain.tokens]
+        block = plain.written = Block(size, after, texts)
+    return block
 
 
 class Writer:
@@ -228,9 +264,7 @@ class Writer:
         if piece.usage is not None:
             return
         gateway, call = self._call.gateway, self._call
-        if piece.choice not in self._seen:
-            self._seen.add(piece.choice)
-            yield self._chunk(piece, gateway.role_delta(call, piece))
+        yield from self._opening(piece)
         if piece.tool is not None:
             delta = self._tool_delta(piece.choice, piece.tool)
             if delta is not None:
@@ -241,31 +275,47 @@ class Writer:
             finish = gateway.stream_finish_reason(call, piece.finish)
             yield self._chunk(piece, gateway.finish_delta(call, piece.choice), finish)
 
-    def plain(self, piece: Piece) -> bytes | None:
-        """The frame of a piece that is nothing but ASCII text, where every decision about it is the honest one.
+    def frames(self, piece: Piece) -> list[bytes]:
+        """Every frame of a piece."""
+        if (plain := self._plain(piece)) is not None:
+            return plain
+        call, encoded, shape = self._call, self._call.gateway.encode_frame, self._call.gateway.chunk
+        if shape is None:
+            return [encoded(chunk) for chunk in self.chunks(piece)]
+        shaped = [shape(call, chunk) for chunk in self.chunks(piece)]
+        return [encoded(chunk) for chunk in shaped if chunk is not None]
+
+    def _plain(self, piece: Piece) -> list[bytes] | None:
+        """The frames of a piece that is nothing but ASCII text, where every decision about it is the honest one.
 
         The same bytes as by `chunks`, put between two constants. None for every other piece, which `chunks` takes.
         """
-        if piece.choice not in self._seen or piece.choice in self._odd:
-            return None
         _, choice, text, tool, finish, logprobs, _, usage = piece
         if not text or tool or finish or logprobs or usage or not self._is_plain or not text.isascii():
             return None
-        around = self._around.get(choice) or self._frame_of(choice)
+        if choice in self._odd:
+            return None
+        before, after = self._around.get(choice) or self._frame_of(choice)
         self._call.delivered += len(text)
-        return encode(text.decode("ascii")).join(around)
+        frame = before + encode(text.decode("ascii")) + after
+        return [*map(encode_frame, self._opening(piece)), frame]
+
+    def _opening(self, piece: Piece) -> Iterator[Chunk]:
+        """The first chunk of a choice, which tells its role."""
+        if piece.choice not in self._seen:
+            self._seen.add(piece.choice)
+            yield self._chunk(piece, self._call.gateway.role_delta(self._call, piece))
 
     def run(self, generation: Generation) -> Pieces | None:
         """The frames of all plain text that comes next; None where there is none."""
         upcoming = generation.upcoming() if self._is_plain else None
         if upcoming is None:
             return None
-        choice, texts = upcoming
-        if choice not in self._seen or choice in self._odd:
+        plain, start = upcoming
+        if plain.choice not in self._seen or plain.choice in self._odd:
             return None
-        before, after = self._around.get(choice) or self._frame_of(choice)
-        frames = [before + written + after for written in map(_written, texts)]
-        return Pieces(self._call, generation, frames, texts)
+        around = self._around.get(plain.choice) or self._frame_of(plain.choice)
+        return Pieces(self._call, generation, plain, start, around)
 
     def _frame_of(self, choice: int) -> list[bytes]:
         """What stands before and after the text in each frame of a choice."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import functools
 import hashlib
 import re
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from mockserver.behaviours.chance import Chance
 from mockserver.behaviours.tokens import text_of, tokenize
@@ -27,6 +27,7 @@ _SENTENCES = re.compile(r"(?<=[.!?])\s+|\n+")
 _WORDS = re.compile(r"\w+")
 _SUBJECTS = ["the enclave", "a careful reader", "the measured image", "this answer", "the gateway", "a quiet server"]
 _VERBS = ["keeps", "explains", "checks", "compares", "describes", "returns"]
+_STARTS = range(len(_VERBS))
 _OBJECTS = ["its promise", "the request", "each number", "a plain result", "the whole story", "what was asked"]
 _SHORT = 4096  # characters of a prompt that is remembered
 _ENDINGS = ["without delay", "once and only once", "in order", "with some care", "as documented", "before the end"]
@@ -35,15 +36,17 @@ _ENDINGS = ["without delay", "once and only once", "in order", "with some care",
 def rng_of(job: Job, choice: int) -> random.Random:
     """Randomness of one choice: fixed at temperature 0 or with a seed, otherwise new for every request."""
     body = job.body
-    fixed = body.get("temperature") == 0 or body.get("seed") is not None
-    salt = [body.get("seed"), choice if body.get("temperature") != 0 else 0, None if fixed else job.nonce]
-    digest = hashlib.sha256(encode([body["model"], body["messages"], salt])).digest()
-    return cast("random.Random", Chance(digest))
+    seed, cold = body.get("seed"), body.get("temperature") == 0
+    salt = [seed, 0 if cold else choice, None if cold or seed is not None else job.nonce]
+    chance: Any = Chance(hashlib.sha256(encode([body["model"], body["messages"], salt])).digest())
+    return chance  # type: ignore[no-any-return]
 
 
 def last_user_text(messages: list[dict[str, Any]]) -> str:
-    last = next((message for message in reversed(messages) if message.get("role") == "user"), None)
-    return text_of(last.get("content")) if last is not None else ""
+    for message in reversed(messages):
+        if message.get("role") == "user":
+            return text_of(message.get("content"))
+    return ""
 
 
 def compose(job: Job, rng: random.Random) -> str:
@@ -57,7 +60,8 @@ def compose(job: Job, rng: random.Random) -> str:
         return repeated
     if counted is not None:
         return _count(*counted, job.max_tokens)
-    if found := _CONTEXT.search(_told(messages)):
+    told = _told(messages)
+    if told and (found := _CONTEXT.search(told)):
         return _quote_context(found[1], prompt)
     if job.fixed_tokens is not None:
         return _exactly(job.fixed_tokens, rng)
@@ -89,7 +93,10 @@ def _quote(messages: list[dict[str, Any]]) -> str:
 
 def _told(messages: list[dict[str, Any]]) -> str:
     """The first system message."""
-    return next((text_of(message.get("content")) for message in messages if message.get("role") == "system"), "")
+    for message in messages:
+        if message.get("role") == "system":
+            return text_of(message.get("content"))
+    return ""
 
 
 def _quote_context(context: str, prompt: str) -> str:
@@ -107,7 +114,7 @@ def _sentence(rng: random.Random) -> str:
 
 def _exactly(count: int, rng: random.Random) -> str:
     """A text of exactly `count` tokens, so that a load test knows how long each answer is."""
-    return _verbs(count, rng.randrange(len(_VERBS)))
+    return _verbs(count, rng.choice(_STARTS))
 
 
 @functools.lru_cache(maxsize=64)

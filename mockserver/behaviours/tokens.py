@@ -44,7 +44,8 @@ def text_of(content: Any) -> str:
 
 def count_message(message: dict[str, Any]) -> int:
     """Role, content, and the names and arguments of tool calls."""
-    total = count(message.get("role", "")) + count(text_of(message.get("content")))
+    content = message.get("content")
+    total = count(message.get("role", "")) + count(content if isinstance(content, str) else text_of(content))
     for tool_call in message.get("tool_calls") or ():
         function = tool_call.get("function", {})
         total += count(function.get("name", "")) + count(function.get("arguments", ""))
@@ -53,7 +54,7 @@ def count_message(message: dict[str, Any]) -> int:
 
 def count_prompt(body: dict[str, Any]) -> int:
     """Prompt tokens of a request: every message plus the definitions of its tools."""
-    total = sum(count_message(message) for message in body["messages"])
+    total = sum(map(count_message, body["messages"]))
     if tools := body.get("tools"):
         total += count(encode(tools).decode())
     return total

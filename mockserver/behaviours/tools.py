@@ -21,9 +21,11 @@ _PAIR = re.compile(r"\b([A-Z][\w-]+) and ([A-Z][\w-]+)\b")
 def pick_calls(job: Job, rng: random.Random) -> list[ToolCall]:
     """The calls of one choice: none without tools, with tool_choice none, or once a result has arrived."""
     body = job.body
-    tools = [tool["function"] for tool in body.get("tools") or ()]
+    if not body.get("tools"):
+        return []
+    tools = [tool["function"] for tool in body["tools"]]
     choice = job.gateway.tool_choice_of(body)
-    if not tools or choice == "none":
+    if choice == "none":
         return []
     prompt = last_user_text(body["messages"])
     if isinstance(choice, dict):

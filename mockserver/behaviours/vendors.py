@@ -14,10 +14,11 @@ if TYPE_CHECKING:
 
 INTEL = ("/sgx/certification/v4/", "/tdx/certification/v4/")
 NVIDIA = "/nvidia"  # where it has a host for each service, there is a folder here: /nvidia/rim, /nvidia/ocsp, ...
+VENDORS = (*INTEL, f"{NVIDIA}/")
 
 
 def is_vendor_path(path: str) -> bool:
-    return path.startswith((*INTEL, f"{NVIDIA}/"))
+    return path.startswith(VENDORS)
 
 
 async def serve_vendor(call: Call) -> Reply:

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from typing import Any
 
 from mockserver.call import Call, Reply
+from mockserver.catalogue import Row
 from mockserver.defects import defect
 from mockserver.defects.errors import retold
+from mockserver.defects.prompts import reading_parts
 from mockserver.gateway import Gateway
 from mockserver.refusal import Refusal
+from mockserver.upstream import Job
 
 Json = dict[str, Any]
 Frames = AsyncIterator[bytes]
@@ -129,6 +133,57 @@ def counts_the_history_twice_in_streams(gateway: Gateway) -> Gateway:
     return replace(gateway, reported_stream_usage=reported)
 
 
+@defect(breaks="FZ-004")
+def reads_two_parts_at_most(gateway: Gateway) -> Gateway:
+    """Reads the first two of several text parts and forgets the others."""
+    return replace(gateway, decode_body=reading_parts(slice(0, 2)))
+
+
+@defect(breaks="FZ-005", seen=("C17",), hidden_in=("vultr-inference",))
+def breaks_letters_between_choices(gateway: Gateway) -> Gateway:
+    """Reads the provider in packets where it sends several choices, and replaces letters that fall apart."""
+
+    async def frames(call: Call, honest: Frames) -> Frames:
+        several = (asked(call).get("n") or 1) > 1
+        async for frame in honest:
+            packets = [frame[at : at + 5] for at in range(0, len(frame), 5)] if several else [frame]
+            yield b"".join(packet.decode("utf-8", "replace").encode() for packet in packets)
+
+    return replace(gateway, frames=frames)
+
+
+@defect(breaks="FZ-006")
+def forgets_the_seed_of_streams(gateway: Gateway) -> Gateway:
+    """Samples anew for every stream, with a seed or without."""
+
+    def rng(job: Job, choice: int) -> random.Random:
+        body = {**job.body, "seed": None} if job.body.get("stream") else job.body
+        return gateway.rng_of(replace(job, body=body), choice)
+
+    return replace(gateway, rng_of=rng)
+
+
+@defect(breaks="FZ-007", hidden_in=("vultr-inference",))
+def waits_for_the_usage_that_was_asked_for(gateway: Gateway) -> Gateway:
+    """Holds a stream back until it is complete where its usage was asked for."""
+
+    async def frames(call: Call, honest: Frames) -> Frames:
+        if not asked(call).get("stream_options"):
+            async for frame in honest:
+                yield frame
+            return
+        for frame in [frame async for frame in honest]:
+            yield frame
+
+    return replace(gateway, frames=frames)
+
+
+@defect(breaks="FZ-008", seen=("C98",))
+def ends_as_though_nothing_had_happened(gateway: Gateway) -> Gateway:
+    """Ends a stream that the provider left with [DONE] and no word of it."""
+    return replace(gateway, in_stream_error=lambda call, refusal: list(gateway.done_frames))
+
+
 @defect(breaks="FZ-015")
 def reads_another_owner_than_it_lists(gateway: Gateway) -> Gateway:
     """Tells another owner of a model that is read than of the same model in the list."""
@@ -146,3 +201,29 @@ def hides_the_chat_from_other_methods(gateway: Gateway) -> Gateway:
         return (hidden if call.method == "GET" else gateway.refuse_method)(call, *given)
 
     return replace(gateway, refuse_method=refuse)
+
+
+@defect(breaks="FZ-017")
+def finishes_the_names_of_models(gateway: Gateway) -> Gateway:
+    """Takes the beginning of a model's id for that model."""
+
+    def find(call: Call, model: str) -> Row | None:
+        found = gateway.find_model(call, model)
+        return found or next((row for row in gateway.listed_models(call) if model and row.id.startswith(model)), None)
+
+    return replace(gateway, find_model=find)
+
+
+@defect(breaks="FZ-053", seen=("C101",))
+def tells_why_it_could_not_decode(gateway: Gateway) -> Gateway:
+    """Shows the exception of the decoder where a body is no UTF-8."""
+
+    def refuse(call: Call) -> Refusal:
+        honest = gateway.refuse_bad_json(call)
+        try:
+            call.raw.decode()
+        except UnicodeDecodeError as error:
+            return replace(honest, message=f"{honest.message} {type(error).__name__}({error.reason!r})")
+        return honest
+
+    return replace(gateway, refuse_bad_json=refuse)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
@@ -10,6 +11,7 @@ from dataclasses import replace
 from mockserver.call import Call, Reply
 from mockserver.defects import defect
 from mockserver.gateway import Gateway, Handler
+from mockserver.refusal import Refusal
 
 MEETING_S = 0.04  # how long a request is at work, for another one to meet it
 Key = tuple[str, ...]
@@ -31,6 +33,25 @@ def _is_of_one(call: Call) -> bool:
     return bool(call.params) and call.path.endswith(tuple(call.params.values()))
 
 
+def _shorter(call: Call, value: str) -> str:
+    """The last parameter of a path without its last letter; other ones as they are."""
+    return value[:-1] if call.path.endswith(value) else value
+
+
+def _in_capitals(body: bytes) -> bytes:
+    document = json.loads(body)
+    for rows in document.values() if isinstance(document, dict) else [document]:
+        for row in rows if isinstance(rows, list) else ():
+            texts = (
+                name
+                for name, value in row.items()
+                if name != "id" and isinstance(value, str) and value != value.upper()
+            )
+            if (name := next(texts, None)) is not None:
+                row[name] = row[name].upper()
+    return json.dumps(document).encode()
+
+
 def _copied(reply: Reply) -> Reply:
     return Reply(reply.status, reply.body, list(reply.headers), reply.frames)
 
@@ -47,6 +68,22 @@ def loses_what_was_read_often(gateway: Gateway) -> Gateway:
             if reads[call.path] > 3:
                 raise gateway.refuse_path(call)
         return reply
+
+    return _around(gateway, around)
+
+
+@defect(breaks="FZ-010")
+def overlooks_the_end_of_an_id(gateway: Gateway) -> Gateway:
+    """Reads a thing under an id with a letter too many."""
+
+    async def around(call: Call, honest: Handler) -> Reply:
+        try:
+            return await honest(call)
+        except Refusal as refused:
+            if call.method != "GET" or not _is_of_one(call) or refused.status != 404:
+                raise
+            call.params = {name: _shorter(call, value) for name, value in call.params.items()}
+            return await honest(call)
 
     return _around(gateway, around)
 
@@ -125,6 +162,22 @@ def lists_what_there_was_before(gateway: Gateway) -> Gateway:
     return _around(gateway, around)
 
 
+@defect(breaks="FZ-014")
+def lists_names_in_capitals(gateway: Gateway) -> Gateway:
+    """Tells the first text of a thing in capitals where things are listed, and as it is where one is read."""
+
+    async def around(call: Call, honest: Handler) -> Reply:
+        reply = await honest(call)
+        makes = call.method == "GET" and "POST" in (
+            found.routes if (found := call.state.router.match(call.path)) else ()
+        )
+        if makes and reply.status == 200:
+            reply.body = _in_capitals(reply.body)
+        return reply
+
+    return _around(gateway, around)
+
+
 @defect(breaks=("FZ-060", "FZ-061"))
 def answers_equal_requests_once(gateway: Gateway) -> Gateway:
     """Gives requests of one account that are on their way at once, and equally long, one answer."""
@@ -198,3 +251,40 @@ def breaks_where_two_changes_meet(gateway: Gateway) -> Gateway:
 def breaks_where_two_deletions_meet(gateway: Gateway) -> Gateway:
     """Ends in an internal error when a thing is deleted by two at once."""
     return _failing_where_they_meet(gateway, "DELETE")
+
+
+@defect(breaks="FZ-064")
+def adds_up_for_all_who_are_there(gateway: Gateway) -> Gateway:
+    """Tells a total of tokens to which those count that another request at the same time asked for."""
+    flying = [0]
+
+    async def around(call: Call, honest: Handler) -> Reply:
+        if not call.path.endswith("/chat/completions"):
+            return await honest(call)
+        flying[0] += 1
+        try:
+            await asyncio.sleep(MEETING_S)
+            return await honest(call)
+        finally:
+            flying[0] -= 1
+
+    def reported(call: Call, usage: dict[str, int]) -> dict[str, object] | None:
+        found = gateway.reported_usage(call, usage)
+        return None if found is None else {**found, "total_tokens": found["total_tokens"] + flying[0] - 1}
+
+    return _around(replace(gateway, reported_usage=reported), around)
+
+
+@defect(breaks="OC-171", contracts=("vultr-inference",))
+def confirms_changes_that_it_does_not_make(gateway: Gateway) -> Gateway:
+    """Answers with success where a change of a thing that is there is invalid."""
+
+    async def around(call: Call, honest: Handler) -> Reply:
+        try:
+            return await honest(call)
+        except Refusal as refused:
+            if call.method != "PATCH" or refused.status not in {400, 422}:
+                raise
+            return Reply(204, b"", [])
+
+    return _around(gateway, around)

@@ -91,6 +91,27 @@ def reads_the_first_packet_only(gateway: Gateway) -> Gateway:
     return replace(gateway, chat_steps=steps)
 
 
+@defect(breaks="FZ-023")
+def decodes_what_arrives_by_itself(gateway: Gateway) -> Gateway:
+    """Replaces letters of a body that come in two packets."""
+
+    async def read(call: Call) -> None:
+        while True:
+            message = await call.receive()
+            call.raw += message.get("body", b"").decode("utf-8", "replace").encode()
+            if not message.get("more_body"):
+                return
+
+    steps = tuple(read if step is admission.read_body else step for step in gateway.chat_steps)
+    return replace(gateway, chat_steps=steps)
+
+
+@defect(breaks="FZ-021")
+def reads_bodies_as_latin_1(gateway: Gateway) -> Gateway:
+    """Takes every byte of a body for a letter."""
+    return replace(gateway, decode_body=lambda call, raw: gateway.decode_body(call, raw.decode("latin-1").encode()))
+
+
 @defect(breaks="FZ-024")
 def wants_a_length(gateway: Gateway) -> Gateway:
     """Takes a body without Content-Length for an empty one."""

@@ -8,13 +8,12 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from dataclasses import dataclass, field
-from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from mockserver.upstream.faults import OF_THE_ANSWER, Fault, Script
 from mockserver.upstream.log import KEPT_CALLS, CallRecord
-from mockserver.upstream.pieces import Aborted, Piece, Push, Text, UpstreamFailure, tokens_of
-from mockserver.upstream.ticker import Ticker, exact_time
+from mockserver.upstream.pieces import Aborted, Piece, Plain, Push, Text, UpstreamFailure, tokens_of
+from mockserver.upstream.ticker import Ticker
 
 if TYPE_CHECKING:
     from mockserver.clock import Clock
@@ -24,7 +23,7 @@ HALF_A_TICK = 0.0005  # seconds
 ZERO = {"prompt_tokens": 0, "completion_tokens": 0, "total_tokens": 0}
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Job:
     """What the engine works on; `nonce` differs from call to call, `max_tokens` bounds each choice."""
 
@@ -59,11 +58,12 @@ class LocalUpstream:
     started: int = 0
     _ticker: Ticker | None = None
 
-    def ticker(self, loop: asyncio.AbstractEventLoop) -> Ticker:
-        """The one of all that it generates."""
-        if self._ticker is None:
-            self._ticker = Ticker(loop)
-        return self._ticker
+    def ticker(self) -> Ticker:
+        """The one of all that it generates in this loop."""
+        ticker, loop = self._ticker, asyncio.get_running_loop()
+        if ticker is None or ticker.loop is not loop:
+            ticker = self._ticker = Ticker(loop)
+        return ticker
 
     def start(
         self, body: dict[str, Any], request_id: str, account: str, cap: int, since: float | None = None
@@ -99,13 +99,13 @@ class LocalGeneration:
     __slots__ = (
         "_at",
         "_at_once",
-        "_frames",
+        "_itl",
         "_last",
-        "_loop",
         "_now",
         "_pieces",
         "_push",
         "_t0",
+        "_ticker",
         "_upstream",
         "_usage",
         "_waiter",
@@ -127,8 +127,9 @@ class LocalGeneration:
         self._usage = pieces[-1].usage or ZERO
         self._pieces = pieces if fault is None else _with_fault(pieces, fault)
         self.fault = fault
-        self._loop = asyncio.get_running_loop()
-        self._now = exact_time(self._loop)
+        self._ticker = upstream.ticker()
+        self._now = self._ticker.now
+        self._itl = upstream.pace.itl
         self._t0 = (self._now() if since is None else since) + upstream.pace.ttft
         if fault is not None and fault.kind == "delay":
             self._t0 += fault.seconds
@@ -164,62 +165,62 @@ class LocalGeneration:
         self._take(piece)
         return piece
 
-    def upcoming(self) -> tuple[int, list[bytes]] | None:
-        """Tokens of a choice that stands alone; None where something stands in their way."""
+    def upcoming(self) -> tuple[Plain, int] | None:
+        """A choice that stands alone, and its next token; None where something stands in their way."""
         pieces = self._pieces
-        if not isinstance(pieces, Text) or self._at >= pieces.tokens or not pieces.text.isascii():
+        if not isinstance(pieces, Text) or self._at >= len(pieces.plain.tokens) or not pieces.plain.text.isascii():
             return None
         if self.aborted or self.fault is not None:
             return None
-        return pieces[0].choice, pieces.said[self._at :]
+        self._last = len(pieces.plain.tokens)
+        return pieces.plain, self._at
 
-    async def play(self, frames: list[bytes], push: Push) -> int:
-        """Push the frames of the next pieces, each when its piece is due, without a task that wakes up for each.
-
-        Ends early when the answer is aborted or `push` says so. How many were pushed.
-        """
-        began = self._at
-        self._frames, self._push, self._last = iter(frames), push, began + len(frames)
-        if not self._pour():
-            self._waiter = self._loop.create_future()
-            self._upstream.ticker(self._loop).at(self._due(self._pieces[self._at].step), self._tick)
-            await self._waiter
-            self._waiter = None
-        return self._at - began
-
-    def _tick(self) -> None:
-        """Some frames are due; whoever waits is woken when no more are to be pushed."""
-        if self._waiter is None or self._waiter.done():
-            return
-        if self._pour():
-            self._waiter.set_result(None)
-        else:
-            self._upstream.ticker(self._loop).at(self._due(self._pieces[self._at].step), self._tick)
-
-    def _pour(self) -> bool:
-        """Push what is due of the frames at hand; True when no more is to be pushed."""
-        last = self._last
-        at, now = self._at, self._now() + HALF_A_TICK
-        if self._due(self._pieces[last - 1].step) <= now:
+    def take_due(self) -> int:
+        """Take the upcoming tokens that are due; each is a piece, and piece number n is due at step n."""
+        at, last, itl = self._at, self._last, self._itl
+        due_by = self._now() + HALF_A_TICK - self._t0
+        if (last - 1) * itl <= due_by:
             at = last
-        while at < last and self._due(self._pieces[at].step) <= now:
+        while at < last and at * itl <= due_by:
             at += 1
         taken = at - self._at
-        if not taken:
-            return False
-        self.tokens += taken  # each is one token, and says something
-        self.record.chunks += taken
         self._at = at
-        if at == len(self._pieces):
-            self._end("completed")
-        return not self._push(list(islice(self._frames, taken))) or at == last
+        self.tokens += taken
+        self.record.chunks += taken
+        return taken
+
+    async def play(self, push: Push) -> None:
+        """Push each upcoming token when it is due, without a task that wakes up for each.
+
+        Ends early when the answer is aborted or `push` says so.
+        """
+        self._push, self._waiter = push, self._ticker.loop.create_future()
+        self._ticker.at(self._t0 + self._at * self._itl, self._tick)
+        await self._waiter
+        self._waiter = None
+
+    def _tick(self) -> None:
+        """Some tokens are due; whoever waits is woken when no more are to be pushed."""
+        waiter = self._waiter
+        if waiter is None or waiter.done():
+            return
+        taken = self.take_due()
+        if taken and (not self._push(taken) or self._at == self._last):
+            waiter.set_result(None)
+        else:
+            self._ticker.at(self._t0 + self._at * self._itl, self._tick)
+
+    @property
+    def over(self) -> bool:
+        return self._at >= len(self._pieces)
 
     async def rest(self) -> list[Piece]:
         """All pieces at once, when the last is due: what a request without a stream waits for."""
         if self.fault is not None:
             return [piece async for piece in self]
         self._at_once = True
-        await self._reach(self._pieces[-1].step)
+        if (delay := self._due(self._pieces[-1].step) - self._now()) > 0:
+            await self._wait(delay)
         if self.aborted:
             raise Aborted
         self._take_all()
@@ -266,7 +267,7 @@ class LocalGeneration:
         pieces = self._pieces
         self._at = len(pieces)
         if isinstance(pieces, Text):
-            self.tokens = self.record.chunks = pieces.tokens
+            self.tokens = self.record.chunks = len(pieces.plain.tokens)
         else:
             self.tokens = sum(map(tokens_of, pieces))
             self.record.chunks = sum([1 for piece in pieces if piece.text or piece.tool])
@@ -285,7 +286,7 @@ class LocalGeneration:
             self.record.ended = self._upstream.clock.now()
 
     def _due(self, step: int) -> float:
-        return self._t0 + step * self._upstream.pace.itl
+        return self._t0 + step * self._itl
 
     async def _reach(self, step: int) -> None:
         delay = self._due(step) - self._now()
@@ -298,8 +299,8 @@ class LocalGeneration:
         """Until the delay is over or the generation is aborted."""
         if self.aborted:
             return
-        waiter = self._waiter = self._loop.create_future()
-        timer = self._loop.call_later(delay, _wake, waiter)
+        waiter = self._waiter = self._ticker.loop.create_future()
+        timer = self._ticker.loop.call_later(delay, _wake, waiter)
         try:
             await waiter
         finally:

@@ -10,11 +10,12 @@ from operator import itemgetter
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 if TYPE_CHECKING:
+    from mockserver.chunked import Block
     from mockserver.upstream.faults import Fault, Script
     from mockserver.upstream.log import CallRecord
 
 
-Push = Callable[[list[bytes]], bool]  # writes frames at once; False says to push no more for now
+Push = Callable[[int], bool]  # writes the frames of so many pieces at once; False says to push no more for now
 
 
 class UpstreamFailure(Exception):
@@ -44,20 +45,31 @@ choice_of, text_of, tool_of = _MEMBERS["choice"], _MEMBERS["text"], _MEMBERS["to
 finish_of, tokens_of, step_of = _MEMBERS["finish"], _MEMBERS["tokens"], _MEMBERS["step"]
 
 
-class Text(list[Piece]):
-    """The pieces of one choice that is nothing but text, with what they come to. Nobody may change them."""
+class Plain:
+    """What a choice says that is nothing but text."""
 
-    __slots__ = ("finish", "said", "text", "tokens")
-    said: list[bytes]  # what each of them says; the last ones say nothing
-    text: bytes  # of all of them
-    tokens: int
-    finish: str
+    __slots__ = ("choice", "finish", "text", "tokens", "written")
+
+    def __init__(self, choice: int, tokens: list[bytes], finish: str) -> None:
+        self.choice, self.tokens, self.finish = choice, tokens, finish
+        self.text = b"".join(tokens)
+        self.written: Block | None = None  # by whoever streamed it last
+
+
+class Text(list[Piece]):
+    """The pieces of one choice that is nothing but text: one for each token, and some that say nothing.
+
+    Nobody may change them.
+    """
+
+    __slots__ = ("plain",)
+    plain: Plain
 
     def ended_by(self, last: Piece) -> Text:
         """With one more piece, which has no text."""
-        longer = Text((*self, last))
-        longer.said, longer.text = self.said, self.text
-        longer.tokens, longer.finish = self.tokens, self.finish
+        longer = Text(self)
+        longer.append(last)
+        longer.plain = self.plain
         return longer
 
 
@@ -66,8 +78,7 @@ def text_pieces(choice: int, tokens: list[bytes], finish: str) -> Text:
     none = repeat(None)
     found = Text(map(_of_row, zip(count(), repeat(choice), tokens, none, none, none, repeat(1), none, strict=False)))
     found.append(Piece(len(tokens) - 1 if tokens else 0, choice, finish=finish))
-    found.said, found.text = tokens, b"".join(tokens)
-    found.tokens, found.finish = len(tokens), finish
+    found.plain = Plain(choice, tokens, finish)
     return found
 
 
@@ -84,11 +95,18 @@ class Generation(Protocol):
     def due(self) -> Piece | None:
         """The next piece if it is there already and nothing stands in its way; None says to wait for it by `next`."""
 
-    def upcoming(self) -> tuple[int, list[bytes]] | None:
-        """A choice and what its next pieces say, where it is known already and plain ASCII; `play` is for them."""
+    def upcoming(self) -> tuple[Plain, int] | None:
+        """What is said, and which of its tokens is the next, where that is known already and plain ASCII."""
 
-    async def play(self, frames: list[bytes], push: Push) -> int:
-        """Push the frames that were made of so many upcoming pieces, each when it is due; how many were pushed."""
+    def take_due(self) -> int:
+        """How many upcoming tokens are due by now; they count as taken."""
+
+    async def play(self, push: Push) -> None:
+        """Push the upcoming tokens, each when it is due."""
+
+    @property
+    def over(self) -> bool:
+        """Whether `next` has nothing more to give, as far as is known."""
 
     async def rest(self) -> list[Piece]:
         """All pieces at once, when the last is there: what a request without a stream waits for."""

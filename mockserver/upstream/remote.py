@@ -141,9 +141,16 @@ class RemoteGeneration:
     def upcoming(self) -> None:
         """Nobody knows what a provider will say."""
 
-    async def play(self, frames: list[bytes], push: Push) -> int:  # noqa: ARG002
-        """There is nothing to push."""
+    @property
+    def over(self) -> bool:
+        return False
+
+    def take_due(self) -> int:
+        """Nothing is known to be there."""
         return 0
+
+    async def play(self, push: Push) -> None:
+        """There is nothing to push."""
 
     async def rest(self) -> list[Piece]:
         """All pieces, when the last has come."""

@@ -22,7 +22,7 @@ class Ticker:
     """Calls each one back at the millisecond nearest to its time, which is as exactly as the loop's timers go."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
-        self._loop, self._now = loop, exact_time(loop)
+        self.loop, self.now = loop, exact_time(loop)
         self._slots: dict[int, list[Then]] = {}  # by millisecond
         self._order: list[int] = []  # a heap of them
         self._timer: asyncio.TimerHandle | None = None
@@ -45,11 +45,11 @@ class Ticker:
         if self._timer is not None:
             self._timer.cancel()
         self._goes_off = slot
-        self._timer = self._loop.call_later(max(slot - int(self._now() * 1000), 0) / 1000, self._fire)
+        self._timer = self.loop.call_later(max(slot - int(self.now() * 1000), 0) / 1000, self._fire)
 
     def _fire(self) -> None:
         self._timer, self._goes_off = None, 0  # nothing is armed before all are called
-        while self._order and self._order[0] <= self._now() * 1000 + 0.01:
+        while self._order and self._order[0] <= self.now() * 1000 + 0.01:
             for then in self._slots.pop(heapq.heappop(self._order)):
                 then()
         self._goes_off = NEVER

@@ -16,6 +16,8 @@ from harness.fuzz.alike import Alike, Rewriter, alike_again
 from harness.fuzz.cases import EFFORTS, paid_operations
 from harness.fuzz.conversing import Conversed, Converser
 from harness.fuzz.explorer import Exploration, Explorer, documented, judged_again
+from harness.fuzz.failing import BOUND as FAILED_TOKENS
+from harness.fuzz.failing import FAULTS, Failures, Saboteur
 from harness.fuzz.ordinary import LONG
 from harness.fuzz.payer import key_for_fuzzing
 from harness.fuzz.races import Racer, Races
@@ -44,6 +46,7 @@ ORDINARY = dict.fromkeys(PROFILES, Cost(40, 40 * 150, 40 * 2 * LONG))
 RACED = dict.fromkeys(PROFILES, Cost(100, 14 * 70, 14 * 8))
 STEPS = {"quick": 0, "standard": 12, "full": 200}  # of a random walk, for each resource
 WALKED_S = {"quick": 1.0, "standard": 1.0, "full": 20.0}
+FAILED = dict.fromkeys(PROFILES, Cost(2 * len(FAULTS), 2 * len(FAULTS) * 30, 2 * len(FAULTS) * FAILED_TOKENS))
 BESIEGED = dict.fromkeys(PROFILES, Cost(240, 30 * 90, 30 * 8))
 
 
@@ -267,6 +270,20 @@ def browsed(ask, assay_session: Session) -> Shelves:
     return found
 
 
+@probe(calls=2 * len(FAULTS), costs=FAILED)
+def sabotaged(ask, assay_session: Session, spares) -> Failures:
+    not_played(ask, "sabotaged", left_unread=True)
+    try:
+        model = spares(6)
+    except NotObserved:
+        if not ask.alone:
+            raise
+        model = ask.default_model  # nobody else can meet the fault in our place
+    found = Saboteur(ask, key_for_fuzzing(ask, left_unread=True), model).explore()
+    told(assay_session, "failing", found.asked, found.causes)
+    return found
+
+
 @probe(calls=100, costs=RACED)
 def raced(ask, assay_session: Session) -> Races:
     not_played(ask, "raced")
@@ -323,5 +340,18 @@ def readable(browsed: Shelves):
             raise Nonconformity(findings)
         if not browsed.asked[requirement]:
             raise NotObserved("nothing is listed")
+
+    return check
+
+
+@pytest.fixture(scope="session")
+def came_through(sabotaged: Failures):
+    """Whether every failure of the provider was told as one."""
+
+    def check(requirement: str) -> None:
+        if findings := sabotaged.causes.of(requirement):
+            raise Nonconformity(findings)
+        if not sabotaged.asked[requirement]:
+            raise NotObserved("no request met a fault of the provider")
 
     return check

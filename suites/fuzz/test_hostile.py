@@ -70,3 +70,8 @@ def test_connections_that_are_left_cost_nothing(withstood):
 @pytest.mark.requirement("FZ-052")
 def test_no_target_and_no_method_brings_a_server_error(withstood):
     withstood("FZ-052")
+
+
+@pytest.mark.requirement("FZ-053")
+def test_every_judge_holds_of_hostile_answers(withstood):
+    withstood("FZ-053")

@@ -25,3 +25,8 @@ def test_of_two_changes_at_once_one_holds(held_at_once):
 @pytest.mark.requirement("FZ-063")
 def test_two_deletions_at_once_delete_once(held_at_once):
     held_at_once("FZ-063")
+
+
+@pytest.mark.requirement("FZ-064")
+def test_every_judge_holds_of_pairs(held_at_once):
+    held_at_once("FZ-064")

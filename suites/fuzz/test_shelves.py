@@ -23,3 +23,8 @@ def test_what_is_not_documented_is_not_there(readable):
 def test_every_judge_holds_of_reads(browsed):
     if findings := browsed.causes.of("FZ-001"):
         raise Nonconformity(findings)
+
+
+@pytest.mark.requirement("FZ-017")
+def test_a_name_that_is_nearly_one_is_none(readable):
+    readable("FZ-017")

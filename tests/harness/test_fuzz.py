@@ -15,21 +15,24 @@ from hypothesis import strategies as st
 
 import specs
 from harness.ask import Ask
-from harness.exchange import Exchange, Request
+from harness.exchange import Chunk, Exchange, Request
 from harness.fuzz.cases import BYTES_PER_TOKEN, EFFORTS, Batch, Effort, batches, combined, tamed
 from harness.fuzz.causes import Causes
 from harness.fuzz.conversing import ENOUGH, lost
-from harness.fuzz.explorer import Explorer
+from harness.fuzz.explorer import Explorer, is_bodily_wrong
 from harness.fuzz.hostile import REFUSED_OR_CLOSED, Attack
 from harness.fuzz.judging import told
 from harness.fuzz.links import resources
-from harness.fuzz.ordinary import requests
+from harness.fuzz.names import misspelt
+from harness.fuzz.ordinary import IN_PARTS, in_one, requests
 from harness.fuzz.rewrite import REWRITINGS, Subject, differences
 from harness.fuzz.schedule import LEAST, Schedule
+from harness.fuzz.secrets import given_away
 from harness.fuzz.shelves import shelves
 from harness.fuzz.shrink import smaller
 from harness.fuzz.siege import judged
 from harness.fuzz.socket import Speaker, Spoken
+from harness.fuzz.things import targets
 from tests.harness import hostile
 from tests.harness.hostile import serving
 
@@ -236,3 +239,56 @@ def test_what_is_left_out_makes_a_request_smaller() -> None:
 def _answered(body: bytes, name: str, status: int = 200) -> Exchange:
     asked = Request("POST", "http://h/v1/chat/completions", (), body)
     return Exchange(name, "fuzz", asked, status, (), (), None, "2026-01-01T00:00:00Z", 1, 1)
+
+
+@given(name=st.text("abcXYZ-/.0189", min_size=1, max_size=20), known=st.sets(st.text("abX-", max_size=3)))
+def test_a_misspelt_name_is_another_one_that_nobody_knows(name: str, known: set[str]) -> None:
+    made = list(misspelt(name, {name, *known}))
+    assert not {name, "", *known} & set(made)
+    assert all(abs(len(other) - len(name)) <= 1 for other in made)
+
+
+def test_parts_are_joined_and_nothing_else() -> None:
+    parts = next(one for one in requests(specs.load("openai-core"), 1) if one.name == IN_PARTS)
+    same = in_one(parts)
+    assert same is not None
+    texts = [part["text"] for part in parts.messages[-1]["content"]]
+    assert same.messages == (*parts.messages[:-1], {**parts.messages[-1], "content": "".join(texts)})
+    assert in_one(same) is None
+
+
+@given(text=st.text(min_size=1).filter(lambda text: not text.isascii()))
+def test_a_cut_inside_characters_loses_nothing(text: str) -> None:
+    body = json.dumps({"content": text}).encode()
+    subject = Subject("s", "POST", "/v1/x", (("Host", "h"), ("Content-Length", str(len(body)))), body)
+    pieces = REWRITINGS["cut inside characters"][1](subject, random.Random(1))
+    if any("\ud800" <= letter <= "\udfff" for letter in text):
+        return
+    assert pieces is not None
+    sent = [piece for piece in pieces if isinstance(piece, bytes)]
+    head, _, said = b"".join(sent).partition(b"\r\n\r\n")
+    assert json.loads(said) == {"content": text}
+    assert f"Content-Length: {len(said)}".encode() in head
+    assert all(not _is_utf_8(piece) for piece in sent[:-1])
+
+
+def _is_utf_8(data: bytes) -> bool:
+    try:
+        data.decode()
+    except ValueError:
+        return False
+    return True
+
+
+def test_where_a_secret_is_to_be_had_is_no_secret() -> None:
+    told = {"kubeconfig_endpoint": "/v1/a", "kubeconfig": "b", "client_secret": "c", "id_token": "d", "paid_token": "e"}
+    answer = replace(_answered(b"", "x1"), chunks=(Chunk(1, json.dumps(told).encode()),))
+    assert given_away(answer) == ["b", "c", "d"]
+
+
+def test_links_lead_to_operations_with_bodies() -> None:
+    contract = specs.load("vultr-inference")
+    assert {"updateCollection", "searchCollection"} <= set(targets(contract, "createCollection"))
+    wrong = [case for batch in batches(contract.name, EFFORT, 1) for case in batch.cases if is_bodily_wrong(case)]
+    assert any("{id}" in case.path for case in wrong)
+    assert all(case.method in {"POST", "PATCH", "PUT"} for case in wrong)

@@ -22,6 +22,9 @@ ONE, OTHER = Finding("OC-082", "[DONE] is missing"), Finding("OC-082", "events f
 ROW = RequirementRow("OC-082", Outcome.FAIL, findings=(ONE,))
 WAIVER = Waiver("OC-082", (ONE.signature,), "ops", "until the gateway is replaced", TODAY, "https://tickets.example/1")
 
+TENFOLD = "".join(f", x{n}: &x{n} [{', '.join([f'*x{n - 1}'] * 10)}]" for n in range(1, 10))
+BOMB = f"- {{x0: &x0 [a, a, a, a, a, a, a, a, a, a]{TENFOLD}, signatures: *x9}}"  # ten thousand million values
+
 
 @pytest.mark.parametrize(
     ("waiver", "row", "state", "outcome"),
@@ -77,10 +80,19 @@ def test_a_waiver_says_who_why_until_when_and_of_what(tmp_path: Path, left_out: 
             "entry 1: signatures, owner, reason, expires missing",
         ),
         ("- [", "not YAML: did not find expected node content, line 2"),
+        ("- {expires: 2030-01-01}", "expires: expected text, not a date (put it in quotes)"),
+        ("- {expires: 2030-99-99}", "not YAML: ValueError: month must be in 1..12"),
+        ("- " + "9" * 6000, "not YAML: ValueError"),
+        ("- !!timestamp x", "not YAML: AttributeError"),
+        ("- !!bool x", "not YAML: KeyError"),
+        ("- \udcff", "not YAML: UnicodeDecodeError"),
+        ("- &a {link: *a}", "its aliases stand for more than"),
+        (BOMB, "its aliases stand for more than"),
     ],
+    ids=range(11),
 )
 def test_a_file_of_waivers_that_is_wrong_is_refused_in_one_line(tmp_path: Path, text: str, said: str) -> None:
-    (tmp_path / "waivers.yaml").write_text(text + "\n")
+    (tmp_path / "waivers.yaml").write_text(text + "\n", encoding="utf-8", errors="surrogateescape")
     with pytest.raises(SpecError) as refused:
         waivers.load(tmp_path / "waivers.yaml")
     assert said in str(refused.value)

@@ -13,9 +13,11 @@ import pytest
 from click.testing import CliRunner
 
 from harness import cli
+from harness.model import Exit
 from harness.target import Secret
 from harness.watch.regression import alert
 from harness.watch.webhook import Webhook, signature
+from tests.harness import hostile
 from tests.harness.listening import listening
 
 NONE: frozenset[str] = frozenset()
@@ -109,6 +111,34 @@ def test_a_run_that_cannot_be_made_any_more_is_told_once(tmp_path: Path) -> None
         assert CliRunner().invoke(cli.main, [*words, *refused]).exit_code == 2
     (told,) = [json.loads(body) for body in server.bodies]
     assert (told["type"], told["contract"]["name"], told["exit_code"]) == ("assay.no_results", "openai-core", 2)
+
+
+def test_an_answer_without_an_end_has_taken_the_alert(tmp_path: Path) -> None:
+    """Its status says so; nobody reads the rest."""
+    with hostile.serving(hostile.endless(b"text/plain", b"x" * 4096)) as server:
+        assert Webhook(server.url, None, tmp_path / "alerts.ndjson").send({"n": 1})
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["no-such-contract"], "no-such-contract"),
+        (["openai-core", "--webhook", "http://["], "--webhook: "),
+        (["openai-core", "--webhook", "file:///tmp/alerts"], "expected an http or https URL"),
+        (["openai-core", "--webhook", "http://127.0.0.1/", "--secret", "HOOK"], "HOOK: what follows whsec_"),
+    ],
+)
+def test_what_cannot_be_watched_or_told_is_refused_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: list[str], said: str
+) -> None:
+    """Not when the first alert is due, and not again and again."""
+    monkeypatch.setenv("HOOK", "whsec_abc")
+    line = ["watch", *words, "--target", "mock", "--every", "1d", "--keep", str(tmp_path)]
+    done = CliRunner().invoke(cli.main, line)
+    assert done.exit_code == Exit.BAD_INVOCATION
+    assert said in done.output
+    assert "abc" not in done.output
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_watch_over_a_mock_that_breaks(tmp_path: Path) -> None:

@@ -8,9 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+import jsonschema
 import pytest
 from click.testing import CliRunner
 
+import specs
 from harness.cli import main
 from harness.load.verdicts import exit_of
 from harness.model import Exit
@@ -41,6 +43,7 @@ def test_a_load_is_measured_judged_and_reconciled(tmp_path: Path) -> None:
     assert count == [(len(rows),)] == [(found["requests"],)]
     kept = json.loads((tmp_path / "load.json").read_text())
     assert {"tally", "series", "ttft_ms", "generator"} <= kept.keys()
+    jsonschema.validate(kept, specs.schema("load"))
     assert code in (Exit.CONFORMS, Exit.INCOMPLETE)
 
 
@@ -53,21 +56,9 @@ def test_a_service_level_and_a_bill_that_do_not_hold_are_a_breach(tmp_path: Path
 
 
 def test_a_target_that_leaks_is_found_by_its_trend(tmp_path: Path) -> None:
-    words = [
-        "openai-core",
-        "--target",
-        "mock",
-        "--no-calibration",
-        "--json",
-        "--users",
-        "4",
-        "--for",
-        "10",
-        "--cap",
-        "9",
-    ]
+    words = ["openai-core", "--target", "mock", "--no-calibration", "--json"]
     leak = ["--defect", "grows-slower-with-every-request", "--slo", "ttft_trend=1ms/min", "--out", str(tmp_path)]
-    code, found = asked(*words, *leak)
+    code, found = asked(*words, "--users", "16", "--for", "10", "--cap", "9", *leak)
     assert found["trends"]["ttft_p50"]["low"] > 1
     assert found["slos"][0]["met"] is False
     assert code == (Exit.INCOMPLETE if found["generator"]["bottleneck"] else Exit.DOES_NOT_CONFORM)
@@ -89,6 +80,20 @@ def test_a_target_that_leaks_is_found_by_its_trend(tmp_path: Path) -> None:
         (["--rate", "2", "--web", "127.0.0.1:1", "--workers", "2"], "one generator"),
         (["--rate", "2", "--output-tokens", "some"], "expected N"),
         (["--rate", "100000", "--cap", "0.00001"], "raise it by --cap"),
+        (["--users", "1", "--for", "86400"], "--for: expected"),
+        (["--users", "1", "--for", "nan"], "--for: expected"),
+        (["--users", "1", "--warm-up", "nan"], "less than --for"),
+        (["--users", "1", "--ramp", "-1"], "--ramp: expected"),
+        (["--users", "1", "--ramp", "nan"], "--ramp: expected"),
+        (["--rate", "0"], "--rate: expected"),
+        (["--rate", "nan"], "--rate: expected"),
+        (["--rate", "2", "--judge", "²"], "or all"),
+        (["--rate", "2", "--output-tokens", "fixed:inf"], "lengths: expected"),
+        (["--rate", "2", "--output-tokens", "lognormal:1:1e300"], "lengths: expected"),
+        (["--rate", "2", "--shared-prefixes", "a:b"], "--shared-prefixes a:b: expected N:WORDS"),
+        (["--rate", "2", "--workers", "1", "--bind", "127.0.0.1:65536"], "expected HOST:PORT"),
+        (["--worker", "nowhere"], "expected HOST:PORT"),
+        (["--worker", "nowhere:²"], "expected HOST:PORT"),
     ],
 )
 def test_what_cannot_be_done_is_one_line(words: list[str], said: str, tmp_path: Path) -> None:

@@ -46,6 +46,18 @@ def free_port() -> int:
         return int(listener.getsockname()[1])
 
 
+STRANGER = """
+import json, sys, time, msgpack, zmq
+socket = zmq.Context().socket(zmq.DEALER)
+socket.setsockopt(zmq.IDENTITY, b"stranger")
+socket.connect(f"tcp://127.0.0.1:{sys.argv[1]}")
+while True:
+    for kind, data in json.loads(sys.argv[2]):
+        socket.send(msgpack.dumps((kind, data, "stranger")))
+    time.sleep(0.05)
+"""
+
+
 def rows(folder: Path) -> list[list[str]]:
     return [line.split(",") for line in (folder / "requests.csv").read_text().splitlines()[1:]]
 
@@ -60,6 +72,23 @@ def test_the_parts_of_two_workers_are_one_load(mock: Server, tmp_path: Path) -> 
     assert found["ttft_ms"]["count"] == 39
     assert len((tmp_path / "load-exchanges.jsonl").read_text().splitlines()) == 10
     assert mock.main_key not in "".join(path.read_text() for path in tmp_path.iterdir())
+
+
+def test_who_is_not_of_the_crew_is_not_listened_to(mock: Server, tmp_path: Path) -> None:
+    """The port takes messages from anybody: none of them counts, or ends the load."""
+    port = free_port()
+    kinds = ("assay-part", "assay-done")
+    junk: list[object] = [None, 5, {"tally": {}}, {"rows": [["stranger"]]}, {"cpu_s": "x"}, {"fault": "x"}]
+    line = [sys.executable, "-c", STRANGER, str(port), json.dumps([(kind, part) for kind in kinds for part in junk])]
+    with subprocess.Popen(line) as stranger:
+        try:
+            words = ("--workers=2", f"--bind=127.0.0.1:{port}")
+            found = generate(scenario(mock, 1.0), environment(mock), tmp_path, words)
+        finally:
+            stranger.kill()
+    assert (found["outcomes"], found["lost_generators"]) == ({"answered": 39}, {})
+    assert found["generator"]["processes"] == 2
+    assert "stranger" not in (tmp_path / "requests.csv").read_text()
 
 
 def test_a_killed_worker_is_reported_and_the_rest_counts(mock: Server, tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ import json
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.load.progress import Progress
+from harness.load.progress import LONGEST_ID, Progress
 from harness.sse import Event
 from tests.load.servers import DONE, ROLE, USAGE, said
 
@@ -44,3 +44,13 @@ def test_hostile_events_never_raise(document: object) -> None:
     for data in (json.dumps(document), str(document), None):
         progress.take(Event(b"", 1, data))
     assert progress.outputs <= 2
+
+
+def test_what_no_table_has_room_for_is_cut_or_left_out() -> None:
+    deep = b"[" * 100_000 + b"]" * 100_000
+    event = b'data: {"id": "%b", "choices": [], "usage": {"prompt_tokens": %d, "completion_tokens": 1}}'
+    found = _fed(event % (b"i" * 300_000, 10**400), b'data: {"choices": [], "x": %b}' % deep, DONE)
+    assert (len(found.answer_id), found.tokens, found.done) == (LONGEST_ID, None, True)
+    whole = Progress()
+    whole.take_whole(b'{"choices": [{}], "x": %b}' % deep)
+    assert not whole.done

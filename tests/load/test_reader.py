@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import json
+import socket
+import sys
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import gevent
 import pytest
 
 from harness.load.reader import Answer, Connection, Place
@@ -35,9 +39,10 @@ def writing(writes: Sequence[bytes], pause_s: float = 0.005) -> hostile.Behaviou
     return lambda connection: paced(connection, writes, pause_s)
 
 
-def test_pieces_arrive_in_order_and_the_first_token_before_the_end() -> None:
+@pytest.mark.parametrize("kernel_times", [True, False])
+def test_pieces_arrive_in_order_and_the_first_token_before_the_end(kernel_times: bool) -> None:
     pieces = [ROLE, *(said(word) for word in ["one", "two", "three", "four"]), USAGE, DONE]
-    found = asked(writing(chunked(*pieces)))
+    found = asked(writing(chunked(*pieces)), kernel_times=kernel_times)
     assert (found.status, found.fault, found.complete, found.is_stream) == (200, None, True, True)
     times = [at_ns for at_ns, _ in found.pieces]
     assert times == sorted(times)
@@ -47,6 +52,19 @@ def test_pieces_arrive_in_order_and_the_first_token_before_the_end() -> None:
     assert found.head_ns <= progress.first_ns <= found.end_ns
     assert (progress.outputs, len(progress.gaps_ns), progress.tokens, progress.done) == (4, 3, (7, 3), True)
     assert progress.first_ns + sum(progress.gaps_ns) <= times[-1]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="no other kernel is asked")
+@pytest.mark.parametrize("kernel_times", [True, False])
+def test_what_we_are_late_to_read_has_the_kernels_time(kernel_times: bool) -> None:
+    """The loop stands still for 80 ms from 10 ms on; the first token comes after 30."""
+    with hostile.serving(writing(chunked(said("a"), DONE), 0.03)) as server:
+        connection = a_connection(server.url, kernel_times=kernel_times)
+        still = gevent.spawn_later(0.01, time.sleep, 0.08)
+        first_ms = (connection.ask(b"{}").progress.first_ns or 0) / 1e6
+        connection.close()
+        still.join()
+    assert (25 < first_ms < 75) if kernel_times and sys.platform == "linux" else (first_ms > 75)
 
 
 def test_one_write_is_one_arrival() -> None:
@@ -75,6 +93,15 @@ def test_a_kept_connection_that_the_server_closed_says_so() -> None:
     assert second.fault.kind == "protocol"
 
 
+def repeated(first: bytes, then: bytes) -> hostile.Behaviour:
+    def behave(connection: socket.socket) -> None:
+        connection.sendall(first)
+        while True:
+            connection.sendall(then)
+
+    return behave
+
+
 WHOLE = HEAD + b"Content-Length: %d\r\n\r\n" % len(DONE)
 FAULTS: dict[str, tuple[hostile.Behaviour | bytes, str]] = {
     "hangs": (hostile.silent, "timeout"),
@@ -84,6 +111,13 @@ FAULTS: dict[str, tuple[hostile.Behaviour | bytes, str]] = {
     "cuts chunks": (b"".join(chunked(said("a"))[:2]), "truncated"),
     "cuts a length": (WHOLE + DONE[:-3], "truncated"),
     "never ends": (hostile.endless(b"text/event-stream", said("a")), "event-cap"),
+    "never ends its head": (repeated(b"HTTP/1.1 200 OK\r\n", b"X-A: " + b"y" * 4096 + b"\r\n"), "protocol"),
+    "never ends a header": (repeated(b"HTTP/1.1 200 OK\r\nX-A: ", b"y" * 4096), "protocol"),
+    "never stops to go on": (repeated(b"", b"HTTP/1.1 100 Continue\r\n\r\n" * 100), "protocol"),
+    "never ends its trailers": (
+        repeated(b"".join(chunked(said("a"))[:2]) + b"0\r\n", b"X-A: " + b"y" * 4096 + b"\r\n"),
+        "protocol",
+    ),
     "is too large": (hostile.endless(b"text/plain", b"x" * 4096), "body-cap"),
 }
 

@@ -46,6 +46,16 @@ def test_unknown_defect_is_a_bad_invocation() -> None:
     assert "no-such-thing" in done.stderr
 
 
+def test_a_target_file_that_cannot_be_written_ends_the_mock(tmp_path: Path) -> None:
+    """Whoever waits for it must not wait for ever."""
+    (tmp_path / "file").write_text("")
+    command = [sys.executable, "-m", "mockserver", "openai-core", "--write-target", str(tmp_path / "file" / "t.toml")]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=20)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith("error: ")
+    assert done.stderr.count("\n") == 1
+
+
 def test_process_announces_itself_and_ends_on_sigterm(tmp_path: Path) -> None:
     target = tmp_path / "t.toml"
     command = [sys.executable, "-m", "mockserver", "voltagegpu-confidential", "--write-target", str(target)]

@@ -88,7 +88,15 @@ def test_a_load_of_a_run_is_in_its_report_and_not_listed(visitor: Visitor, tmp_p
     assert visitor.ask("load", params={"run": "first/load"}).status_code == 404
 
 
-@pytest.mark.parametrize("text", ["[", "[]", "{}", '{"steps": 5}'])
+NOT_LOADS = (
+    *("[", "[]", "{}", "[" * 100_000, '{"steps": 5}', '{"steps": [1]}', '{"steps": [{}]}', '{"requests": "1"}'),
+    *(f'{{"requests": 1, {more}}}' for more in ('"slos": 5', '"slos": [1]', '"ttft_ms": 5', '"exit_code": []')),
+    *(f'{{"requests": 1, {more}}}' for more in ('"trends": [1]', '"generator": 5', '"target": "x"', '"series": [1]')),
+    '{"requests": 1, "cdf": {"ttft": [1]}}',
+)
+
+
+@pytest.mark.parametrize("text", NOT_LOADS, ids=range(len(NOT_LOADS)))
 def test_a_file_that_is_no_load_does_not_take_the_page_down(visitor: Visitor, tmp_path: Path, text: str) -> None:
     loaded(tmp_path / "odd")
     (tmp_path / "odd" / "load.json").write_text(text)
@@ -142,6 +150,11 @@ def test_a_name_is_never_a_path(visitor: Visitor, page: str, name: str) -> None:
         ("target", "--defect=x"),
         ("target", "/no/such/target.toml"),
         ("target", "file:///etc/passwd"),
+        ("target", "http://["),
+        ("target", "http://gateway.example/\0"),
+        ("target", "http://gateway.example\n--cap=9"),
+        ("target", "a" * 5000),
+        ("target", "\0"),
         ("target", ""),
         ("profile", "endless"),
         ("only", "OC-001 --cap=9"),
@@ -211,11 +224,42 @@ def test_a_run_that_was_killed_is_not_shown_as_running(visitor: Visitor, tmp_pat
     assert "running" in shown
 
 
-def test_a_file_that_is_no_result_does_not_take_the_page_down(visitor: Visitor, tmp_path: Path) -> None:
+@pytest.mark.parametrize("text", ["[", "[" * 100_000, "{}", "9" * 5000], ids=range(4))
+def test_a_file_that_is_no_result_does_not_take_the_page_down(visitor: Visitor, tmp_path: Path, text: str) -> None:
     (tmp_path / "odd").mkdir()
-    (tmp_path / "odd" / "results.json").write_text("[")
+    (tmp_path / "odd" / "results.json").write_text(text)
     assert "not readable" in visitor.ask("").text
     assert visitor.ask("report?run=odd").status_code == 422
+    assert "not readable" in visitor.ask("events?run=odd").text
+    assert visitor.ask("overview").status_code == 200  # of the others
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        *("not JSON", "5", "[]", "{}", "[" * 100_000, "\udcff", '{"kind": 5}', '{"kind": "started"}'),
+        *(f'{{"kind": "started", "pid": {pid}}}' for pid in ('"x"', "1e9", "0", "-1", "9" * 20, "null")),
+    ],
+    ids=range(14),
+)
+def test_a_chronicle_that_no_run_wrote_does_not_take_the_page_down(visitor: Visitor, tmp_path: Path, line: str) -> None:
+    (tmp_path / "odd").mkdir()
+    (tmp_path / "odd" / chronicle.NAME).write_text(line + "\n", errors="surrogateescape")
+    assert "broken off" in visitor.ask("").text
+    assert "event: ended" in visitor.ask("events?run=odd").text
+
+
+def test_a_folder_whose_name_is_no_text_is_left_out(visitor: Visitor, tmp_path: Path) -> None:
+    (tmp_path / "first").rename(os.fsdecode(os.fsencode(tmp_path) + b"/\xff\xfe"))
+    assert "nested/second" in visitor.ask("").text
+    assert visitor.ask("overview").status_code == 200
+
+
+@pytest.mark.parametrize("number", ["\xb2", "9" * 6000, "-1", "1.5"], ids=range(4))
+def test_a_line_number_that_is_none_begins_at_the_first(visitor: Visitor, tmp_path: Path, number: str) -> None:
+    going(tmp_path / "cut", gone(), "pass")
+    told = visitor.ask("events?run=cut", headers={"Last-Event-ID": number.encode("latin-1")})
+    assert told.text.count("id: ") == 2
 
 
 def test_it_listens_on_the_loopback_only_and_ends_when_told(tmp_path: Path) -> None:
