@@ -92,6 +92,13 @@ def test_what_cannot_be_judged_again_is_told_and_no_more(saved: Path) -> None:
     assert {one.id: one.on_word for one in found} == {"VT-041": True, "OC-170": True}
 
 
+def test_how_long_a_secret_is_is_not_judged_by_its_placeholder(tmp_path: Path) -> None:
+    """A device code has to be long; what stands for it in the saved answers is as long as its number makes it."""
+    saved = run(tmp_path / "run", "--only", "VL-014", contract="volt-control-plane")
+    was = results.read(saved)
+    assert {one.id: one.on_word for one in differences(was, played(saved, was))} == {"VL-014": True}
+
+
 def test_a_server_error_among_generated_requests_is_found_again(saved: Path, tmp_path: Path) -> None:
     """The results say that no request made the server fail; one of the saved answers says otherwise."""
     shutil.copytree(saved, tmp_path / "run")
