@@ -117,6 +117,7 @@ def test_the_pods_of_a_load_are_started_as_the_command_line_reads_it() -> None:
     assert [each["port"] for each in rule["ports"]] == [int(port)]
     spec = found["worker"]["spec"]
     assert {master["awaited"], spec["parallelism"], spec["completions"]} == {master["awaited"]}
+    assert worker["target"] == master["target"]  # it sends its keys nowhere else
 
 
 def test_the_selectors_of_a_load_name_its_own_pods() -> None:

@@ -25,6 +25,7 @@ from harness.exchange import to_json as exchange_to_json
 from harness.load import crew, runner, web
 from harness.load.desk import Desk
 from harness.load.gathering import Gathering, row
+from harness.load.permission import NotAllowed, Permission
 from harness.load.scenario import Scenario, ScenarioError, read
 from harness.model import Exit
 from harness.recording import redacted
@@ -42,12 +43,12 @@ def main() -> int:
         gevent.spawn(_end_with_parent)
     try:
         if options.join:
-            crew.load(_address(options.join), lambda scenario: _headers(scenario, redactor), redactor)
+            crew.load(_address(options.join), _permission(options), lambda told: _headers(told, redactor), redactor)
             return Exit.CONFORMS
         text = sys.stdin.read() if options.scenario == "-" else Path(options.scenario).read_text(encoding="utf-8")
         scenario = read(text)
         headers = _headers(scenario, redactor)
-    except (OSError, ScenarioError, KeyError, ConnectionError) as error:
+    except (OSError, ScenarioError, NotAllowed, KeyError, ConnectionError) as error:
         return _refused(str(error))
     except KeyboardInterrupt:
         return 130
@@ -130,9 +131,19 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--await", dest="awaited", type=int, default=0, metavar="N", help="generators that will join")
     parser.add_argument("--bind", default="127.0.0.1:5557", metavar="HOST:PORT", help="where they join")
     parser.add_argument("--join", metavar="HOST:PORT", help="be one of them")
+    parser.add_argument("--only-to", metavar="URL", help="with --join: the base URL that requests may go to")
+    parser.add_argument("--only-key", action="append", default=[], metavar="NAME", help="and a key they may hold")
+    parser.add_argument("--ca-bundle", metavar="FILE", help="and whom to trust there")
     parser.add_argument("--patience", type=float, default=JOIN_S, metavar="S", help="how long to wait for them")
     parser.add_argument("--web", metavar="HOST:PORT", help="show locust's page while it loads")
     return parser.parse_args()
+
+
+def _permission(options: argparse.Namespace) -> Permission | None:
+    """None where the master is our own parent, or a test's."""
+    if options.only_to is None:
+        return None
+    return Permission(options.only_to, frozenset(options.only_key), options.ca_bundle)
 
 
 def _address(text: str) -> tuple[str, int]:

@@ -78,7 +78,9 @@ class _Refused(click.ClickException):
     "--master", "awaited", type=click.IntRange(0), default=0, metavar="N", help="Wait for N --worker to join."
 )
 @click.option("--bind", default="127.0.0.1:5557", show_default=True, metavar="HOST:PORT", help="Where they join.")
-@click.option("--worker", "join", metavar="HOST:PORT", help="Be a generator for a master there; needs --target's keys.")
+@click.option(
+    "--worker", "join", metavar="HOST:PORT", help="Be a generator for a master there; sends only to --target."
+)
 @click.option("--web", metavar="HOST:PORT", help="Locust's page while it loads; our figures at /assay.")
 @click.option("--cap", metavar="USD", help="Spend cap, overrides the target file.")
 @click.option("--no-calibration", is_flag=True, help="Do not measure our own mock first.")
@@ -177,16 +179,22 @@ def _worse(code: Exit, found: Mapping[str, Any]) -> Exit:
 
 
 def _become_worker(join: str, target: str | None) -> None:
+    """Who is the master is not proven to a worker, so that its own target says where requests go, and with which keys.
+
+    Never comes back.
+    """
     try:
         check_address(join)
     except ValueError as error:
         raise _Refused(f"--worker {error}") from error
-    environ = dict(os.environ)
-    if target is not None:
-        for secret in load_target(target).keys.values():
-            environ[secret.name] = secret.reveal()
-    line = [sys.executable, "-m", "harness.load", f"--join={join}", f"--out={Path.cwd()}"]
-    os.execve(sys.executable, line, environ)  # noqa: S606 - our own module; signals reach it
+    if target is None or target == "mock":
+        raise _Refused("give --worker its own --target, a URL or a target.toml: it sends requests and keys only there")
+    own = load_target(target)
+    keys = {secret.name: secret.reveal() for secret in own.keys.values()}
+    line = [sys.executable, "-m", "harness.load", f"--join={join}", f"--out={Path.cwd()}", f"--only-to={own.base_url}"]
+    line += [f"--only-key={name}" for name in keys]
+    line += [f"--ca-bundle={own.ca_bundle}"] if own.ca_bundle else []
+    os.execve(sys.executable, line, {**os.environ, **keys})  # noqa: S606 - our own module; signals reach it
 
 
 @contextlib.contextmanager

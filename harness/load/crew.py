@@ -20,6 +20,7 @@ from harness.exchange import Headers
 from harness.exchange import to_json as exchange_to_json
 from harness.load.desk import Desk
 from harness.load.gathering import Gathering, row
+from harness.load.permission import NotAllowed, Permission
 from harness.load.runner import GRACE_S, environment, run
 from harness.load.scenario import Scenario, read
 from harness.recording import redacted
@@ -48,7 +49,11 @@ def gather(scenario: Scenario, gathering: Gathering, bind: tuple[str, int], work
 
     def ended(msg: Any, **_: Any) -> None:
         done.add(msg.node_id)
-        if msg.node_id in crew and msg.data:
+        if msg.node_id not in crew or not msg.data:
+            return
+        if isinstance(msg.data, dict) and "refused" in msg.data:
+            gathering.lost[msg.node_id] = f"it refused: {str(msg.data['refused'])[:500]}"
+        else:
             faults.append(str(msg.data.get("fault")) if isinstance(msg.data, dict) else str(msg.data))
 
     master.register_message(PART, said)
@@ -97,10 +102,16 @@ def _until_all(master: MasterRunner, crew: list[str], done: set[str], gathering:
         gevent.sleep(0.02)
 
 
-def load(join: tuple[str, int], headers_of: Callable[[Scenario], tuple[Headers, ...]], redactor: Redactor) -> None:
+def load(
+    join: tuple[str, int],
+    allowed: Permission | None,
+    headers_of: Callable[[Scenario], tuple[Headers, ...]],
+    redactor: Redactor,
+) -> None:
     """Be a worker: join a master, load as it says, hand everything over, leave when it says so.
 
-    `headers_of` gives the headers of each key, and tells the redactor of the keys.
+    `headers_of` gives the headers of each key, and tells the redactor of the keys. Raises NotAllowed, having told the
+    master, when it asks for more than is `allowed` (None: anything).
     """
     worker = environment().create_worker_runner(*join)
     told, bye = Event(), Event()
@@ -115,17 +126,24 @@ def load(join: tuple[str, int], headers_of: Callable[[Scenario], tuple[Headers, 
     worker.register_message(STOP, lambda **_: [desk.over.set() for desk in desks])
     worker.register_message(BYE, lambda **_: bye.set())
     _first(told, bye)
+    refused = None
     try:
         if orders:
             scenario = read(orders[0]["scenario"])
+            scenario = allowed.within(scenario) if allowed else scenario
             desk = Desk(scenario, *headers_of(scenario), index=orders[0]["index"], of=orders[0]["of"])
             desks.append(desk)
             _work(worker, desk, redactor)
         worker.send_message(DONE, None)
+    except NotAllowed as error:
+        refused = error
+        worker.send_message(DONE, {"refused": str(error)})
     except Exception as error:
         worker.send_message(DONE, {"fault": redactor.text(f"{type(error).__name__}: {error}")})
     bye.wait(GRACE_S * 6)
     worker.quit()
+    if refused:
+        raise refused
 
 
 def _first(*events: Event) -> None:

@@ -272,14 +272,14 @@ def browsed(ask, assay_session: Session) -> Shelves:
 
 @probe(calls=2 * len(FAULTS), costs=FAILED)
 def sabotaged(ask, assay_session: Session, spares) -> Failures:
-    not_played(ask, "sabotaged", left_unread=True)
+    not_played(ask, "sabotaged")
     try:
         model = spares(6)
     except NotObserved:
         if not ask.alone:
             raise
         model = ask.default_model  # nobody else can meet the fault in our place
-    found = Saboteur(ask, key_for_fuzzing(ask, left_unread=True), model).explore()
+    found = Saboteur(ask, key_for_fuzzing(ask), model).explore()
     told(assay_session, "failing", found.asked, found.causes)
     return found
 

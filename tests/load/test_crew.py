@@ -126,3 +126,30 @@ def test_workers_that_do_not_come_are_a_refusal(mock: Server, tmp_path: Path) ->
     )
     assert done.returncode == 2
     assert "0 of 1 workers came within 0.3 s" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("elsewhere", "variable", "said"),
+    [(False, "THE_KEY", None), (True, "THE_KEY", "asks for requests to"), (False, "OTHER_KEY", "has no such key")],
+)
+def test_a_worker_sends_only_what_its_own_target_says(
+    mock: Server, tmp_path: Path, elsewhere: bool, variable: str, said: str | None
+) -> None:
+    """Nothing proves to a worker who its master is."""
+    port, target = free_port(), tmp_path / "target.toml"
+    url = "http://127.0.0.1:9/v1" if elsewhere else mock.base_url
+    target.write_text(f'base_url = "{url}"\n[keys]\nmain = "{variable}"\n')
+    environ = {**environment(mock), "OTHER_KEY": "another-key-of-this-machine"}
+    line = [sys.executable, "-m", "harness.cli", "load", f"--worker=127.0.0.1:{port}", f"--target={target}"]
+    with subprocess.Popen(line, env=environ, stderr=subprocess.PIPE, text=True, cwd=tmp_path) as worker:
+        words = ("--await=1", f"--bind=127.0.0.1:{port}")
+        (tmp_path / "out").mkdir()
+        found = generate(scenario(mock, 0.5), environment(mock), tmp_path / "out", words)
+        err = worker.communicate(timeout=20)[1]
+    if said is None:
+        assert (worker.returncode, found["outcomes"], found["lost_generators"]) == (0, {"answered": 19}, {})
+        return
+    assert worker.returncode == 2
+    assert said in err
+    assert not found["outcomes"]
+    assert [said in why and why.startswith("it refused") for why in found["lost_generators"].values()] == [True]
