@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 import shlex
+from dataclasses import replace
 
-from harness.exchange import Exchange
+from harness.exchange import Exchange, Request
 from harness.recording import redacted
 from harness.redact import Redactor
 from harness.target import Target
@@ -13,6 +14,7 @@ from harness.target import Target
 _IMPLIED = {"host", "content-length", "accept", "accept-encoding"}
 LONGEST = 32 * 1024  # bytes of a body that a command line shows; checks of size limits send megabytes
 _PLACEHOLDER = re.compile(r"\$\{(\w+)\}")
+_ISSUED = re.compile(r"\$\{(ISSUED_KEY_\d+)\}")  # a key of the run alone, which nobody has any more
 
 
 def curl(exchange: Exchange, target: Target, redactor: Redactor | None = None) -> str:
@@ -22,6 +24,7 @@ def curl(exchange: Exchange, target: Target, redactor: Redactor | None = None) -
     """
     exchange = redacted(exchange, redactor) if redactor else exchange
     asked, names = exchange.request, {secret.name for secret in target.secrets()}
+    asked, instead = _with_a_key_that_lasts(asked, target)
     parts = ["curl", "-sS", "-N", "-i", "-X", shlex.quote(asked.method), _word(asked.url, names)]
     for name, value in asked.headers:
         if name.lower() not in _IMPLIED:
@@ -32,7 +35,16 @@ def curl(exchange: Exchange, target: Target, redactor: Redactor | None = None) -
         parts += ["--data-binary", f"@{file}", said]
     elif asked.body:
         parts += ["--data-binary", _word(_text(asked.body), names)]
-    return " ".join(parts)
+    return " ".join([*parts, *instead])
+
+
+def _with_a_key_that_lasts(asked: Request, target: Target) -> tuple[Request, list[str]]:
+    """The request with the main key where it had one that was made for the run, and a comment that says so."""
+    gone = sorted({name for _, value in asked.headers for name in _ISSUED.findall(value)})
+    if not gone or (main := target.keys.get("main")) is None:
+        return asked, []
+    headers = tuple((name, _ISSUED.sub(f"${{{main.name}}}", value)) for name, value in asked.headers)
+    return replace(asked, headers=headers), [f"# the run had {', '.join(gone)} made; {main.name} stands for it"]
 
 
 def _word(text: str, names: set[str]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,7 +12,9 @@ import click
 from prometheus_client import CollectorRegistry, Gauge, generate_latest
 
 from harness import results
+from harness.commands.console import told
 from harness.measures import labels_of, measures
+from harness.model import Exit
 
 OTLP_TIMEOUT_S = 10
 
@@ -64,6 +67,7 @@ def send_otlp(found: Mapping[str, Any], url: str) -> None:
             self.taken = super().export(metrics_data, timeout_millis, **more)
             return self.taken
 
+    logging.getLogger("opentelemetry").setLevel(logging.CRITICAL)  # what went wrong is told below, once
     exporter: MetricExporter = Heard(endpoint=url, timeout=OTLP_TIMEOUT_S)
     reader = PeriodicExportingMetricReader(exporter, export_interval_millis=float("inf"))
     common = labels_of(found)
@@ -97,6 +101,6 @@ def export_command(run: Path, textfile: Path | None, otlp: str | None) -> None:
         try:
             send_otlp(found, otlp)
         except NotExported as error:
-            raise click.ClickException(str(error)) from error
+            raise SystemExit(told("error", str(error), Exit.BAD_INVOCATION)) from error
     if textfile is None and otlp is None:
         click.echo(prometheus(found).decode(), nl=False)

@@ -59,7 +59,9 @@ class Tape:
         try:
             self.exchanges = list(journal.read(folder / "exchanges.jsonl"))
             rows = list(asides.read(folder / asides.FILE))
-        except (OSError, ValueError) as error:
+        except OSError as error:
+            raise TargetError(f"the run cannot be played: {error.filename}: {error.strerror}") from error
+        except ValueError as error:
             raise TargetError(f"{folder}: the run cannot be played: {error}") from error
         started = next((row["learned"] for row in rows if row["asked"] == asides.STARTED), None)
         if started is None:
@@ -101,12 +103,13 @@ class Tape:
             self._used |= {x.id for x in left}
         return left
 
-    def take(self, ids: Sequence[str]) -> list[Exchange]:
-        """These exchanges, in this order."""
+    def take(self, ids: Sequence[str]) -> list[tuple[Exchange, bool]]:
+        """These exchanges, in this order, and whether somebody has had each before."""
         by_id = {x.id: x for x in self.exchanges}
         with self._lock:
+            found = [(by_id[name], name in self._used) for name in ids if name in by_id]
             self._used |= set(ids)
-        return [by_id[name] for name in ids if name in by_id]
+        return found
 
     def _unused(self, exchanges: Sequence[Exchange]) -> Exchange | None:
         return next((x for x in exchanges if x.id not in self._used), None)
@@ -170,8 +173,8 @@ class Player(Client):
                 self.issued[value] = Secret(name[1], value)
 
     def take(self, ids: Sequence[str]) -> list[Exchange]:
-        """Exchanges that were had otherwise than by asking join the journal."""
-        return [self.journal.append(x) for x in self.tape.take(ids)]
+        """Exchanges that were had otherwise than by asking join the journal, each once."""
+        return [x if had else self.journal.append(x) for x, had in self.tape.take(ids)]
 
     def take_rest(self, probe: str | None = None) -> list[Exchange]:
         """Exchanges that nobody asked for join the journal."""

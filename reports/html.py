@@ -60,6 +60,7 @@ def render(results: Mapping[str, Any]) -> str:
         ranges=figures.ranges,
         without_ranges=figures.without_ranges,
         waivers=waived.rows(results),
+        accepted=waived.holding(results),
         waiver_head=waived.HEAD,
         stated={row["id"] for row in rows},
         without_series=without_series,

@@ -37,7 +37,7 @@ def _told(results: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "words": phrases.verdict(results)[0],
         "counts": phrases.tally(results),
-        "started": str(results["run"]["started"])[:16].replace("T", " "),
+        "started": phrases.moment(results["run"]["started"]),
         "duration": phrases.seconds(results["run"]["duration_s"]),
     }
 

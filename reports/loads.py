@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from reports import charts, figures, html, page
+from reports import charts, figures, html, page, phrases
 
 VERDICTS = {  # by the exit code of the load
     0: ("conforms", "All held"),
@@ -41,7 +41,7 @@ def row(found: Mapping[str, Any]) -> dict[str, Any]:
         "first_ms": (found.get("ttft_ms") or {}).get("p99"),
         "levels": f"{sum(level['met'] is True for level in levels)} of {len(levels)}" if levels else "",
         "target": found.get("target", ""),
-        "started": str(found.get("started", ""))[:16].replace("T", " "),
+        "started": phrases.moment(found["started"]) if found.get("started") else "",
     }
 
 

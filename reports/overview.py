@@ -26,7 +26,7 @@ def _labels(runs: Sequence[Mapping[str, Any]]) -> list[str]:
     both = [f"{target} {contract}" for target, contract in zip(targets, contracts, strict=True)]
     if len(set(both)) == len(runs):
         return both
-    return [f"{name} {str(run['run']['started'])[:16].replace('T', ' ')}" for name, run in zip(both, runs, strict=True)]
+    return [f"{name} {phrases.moment(run['run']['started'])}" for name, run in zip(both, runs, strict=True)]
 
 
 def _column(run: Mapping[str, Any]) -> dict[str, Any]:
@@ -39,7 +39,7 @@ def _column(run: Mapping[str, Any]) -> dict[str, Any]:
         "verdict": run["verdict"],
         "words": phrases.verdict(run)[0],
         "test_roots": bool(run["target"].get("test_roots")),
-        "started": str(run["run"]["started"])[:16].replace("T", " "),
+        "started": phrases.moment(run["run"]["started"]),
         "model": run["target"].get("model"),
         "spent": phrases.usd(run["spend"]["usd"]),
         "calls": run["spend"]["calls"],

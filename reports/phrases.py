@@ -147,6 +147,11 @@ def usd(value: object) -> str:
     return f"${whole}.{part.rstrip('0').ljust(2, '0')}"
 
 
+def moment(value: object) -> str:
+    """A time of results.json as people read it, to the second."""
+    return f"{str(value)[:19].replace('T', ' ')} UTC"
+
+
 def _spent(spend: Mapping[str, Any]) -> str:
     cap = "without a cap" if spend["cap_usd"] is None else f"of at most {usd(spend['cap_usd'])}"
     return f"{usd(spend['usd'])} {cap}, {spend['calls']} calls"
@@ -197,7 +202,7 @@ def facts(results: Mapping[str, Any]) -> list[tuple[str, str]]:
         ("Fuzzed", fuzzed(results)),
         ("Spent", _spent(spend)),
         ("Estimated", _estimated(spend)),
-        ("Started", run["started"]),
+        ("Started", moment(run["started"])),
         ("Duration", seconds(run["duration_s"])),
         ("Tool", f"{tool['name']} {tool['version']}, Python {tool['python']}"),
         ("Run", run["id"]),

@@ -63,8 +63,11 @@ def _results(row: Mapping[str, Any], index: Mapping[str, int], results: Mapping[
     """One for each kind of finding; a breach that has none in the file is told with its reason."""
     groups = findings.grouped(row["findings"])
     told = {"message": row.get("reason") or row["title"], "exchanges": []}
+    accepted = {} if row["outcome"] == "waived" else waived.holding(results)  # the reason of the row tells as much
     for group in groups or [findings.Group(first=told, times=1)]:
-        yield {**_result(row, group, results), "ruleIndex": index[row["id"]]}
+        made = {**_result(row, group, results), "ruleIndex": index[row["id"]]}
+        why = accepted.get((row["id"], group.first.get("signature", "")))
+        yield made if why is None else {**made, **_suppressed(why)}
 
 
 def _result(row: Mapping[str, Any], group: findings.Group, results: Mapping[str, Any]) -> dict[str, Any]:
@@ -85,8 +88,13 @@ def _result(row: Mapping[str, Any], group: findings.Group, results: Mapping[str,
     if first.get("signature"):
         made["partialFingerprints"] = {"assay/v1": f"{row['id']}:{first['signature']}"}
     if row["outcome"] == "waived":
-        made["suppressions"] = [{"kind": "external", "justification": _text(row.get("reason") or "waived")}]
+        made |= _suppressed(row.get("reason") or "waived")
     return made
+
+
+def _suppressed(why: str) -> dict[str, Any]:
+    """A finding that somebody has accepted for a time."""
+    return {"level": "note", "suppressions": [{"kind": "external", "justification": _text(why)}]}
 
 
 def _stated(row: Mapping[str, Any], results: Mapping[str, Any]) -> tuple[str, int | None]:

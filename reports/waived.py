@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 HEAD = ("Waiver", "State", "Until", "Owner", "Reason", "Link", "What became of it")
+HOLDING = frozenset({"applied", "partial", "broader"})  # states in which what a waiver names is accepted
 
 
 def rows(results: Mapping[str, Any]) -> list[tuple[str, ...]]:
@@ -18,6 +19,16 @@ def state(waiver: Mapping[str, Any]) -> str:
     """Its state as a word; red ones in capitals."""
     name = str(waiver["state"])
     return name.upper() if waiver["red"] else name
+
+
+def holding(results: Mapping[str, Any]) -> dict[tuple[str, str], str]:
+    """Why a finding is accepted, by requirement and signature; also where others of the requirement are not."""
+    found = [waiver for waiver in results.get("waivers") or [] if waiver["state"] in HOLDING]
+    return {(waiver["requirement"], name): _why(waiver) for waiver in found for name in waiver["signatures"]}
+
+
+def _why(waiver: Mapping[str, Any]) -> str:
+    return f"waived until {waiver['expires']} by {waiver['owner']}: {waiver['reason']} ({waiver['link']})"
 
 
 def red(results: Mapping[str, Any]) -> list[Mapping[str, Any]]:

@@ -14,6 +14,7 @@ import yaml
 from click.testing import CliRunner
 
 from harness import cli
+from harness.load.trial import PATIENCE_S
 
 ROOT = Path(__file__).resolve().parents[1]
 DOCKERFILE = ROOT / "deploy" / "Dockerfile"
@@ -65,6 +66,91 @@ def test_the_jobs_use_options_that_exist(name: str) -> None:
     script = next(step["run"] for step in steps if "assay run" in step.get("run", ""))
     known = CliRunner().invoke(cli.main, ["run", "--help"]).output
     assert all(option in known for option in options_of(script))
+
+
+def test_the_action_reads_options_over_several_lines() -> None:
+    """As YAML's `|` gives them; and the name of an artefact may hold no slash, as a folder may."""
+    action: Any = yaml.safe_load((ROOT / "action.yml").read_text())
+    script = next(step["run"] for step in action["runs"]["steps"] if "assay run" in step.get("run", ""))
+    reads = "\n".join(line for line in script.splitlines() if "read " in line)
+    given = {"CONTRACT": "openai-core", "OPTIONS": "--profile quick\n--cap 0.10\n", "PATH": "/usr/bin:/bin"}
+    said = subprocess.run(
+        ["bash", "-c", f'{reads}\nprintf "%s|" "${{contracts[@]}}" "${{options[@]}}"'],
+        env=given,
+        capture_output=True,
+        text=True,
+    )
+    assert said.stdout == "openai-core|--profile|quick|--cap|0.10|"
+    kept = next(step["with"] for step in action["runs"]["steps"] if "upload-artifact" in step.get("uses", ""))
+    assert kept["name"] != kept["path"]
+
+
+def manifests() -> dict[str, Any]:
+    """The load's Kubernetes objects, jobs by their role."""
+    texts = [(ROOT / "deploy" / "load" / name).read_text() for name in ("load.yaml", "network.yaml")]
+    found = [each for text in texts for each in yaml.safe_load_all(text)]
+    return {each["metadata"].get("labels", {}).get("role", each["kind"]): each for each in found}
+
+
+def container(job: dict[str, Any]) -> dict[str, Any]:
+    (found,) = job["spec"]["template"]["spec"]["containers"]
+    return dict(found)
+
+
+def asked(job: dict[str, Any]) -> dict[str, Any]:
+    """The arguments of a pod as the command line reads them: an unknown option, or a value that is none, is refused."""
+    name, *words = container(job)["args"]
+    command = cli.main.commands[name]
+    with command.make_context(name, words) as context:
+        return dict(context.params)
+
+
+def test_the_pods_of_a_load_are_started_as_the_command_line_reads_it() -> None:
+    found = manifests()
+    master, worker = asked(found["master"]), asked(found["worker"])
+    host, port = worker["join"].split(":")
+    assert found["Service"]["metadata"]["name"] == host
+    assert [each["port"] for each in found["Service"]["spec"]["ports"]] == [int(port)]
+    assert [each["containerPort"] for each in container(found["master"])["ports"]] == [int(port)]
+    assert master["bind"].endswith(f":{port}")
+    (rule,) = found["NetworkPolicy"]["spec"]["ingress"]
+    assert [each["port"] for each in rule["ports"]] == [int(port)]
+    spec = found["worker"]["spec"]
+    assert {master["awaited"], spec["parallelism"], spec["completions"]} == {master["awaited"]}
+    assert worker["target"] == master["target"]  # it sends its keys nowhere else
+
+
+def test_the_selectors_of_a_load_name_its_own_pods() -> None:
+    found = manifests()
+    labels = {role: found[role]["spec"]["template"]["metadata"]["labels"] for role in ("master", "worker")}
+    (rule,) = found["NetworkPolicy"]["spec"]["ingress"]
+    assert found["Service"]["spec"]["selector"] == labels["master"]
+    assert found["NetworkPolicy"]["spec"]["podSelector"]["matchLabels"] == labels["master"]
+    assert [each["podSelector"]["matchLabels"] for each in rule["from"]] == [labels["worker"]]
+
+
+@pytest.mark.parametrize("role", ["master", "worker"])
+def test_the_pods_of_a_load_have_no_rights_and_end(role: str) -> None:
+    job = manifests()[role]
+    pod, own = job["spec"]["template"]["spec"], container(job)["securityContext"]
+    (user,) = [rest for word, rest in instructions() if word == "USER"]
+    assert (pod["securityContext"]["runAsNonRoot"], str(pod["securityContext"]["runAsUser"])) == (True, user)
+    assert (own["allowPrivilegeEscalation"], own["readOnlyRootFilesystem"]) == (False, True)
+    assert own["capabilities"] == {"drop": ["ALL"]}
+    assert pod["automountServiceAccountToken"] is False
+    assert job["spec"]["activeDeadlineSeconds"] > PATIENCE_S + asked(manifests()["master"])["seconds"]
+    mounted = {each["name"] for each in container(job)["volumeMounts"]}
+    assert mounted == {each["name"] for each in pod["volumes"]}
+
+
+def test_the_image_of_a_load_is_the_one_of_this_version() -> None:
+    kustomized = yaml.safe_load((ROOT / "deploy" / "load" / "kustomization.yaml").read_text())
+    (image,) = kustomized["images"]
+    version = re.search(r'^version = "(.+)"$', (ROOT / "pyproject.toml").read_text(), re.MULTILINE)
+    assert version is not None
+    assert image["newTag"] == version[1]
+    assert {container(manifests()[role])["image"] for role in ("master", "worker")} == {image["name"]}
+    assert all((ROOT / "deploy" / "load" / name).is_file() for name in kustomized["resources"])
 
 
 def test_the_action_takes_no_key_as_an_input() -> None:

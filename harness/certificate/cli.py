@@ -17,7 +17,7 @@ import click
 from rich.console import Console
 
 from harness.attest_cli.group import FILE, FOLDER, moment
-from harness.certificate import issue, keyless, keys, policy, statement
+from harness.certificate import bundle, issue, keyless, keys, policy, statement
 from harness.certificate.problem import BadRequest, Problem
 from harness.certificate.verify import Demands, Verification, verified
 from harness.model import Exit
@@ -26,6 +26,7 @@ from reports import legible
 
 OUT = Console(highlight=False)
 DAYS = 90
+RUN_OR_FILE = click.Path(exists=True, path_type=Path)
 _START = "fork" if sys.platform == "linux" else "spawn"  # a fork has read all of our modules; no thread runs here
 
 
@@ -66,7 +67,7 @@ def _seal(key: str, public_key: Path | None, variable: str | None) -> Callable[[
 
 
 @click.command(name="verify")
-@click.argument("certificates", nargs=-1, required=True, type=FILE, metavar="CERT...")
+@click.argument("certificates", nargs=-1, required=True, type=RUN_OR_FILE, metavar="CERT...")
 @click.option(
     "--key", "trusted", multiple=True, type=FILE, metavar="PEM", help="A public key that may sign (repeatable)."
 )
@@ -94,6 +95,8 @@ def verify_command(
 ) -> None:
     """Check a certificate, and the bundle that it is about, without its author and without a network.
 
+    CERT is the certificate.json, or the folder that it lies in.
+
     Exit codes: 0 accepted, 1 refused, 2 bad invocation.
     """
     if folder is not None and (no_bundle or len(certificates) > 1):
@@ -103,6 +106,7 @@ def verify_command(
     if (identity is None) != (issuer is None) or (trusted_root is not None and identity is None):
         raise click.UsageError("--identity goes with --issuer, and --trusted-root with both")
     who = None if identity is None or issuer is None else keyless.Identity(identity, issuer, trusted_root)
+    certificates = tuple(path / bundle.CERTIFICATE if path.is_dir() else path for path in certificates)
     demands = _demands(trusted, who, demanded, at or datetime.now(UTC), rejudge=rejudge)
     found = _each(certificates, folder, demands, no_bundle=no_bundle)
     if as_json:

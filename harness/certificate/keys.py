@@ -44,8 +44,13 @@ def signer_of(key: str, public: Path | None = None) -> Signer:
 
 def public_key(path: Path) -> SSlibKey:
     """The key of a public PEM file. Raises BadRequest, OSError."""
+    raw = path.read_bytes()
+    if b"PRIVATE KEY-----" in raw:
+        raise BadRequest(
+            f"{path}: expected the public key: `openssl pkey -in {path} -pubout` prints that of a private one"
+        )
     try:
-        found = load_pem_public_key(path.read_bytes())
+        found = load_pem_public_key(raw)
         return _known(SSlibKey.from_crypto(found), str(path))
     except (ValueError, TypeError, UnsupportedAlgorithm) as error:
         raise BadRequest(f"{path}: expected the public key of a signer in PEM (Ed25519 or ECDSA P-256)") from error

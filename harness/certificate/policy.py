@@ -17,6 +17,9 @@ Demand = Callable[[Any, Mapping[str, Any], datetime], str | None]
 def load(path: Path) -> dict[str, Any]:
     """The policy of a file, its keys as paths. Raises SpecError."""
     found = specs.certificate_policy(path)
+    there = [level["name"] for level in specs.levels()]
+    if unknown := [name for name in found.get("levels", ()) if name not in there]:
+        raise specs.SpecError(f"{path}: levels: there is no {unknown[0]}; there are {', '.join(there)}")
     return {**found, "keys": [str(path.parent / name) for name in found.get("keys", ())]}
 
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import random
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from harness.ask import Ask
 from harness.budget import BudgetExceeded
@@ -23,13 +24,63 @@ MAX_TOKENS = 8
 HELLO = "Say hello to Zoë in 東京 🦊."
 
 
+@dataclass(frozen=True)
+class Pair:
+    """Two answers to one request as it is, and the one to a rewriting of it, or none."""
+
+    requirement: str
+    subject: str
+    place: str  # the rewriting, or how several requests were sent on one connection
+    answers: tuple[Exchange, Exchange, Exchange | None]
+    told: str = ""  # begins what was observed
+
+
 @dataclass
 class Alike:
     """How often each rewriting was asked, and what was not alike."""
 
     asked: Counter[str] = field(default_factory=Counter)  # by requirement
     causes: Causes = field(default_factory=Causes)
-    unsteady: list[str] = field(default_factory=list)  # subjects that answer the very same request in two ways
+    unsteady: list[str] = field(default_factory=list)  # subjects that are not answered at all as they are
+    pairs: list[Pair] = field(default_factory=list)
+
+    def compare(self, pair: Pair) -> None:
+        """Note what means something else in the answer to a rewriting."""
+        self.pairs.append(pair)
+        first, second, other = pair.answers
+        when = "on a connection that is kept" if pair.requirement == KEPT else f"when rewritten: {pair.place}"
+        if other is None:
+            what, shown, told = f"{pair.subject} is not answered {when}", [first], "no answer"
+        else:
+            self.asked[pair.requirement] += 1
+            lines = differences(meaning(first), meaning(second), meaning(other))
+            what, shown, told = f"{pair.subject} is answered otherwise {when}", [first, other], "; ".join(lines[:5])
+        if told:
+            self.causes.add(pair.requirement, what, shown, pair.place, observed=(pair.told + told)[:600])
+
+    def notes(self) -> dict[str, Any]:
+        """What `alike_again` takes to compare the saved answers, as JSON values."""
+        pairs = [
+            {
+                "requirement": pair.requirement,
+                "subject": pair.subject,
+                "place": pair.place,
+                "told": pair.told,
+                "answers": [None if x is None else x.id for x in pair.answers],
+            }
+            for pair in self.pairs
+        ]
+        return {"pairs": pairs, "unsteady": self.unsteady}
+
+
+def alike_again(known: Mapping[str, Any], exchanges: Mapping[str, Exchange]) -> Alike:
+    """What is not alike in the saved answers of a run, as it noted which were compared."""
+    found = Alike(unsteady=[*known["unsteady"]])
+    for row in known["pairs"]:
+        first, second, other = row["answers"]
+        answers = exchanges[first], exchanges[second], None if other is None else exchanges[other]
+        found.compare(Pair(row["requirement"], row["subject"], row["place"], answers, row["told"]))
+    return found
 
 
 class Rewriter:
@@ -91,13 +142,7 @@ class Rewriter:
             pieces = rewritten(subject, self.rng)
             if pieces is None:
                 continue
-            other = self._said(subject, pieces)
-            if other is None:
-                self._add(requirement, f"{subject.name} is not answered", name, first, other, ["no answer"])
-                continue
-            self.found.asked[requirement] += 1
-            if lines := differences(meaning(first), meaning(second), meaning(other)):
-                self._add(requirement, f"{subject.name} is answered otherwise", name, first, other, lines)
+            self.found.compare(Pair(requirement, subject.name, name, (first, second, self._said(subject, pieces))))
 
     def _said(self, subject: Subject, pieces: Pieces) -> Exchange | None:
         try:
@@ -105,14 +150,6 @@ class Rewriter:
         except BudgetExceeded as error:
             raise NotObserved(str(error)) from error
         return spoken.answers[0] if spoken.answers else None
-
-    def _add(
-        self, requirement: str, what: str, name: str, first: Exchange, other: Exchange | None, lines: list[str]
-    ) -> None:
-        shown = [first] if other is None else [first, other]
-        self.found.causes.add(
-            requirement, f"{what} when it has {name}", shown, name, observed="; ".join(lines[:5])[:600]
-        )
 
     def _on_one_connection(self) -> None:
         """Several requests on a connection that is kept, one after the other and all at once."""
@@ -136,12 +173,8 @@ class Rewriter:
     def _compare(self, how: str, kept: list[Subject], spoken: Spoken, own: dict[str, list[Exchange | None]]) -> None:
         if len(spoken.answers) < len(kept) and spoken.closed:
             return  # a server may end a connection whenever it likes; what it answered until then still counts
-        self.found.asked[KEPT] += 1
         for n, (subject, answer) in enumerate(zip(kept, spoken.answers, strict=False)):
             first, second = own[subject.name]
-            if first is None or second is None:
-                continue
-            if lines := differences(meaning(first), meaning(second), meaning(answer)):
-                what = f"{subject.name} is answered otherwise on a connection that is kept"
-                told = f"request {n + 1} of {len(kept)}, sent {how}: " + "; ".join(lines[:5])
-                self.found.causes.add(KEPT, what, [first, answer], how, observed=told[:600])
+            if first is not None and second is not None:
+                told = f"request {n + 1} of {len(kept)}, sent {how}: "
+                self.found.compare(Pair(KEPT, subject.name, how, (first, second, answer), told))

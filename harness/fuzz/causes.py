@@ -89,6 +89,7 @@ class Causes:
             for cause in self.all
         ]
 
-    def replace(self, cause: Cause, shorter: Exchange) -> None:
-        """Show the cause by a shorter request."""
-        cause.shown = (shorter,)
+    def show(self, requirement: str, message: str, shorter: Exchange) -> None:
+        """Show a cause that is known by a shorter request."""
+        if (cause := self._by.get((requirement, message))) is not None:
+            cause.shown = (shorter,)

@@ -40,6 +40,7 @@ _BY_CHECK: Mapping[GenerationMode, Mapping[str, tuple[str, ...]]] = {
     GenerationMode.NEGATIVE: {"OC-171": ("negative_data_rejection",)},
 }
 Due = Iterable[tuple[Lane, Any]]
+Told = tuple[str, str, str, bool]  # an exchange, its operation and mode, and whether it had to be refused
 FREE = 0.7  # of the time box, for what costs nothing
 OURS = {"user-agent", "accept-encoding", "accept", "connection", "x-schemathesis-testcaseid"}  # headers not taken over
 
@@ -53,7 +54,8 @@ class Exploration:
     causes: Causes = field(default_factory=Causes)
     reach: Reach = field(default_factory=Reach)
     broken: list[Exchange] = field(default_factory=list)  # without a whole answer: nothing can be said of them
-    asked: list[tuple[str, str, str, bool]] = field(default_factory=list)  # exchange, operation, mode, to be refused
+    asked: list[Told] = field(default_factory=list)
+    shortened: dict[tuple[str, str], Told] = field(default_factory=dict)  # by requirement and words: what shows it
     positions: dict[str, int] = field(default_factory=dict)
     seed: int = 0
     rounds: int = 0
@@ -65,6 +67,11 @@ class Exploration:
 
     def findings(self, requirement: str) -> list[Finding]:
         return self.causes.of(requirement)
+
+    def notes(self) -> dict[str, Any]:
+        """What `judged_again` takes to judge the saved answers, as JSON values."""
+        shorter = [[*cause, shown] for cause, shown in self.shortened.items()]
+        return {"asked": self.asked, "out_of_money": self.out_of_money, "shortened": shorter}
 
     def figures(self, documented: dict[str, tuple[str, ...]]) -> dict[str, Any]:
         """What the report shows of it."""
@@ -190,11 +197,11 @@ class Explorer:
             lane.closed = self.found.out_of_money = True  # what is free goes on
             return
         if not asked.complete:
-            self.found.asked.append((asked.id, batch.operation, batch.mode.value, bool(batch.refused)))
+            self.found.asked.append(told(asked, batch))
             self.found.broken.append(asked)
             return
         wrong = list(self.wrong(case, batch, asked))
-        self.found.asked.append((asked.id, batch.operation, batch.mode.value, bool(batch.refused)))
+        self.found.asked.append(told(asked, batch))
         _count(self.found, batch.operation, batch.mode.value, asked)
         self.found.paid_calls += batch.kind is not None and asked.status < 300
         lane.paid += batch.pays and asked.status < 300
@@ -299,25 +306,37 @@ def failed(asked: Exchange, *, refused: bool) -> bool:
     return asked.status >= 500 and not refused and not busy
 
 
-def judged_again(
-    asked: Iterable[tuple[str, str, bool, Exchange]], contract: Contract, *, out_of_money: bool = False
-) -> Exploration:
-    """What is wrong with saved answers to generated requests (operation, mode, to be refused, exchange).
+def told(asked: Exchange, batch: Batch) -> Told:
+    """What the rules need to know of an answer to judge it again."""
+    return asked.id, batch.operation, batch.mode.value, bool(batch.refused)
+
+
+def judged_again(known: Mapping[str, Any], exchanges: Mapping[str, Exchange], contract: Contract) -> Exploration:
+    """What is wrong with saved answers to generated requests, as the run noted which they are.
 
     Rules tell without the case that was generated. What a request's own case decides (its shape, whether it had to be
-    refused) is not looked at.
+    refused) is not looked at. A cause is shown by the shorter request that was found for it if that shows it, too.
     """
-    found, judges = Exploration(out_of_money=out_of_money), Judges(contract)
-    for operation, mode, refused, x in asked:
+    found, judges = Exploration(out_of_money=known["out_of_money"]), Judges(contract)
+    for name, operation, mode, refused in known["asked"]:
+        x = exchanges[name]
         if not x.complete:
             found.broken.append(x)
             continue
         _count(found, operation, mode, x)
-        if failed(x, refused=refused):
-            found.causes.add("OC-172", f"{operation}: answered {x.status}", [x], operation)
-        for wrong in judges.wrong(x):
+        for wrong in _wrong_again(judges, x, operation, refused=refused):
             found.causes.add(wrong.requirement, wrong.cause, [x], operation, rule=wrong.rule)
+    for requirement, cause, (name, operation, _, refused) in known.get("shortened", ()):
+        again = _wrong_again(judges, exchanges[name], operation, refused=refused)
+        if any((wrong.requirement, wrong.cause) == (requirement, cause) for wrong in again):
+            found.causes.show(requirement, cause, exchanges[name])
     return found
+
+
+def _wrong_again(judges: Judges, x: Exchange, operation: str, *, refused: bool) -> Iterator[Wrong]:
+    if failed(x, refused=refused):
+        yield Wrong("OC-172", f"{operation}: answered {x.status}")
+    yield from judges.wrong(x)
 
 
 def _count(found: Exploration, operation: str, mode: str, asked: Exchange) -> None:

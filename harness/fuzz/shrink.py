@@ -13,7 +13,7 @@ import jsonschema
 from harness.budget import BudgetExceeded
 from harness.exchange import Exchange
 from harness.fuzz.causes import Cause
-from harness.fuzz.explorer import Explorer
+from harness.fuzz.explorer import Explorer, told
 
 TRIES = 24  # requests for one finding
 MOST = 8  # findings that are shortened
@@ -50,7 +50,8 @@ def _shorten(explorer: Explorer, cause: Cause, end: float) -> None:
             asked_as.body = body
             shown = _shows(explorer, cause, asked_as, batch)
             if shown is not None:
-                explorer.found.causes.replace(cause, shown)
+                explorer.found.causes.show(cause.requirement, cause.message, shown)
+                explorer.found.shortened[cause.requirement, cause.message] = told(shown, batch)
                 kept, again = asked_as, True
                 break
 

@@ -19,10 +19,11 @@ import specs
 from harness import results
 from harness.model import Exit
 from harness.target import Secret
-from harness.watch.regression import alert
+from harness.watch.regression import alert, lost
 from harness.watch.webhook import Webhook, key_of
 
 ERR = Console(stderr=True, highlight=False)
+OURS = frozenset({"--out", "--replay", "--ui"})  # options of a run that a watch has its own for
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
@@ -63,19 +64,34 @@ def watch_command(
     compared with, also after a restart. Ends with the exit code of the last run.
     """
     specs.load(contract)
+    _refuse(options, webhook, secret)
     hook = _hook(webhook, _secret(secret), keep) if webhook else None
     keep.mkdir(parents=True, exist_ok=True)
-    before, code, done = _latest(keep, contract), int(Exit.CONFORMS), 0
+    before, code, done, seen = _latest(keep, contract), int(Exit.CONFORMS), 0, True
     while True:
         started = time.monotonic()
         code, after = _judged(contract, target, keep, options)
+        if after is None and code == Exit.BAD_INVOCATION and before is None and not done:
+            raise SystemExit(code)  # it would be as wrong the next time, and the run has said what is
         if after is not None:
             _tell(alert(before, after, frozenset(themes)), hook)
             before = after
+        elif before is not None and seen:
+            _send(lost(before, code), hook)
+        seen = after is not None
         done += 1
         if times is not None and done >= times:
             raise SystemExit(code)
         time.sleep(max(0.0, started + every - time.monotonic()))
+
+
+def _refuse(options: tuple[str, ...], webhook: str | None, secret: str | None) -> None:
+    """What cannot be meant. Raises UsageError."""
+    if secret is not None and webhook is None:
+        raise click.UsageError("--secret signs what goes to --webhook: give its URL, too")
+    for option in options:
+        if (name := option.partition("=")[0]) in OURS:
+            raise click.UsageError(f"{name} is not for a watch, whose runs lie in --keep, one folder each")
 
 
 def _judged(contract: str, target: str, keep: Path, options: tuple[str, ...]) -> tuple[int, Mapping[str, Any] | None]:
@@ -104,6 +120,10 @@ def _tell(made: dict[str, Any] | None, hook: Webhook | None) -> None:
         return
     shown = ", ".join(f"{one['id']} was {one['was'] or 'unknown'} and is {one['is']}" for one in made["worse"][:5])
     ERR.print(f"worse than before: {shown}", markup=False, soft_wrap=True)
+    _send(made, hook)
+
+
+def _send(made: dict[str, Any], hook: Webhook | None) -> None:
     if hook is not None and not hook.send(made):
         said = f"the webhook at {hook.host} did not take the alert; it waits in {hook.waiting}"
         ERR.print(said, markup=False, soft_wrap=True)

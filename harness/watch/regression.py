@@ -28,6 +28,17 @@ def alert(before: Mapping[str, Any] | None, after: Mapping[str, Any], only: froz
     }
 
 
+def lost(before: Mapping[str, Any], code: int) -> dict[str, Any]:
+    """An alert where a run could not be made at all, after one that could."""
+    return {
+        "type": "assay.no_results",
+        "contract": {"name": before["contract"]["name"], "digest": before["contract"]["digest"]},
+        "target": {"name": before["target"]["name"], "base_url": before["target"]["base_url"]},
+        "previous": {"id": before["run"]["id"], "verdict": before["verdict"]},
+        "exit_code": code,
+    }
+
+
 def theme_of(row: Mapping[str, Any]) -> str:
     """attestation, bill or other, by the checks that decide a requirement and by its id."""
     suites = {str(check["id"]).split("/")[1] for check in row["checks"] if "/" in check["id"]}

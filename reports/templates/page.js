@@ -14,6 +14,7 @@
     for (const each of views) each.hidden = each !== view;
     for (const link of links) link.toggleAttribute("data-current", link.hash === `#${view.id}`);
     for (const link of links) link.setAttribute("aria-current", link.hash === `#${view.id}` ? "page" : "false");
+    document.querySelector(".views [data-current]")?.scrollIntoView({ block: "nearest", inline: "nearest" });
   }
 
   function keeps(row, wanted) {

@@ -12,7 +12,7 @@ import pytest
 from harness.asides import NOT_GENERATED, NotOnTape
 from harness.classify import needs_an_answer
 from harness.fuzz import counterexamples
-from harness.fuzz.alike import Alike, Rewriter
+from harness.fuzz.alike import Alike, Rewriter, alike_again
 from harness.fuzz.cases import EFFORTS, paid_operations
 from harness.fuzz.conversing import Conversed, Converser
 from harness.fuzz.explorer import Exploration, Explorer, documented, judged_again
@@ -34,6 +34,7 @@ EXPLORED = {"OC-170", "OC-171", "OC-172", "FZ-001"}  # what generated requests d
 REWRITTEN_IDS = {f"FZ-0{n}" for n in range(20, 27)}
 BY_RULES = {"OC-172", "FZ-001"}  # of them those that saved answers decide, without the case that was generated
 GENERATED = "which answers were to generated requests"
+REWRITINGS_OF = "which answers were to requests that mean the same"
 MODES = {"OC-170": ("positive",), "OC-171": ("negative",)}  # the cases a requirement is about; others are about both
 HERE = Path(__file__).parent
 STATE = "fuzz.json"  # in the folder of a run: where the next one goes on
@@ -98,7 +99,7 @@ def explored(ask, assay_session: Session, explorer: Explorer | None) -> Explorat
         found = explorer.ask_rest()
         if not options.fuzz_once:
             shorten(explorer, SHORTENING_S)
-        ask.notes.note(GENERATED, {"asked": found.asked, "out_of_money": found.out_of_money})
+        ask.notes.note(GENERATED, found.notes())
     assay_session.figures.setdefault("fuzz", {}).update(found.figures(documented(ask)))
     if options.out is not None:
         (options.out / STATE).write_text(json.dumps(explorer.state()), encoding="utf-8")
@@ -112,11 +113,16 @@ def explored_then(ask, player: Player) -> Exploration:
         key_for_fuzzing(ask)
     if (known := ask.notes.known(GENERATED)) is None:
         raise NotOnTape("the saved run does not say " + GENERATED)
-    kept = {x.id: x for x in player.take([row[0] for row in known["asked"]])}
-    if missing := [row[0] for row in known["asked"] if row[0] not in kept]:
-        raise NotOnTape(f"the saved run has no exchange {missing[0]}, which was to a generated request")
-    asked = [(operation, mode, refused, kept[i]) for i, operation, mode, refused in known["asked"]]
-    return judged_again(asked, ask.contract, out_of_money=known["out_of_money"])
+    named = [row[0] for row in known["asked"]] + [shown[0] for *_, shown in known.get("shortened", ())]
+    return judged_again(known, saved(player, named), ask.contract)
+
+
+def saved(player: Player, named: list[str]):
+    """Exchanges of the run that is played, by id."""
+    kept = {x.id: x for x in player.take([*dict.fromkeys(named)])}
+    if missing := [name for name in named if name not in kept]:
+        raise NotOnTape(f"the saved run has no exchange {missing[0]}, which answered a generated request")
+    return kept
 
 
 def _state(options):
@@ -157,20 +163,35 @@ def nothing_found(ask, explored: Exploration):
 
 
 @probe(calls=120, costs=REWRITTEN)
-def rewriter(ask, assay_session: Session) -> Rewriter:
-    """Rewritings that cost nothing have been asked."""
-    not_played(ask, "rewriter", left_unread=True)
+def rewriter(ask, assay_session: Session) -> Rewriter | None:
+    """Rewritings that cost nothing have been asked; none where a saved run is played."""
+    if isinstance(ask.client, Player):
+        return None
     made = Rewriter(ask, key_for_fuzzing(ask, left_unread=True), assay_session.options.seed)
     made.ask_free()
     return made
 
 
 @pytest.fixture(scope="session")
-def alike(ask, assay_session: Session, rewriter: Rewriter) -> Alike:
+def alike(ask, assay_session: Session, rewriter: Rewriter | None) -> Alike:
+    if rewriter is None:
+        with ask.asking("rewriter"):
+            return alike_then(ask, ask.client)
     with ask.asking("rewriter"):
         found = rewriter.ask_rest()
+        ask.notes.note(REWRITINGS_OF, found.notes())
     told(assay_session, "rewritten", found.asked, found.causes)
     return found
+
+
+def alike_then(ask, player: Player) -> Alike:
+    """The answers of a saved run to rewritten requests, held against each other again."""
+    with contextlib.suppress(NotOnTape):
+        key_for_fuzzing(ask, left_unread=True)
+    if (known := ask.notes.known(REWRITINGS_OF)) is None:
+        raise NotOnTape("the saved run does not say " + REWRITINGS_OF)
+    named = [name for row in known["pairs"] for name in row["answers"] if name is not None]
+    return alike_again(known, saved(player, named))
 
 
 @probe(calls=240, costs=BESIEGED)

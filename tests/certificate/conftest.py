@@ -38,9 +38,9 @@ class Signed:
         return Demands(**{"keys": [self.key], "at": ISSUED, "policy": {}, **changes})  # type: ignore[arg-type]
 
 
-def run(folder: Path, *words: str) -> Path:
+def run(folder: Path, *words: str, contract: str = CONTRACT) -> Path:
     """A run from the command line, into a folder; whatever it comes to."""
-    line = [sys.executable, "-m", "harness.cli", "run", CONTRACT, "--target", "mock", "--out", str(folder), *words]
+    line = [sys.executable, "-m", "harness.cli", "run", contract, "--target", "mock", "--out", str(folder), *words]
     done = subprocess.run(line, capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode in (0, 1, 4), done.stdout + done.stderr
     return folder

@@ -16,7 +16,8 @@ from harness import cli, results
 from harness.certificate import issue
 from harness.certificate.problem import BadRequest
 from harness.certificate.rejudge import differences, played
-from tests.certificate.conftest import ISSUED, LASTS, Signed, run
+from harness.certificate.verify import verified
+from tests.certificate.conftest import ISSUED, LASTS, Signed, run, sign
 
 SAMPLE = 3
 CONTRACT = "voltagegpu-confidential"
@@ -91,6 +92,13 @@ def test_what_cannot_be_judged_again_is_told_and_no_more(saved: Path) -> None:
     assert {one.id: one.on_word for one in found} == {"VT-041": True, "OC-170": True}
 
 
+def test_how_long_a_secret_is_is_not_judged_by_its_placeholder(tmp_path: Path) -> None:
+    """A device code has to be long; what stands for it in the saved answers is as long as its number makes it."""
+    saved = run(tmp_path / "run", "--only", "VL-014", contract="volt-control-plane")
+    was = results.read(saved)
+    assert {one.id: one.on_word for one in differences(was, played(saved, was))} == {"VL-014": True}
+
+
 def test_a_server_error_among_generated_requests_is_found_again(saved: Path, tmp_path: Path) -> None:
     """The results say that no request made the server fail; one of the saved answers says otherwise."""
     shutil.copytree(saved, tmp_path / "run")
@@ -104,6 +112,25 @@ def test_a_server_error_among_generated_requests_is_found_again(saved: Path, tmp
     assert found["OC-172"] == "fail"
     with pytest.raises(BadRequest, match=r"does not bear out .*OC-172 was pass, and judged again it is fail"):
         issue.payload_of(tmp_path / "run", None, ISSUED, LASTS)
+
+
+@pytest.mark.parametrize(
+    ("defect", "asked"),
+    [
+        ("trips-over-logit-bias", ("OC-170", "OC-171", "OC-172", "FZ-001")),
+        ("reads-the-key-from-one-spelling", ("FZ-020", "FZ-021", "FZ-026")),
+    ],
+)
+def test_a_failure_that_generated_requests_show_is_certified_as_one(tmp_path: Path, defect: str, asked: Any) -> None:
+    """What shows it is a request that was made shorter, or an answer held against another: both are judged again."""
+    only = [word for requirement in asked for word in ("--only", requirement)]
+    signed = sign(run(tmp_path / "run", *only, "--defect", defect), tmp_path)
+    was = results.read(signed.folder)
+    failed = {row["id"] for row in was["requirements"] if row["outcome"] == "fail"}
+    assert failed & {"OC-172", "FZ-020"}
+    found = verified(signed.raw, signed.folder, signed.demands(rejudge=True))
+    assert found.accepted, found.problems
+    assert not {"OC-172", "FZ-001", *asked[:1]} - {"OC-170"} & set(found.on_word)
 
 
 def test_a_run_of_several_processes_is_not_played(saved: Path, tmp_path: Path) -> None:

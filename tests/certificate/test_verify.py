@@ -197,6 +197,9 @@ def test_a_policy_file_names_keys_beside_it(broken: Signed, tmp_path: Path) -> N
     secret, public = key_files(tmp_path, "ed25519")
     (tmp_path / "demands.yaml").write_text(yaml.safe_dump({"keys": [public.name], "levels": ["Streaming"]}))
     assert policy.load(tmp_path / "demands.yaml")["keys"] == [str(public)]
+    (tmp_path / "demands.yaml").write_text("levels: [Gold]\n")
+    with pytest.raises(specs.SpecError, match="there is no Gold; there are Core, Streaming"):
+        policy.load(tmp_path / "demands.yaml")
     (tmp_path / "demands.yaml").write_text("level: [Core]\n")
     with pytest.raises(specs.SpecError, match="level"):
         policy.load(tmp_path / "demands.yaml")
@@ -209,6 +212,12 @@ def test_a_file_that_holds_no_key_is_refused_in_one_line(tmp_path: Path, text: s
     for load in (keys.signer_of, lambda path: keys.public_key(Path(path))):
         with pytest.raises(BadRequest, match=r"key\.pem"):
             load(str(tmp_path / "key.pem"))
+
+
+def test_who_shows_a_private_key_is_told_how_to_show_the_public_one(tmp_path: Path) -> None:
+    secret, _ = key_files(tmp_path, "ed25519")
+    with pytest.raises(BadRequest, match=r"openssl pkey -in .* -pubout"):
+        keys.public_key(secret)
 
 
 def test_a_key_of_a_token_needs_its_public_part() -> None:
@@ -259,7 +268,7 @@ def test_the_commands_say_what_holds(copy: Signed, tmp_path: Path, assay: Callab
     certificate = copy.folder / "certificate.json"
     code, said = assay("verify", certificate)
     assert (code, "--key PEM" in said) == (2, True)
-    code, said = assay("verify", certificate, "--key", public)
+    code, said = assay("verify", copy.folder, "--key", public)  # a folder stands for the certificate in it
     assert (code, "key.unknown" in said) == (1, True)
     code, said = assay("verify", certificate, "--key", public, "--json")
     assert (code, json.loads(said)["accepted"]) == (1, False)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -188,6 +189,17 @@ def test_the_curl_line_asks_the_same_again(connect: Connect, tmp_path: Path) -> 
     assert f"Authorization: Bearer {KEY}" in arguments
     body = arguments[arguments.index("--data-binary") + 1]
     assert json.loads(body)["messages"][0]["content"] == nasty.replace("${THE_KEY}", KEY)
+
+
+def test_the_main_key_stands_for_one_that_was_made_for_the_run(connect: Connect) -> None:
+    """A line with a key that nobody has any more would only ever be refused."""
+    with serving(answer(b"{}")) as server:
+        ask = connect(server.url)
+        found = ask.chat("hello", model="m")
+    issued = replace(found.request, headers=(("Authorization", "Bearer ${ISSUED_KEY_3}"),))
+    line = curl(replace(found, request=issued), ask.target)
+    assert """-H 'Authorization: Bearer '"$THE_KEY\"""" in line
+    assert line.endswith("# the run had ISSUED_KEY_3 made; THE_KEY stands for it")
 
 
 def test_a_large_body_is_named_and_not_written_out(connect: Connect) -> None:

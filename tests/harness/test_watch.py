@@ -86,6 +86,33 @@ def test_what_is_not_taken_waits_and_goes_out_first(tmp_path: Path) -> None:
     assert waiting.read_text() == ""
 
 
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        (["--target", "nowhere.toml"], "nowhere.toml"),
+        (["--target", "mock", "--bogus"], "--bogus"),
+        (["--target", "mock", "--secret", "HOME"], "--webhook"),
+        (["--target", "mock", "--out=here"], "--keep"),
+    ],
+)
+def test_a_watch_that_can_never_run_ends_at_once(
+    tmp_path: Path, more: list[str], said: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Without --times: whoever mistyped would otherwise believe that something is watched."""
+    ended = CliRunner().invoke(cli.main, ["watch", "openai-core", "--every", "1h", "--keep", str(tmp_path), *more])
+    assert (ended.exit_code, said in ended.output + capfd.readouterr().err) == (2, True), ended.output
+
+
+def test_a_run_that_cannot_be_made_any_more_is_told_once(tmp_path: Path) -> None:
+    words = ["watch", "openai-core", "--target", "mock", "--every", "1s", "--keep", str(tmp_path), "--only", "OC-082"]
+    with listening(200) as server:
+        assert CliRunner().invoke(cli.main, [*words, "--times", "1"]).exit_code == 0
+        refused = ["--times", "2", "--cap", "0", "--webhook", server.url]
+        assert CliRunner().invoke(cli.main, [*words, *refused]).exit_code == 2
+    (told,) = [json.loads(body) for body in server.bodies]
+    assert (told["type"], told["contract"]["name"], told["exit_code"]) == ("assay.no_results", "openai-core", 2)
+
+
 def test_an_answer_without_an_end_has_taken_the_alert(tmp_path: Path) -> None:
     """Its status says so; nobody reads the rest."""
     with hostile.serving(hostile.endless(b"text/plain", b"x" * 4096)) as server:

@@ -91,6 +91,31 @@ def test_what_is_waived_is_suppressed_with_its_reason() -> None:
     assert "ticket 4711" in found["suppressions"][0]["justification"]
 
 
+def test_of_a_requirement_that_is_waived_in_part_only_that_part_is_suppressed() -> None:
+    """A finding that nobody has accepted stays an alert, however much else of the requirement is."""
+    known, new = sample.finding("VT-013", "known since spring"), sample.finding("VT-013", "found today")
+    results = sample.results()
+    row = next(row for row in results["requirements"] if row["id"] == "VT-013")
+    row |= {"findings": [known, new], "reason": "waived in part: 1 other kinds of finding are not"}
+    results["waivers"] = [sample.waiver(requirement="VT-013", signatures=[known["signature"]], state="partial")]
+    document = json.loads(reports.render(results, "sarif"))
+    assert problems("sarif-2.1.0.schema.json", document) == []
+    told = {r["message"]["text"].split("\n")[0]: r for r in document["runs"][0]["results"] if r["ruleId"] == "VT-013"}
+    assert (told["found today"]["level"], "suppressions" in told["found today"]) == ("error", False)
+    (suppression,) = told["known since spring"]["suppressions"]
+    assert suppression["justification"].startswith("waived until 2027-01-01 by ops@example.org: the engine has no seed")
+    assert told["known since spring"]["level"] == "note"
+
+
+@pytest.mark.parametrize("state", ["expired", "stale", "unknown", "unseen"])
+def test_a_waiver_that_does_not_hold_suppresses_nothing(state: str) -> None:
+    results = sample.results()
+    found = next(row for row in results["requirements"] if row["id"] == "VT-065")["findings"]
+    waiver = sample.waiver(requirement="VT-065", signatures=[f["signature"] for f in found], state=state, red=True)
+    (run,) = json.loads(reports.render(results | {"waivers": [waiver]}, "sarif"))["runs"]
+    assert [one for one in run["results"] if one["ruleId"] == "VT-065" and "suppressions" in one] == []
+
+
 def test_a_waiver_that_does_not_hold_is_an_error_of_the_invocation() -> None:
     stale = sample.waiver(requirement="VT-015", state="stale", red=True, said="VT-015 no longer fails in this way")
     results = sample.results() | {"waivers": [stale, sample.waiver()]}
