@@ -61,6 +61,7 @@ class Control:
         self._url = point.url
         self._total_s = limits.total_s
         self._issued = 0
+        self._seen = 0  # upstream calls at the last mark
         self.accounts: set[str] = set()  # of the keys that were issued
         self._http = httpx.Client(
             headers={"X-Control-Token": point.token.reveal(), "Accept-Encoding": "identity"},
@@ -121,8 +122,12 @@ class Control:
         )
 
     def mark(self) -> int:
-        """The number of upstream calls so far."""
-        return _member(self._object("GET", "/upstream/calls"), "mark", int)
+        """The number of upstream calls so far. What they were is not kept again: `calls_since` says it."""
+        path = "/upstream/calls"
+        content = self._call("GET", path, query=f"?since={self._seen}", keep=False)
+        self._seen = _member(_document(content, f"GET {path}"), "mark", int)
+        self._keep("GET", path, 200, json.dumps({"mark": self._seen}).encode())
+        return self._seen
 
     def calls_since(self, mark: int) -> list[dict[str, Any]]:
         return _rows(self._object("GET", f"/upstream/calls?since={mark}"), "calls")
@@ -166,6 +171,7 @@ class Control:
 
     def reset(self) -> None:
         self._call("POST", "/reset")
+        self._seen = 0
 
     @contextlib.contextmanager
     def flipped(self, model: str) -> Iterator[None]:
@@ -209,13 +215,15 @@ class Control:
         status: int | None = None,
         absent: str | None = None,
         *,
+        query: str = "",
         keep: bool = True,
     ) -> bytes:
         """The body of the answer. One that was a success says nothing here: it may hold a key nobody knows yet.
 
-        With `absent` an operation that is not there raises NotObserved with these words.
+        With `absent` an operation that is not there raises NotObserved with these words. The `query` is no part of what
+        was asked when a run is played.
         """
-        came, content = self._played(method, path) or self._fetched(method, path, body)
+        came, content = self._played(method, path) or self._fetched(method, path + query, body)
         if not 200 <= came < 300:  # its body may hold what nobody has named as a secret yet
             self._keep(method, path, came, b"")
         if absent is not None and came in (404, 501):

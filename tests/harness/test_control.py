@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 import json
 from collections.abc import Callable, Iterator
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 import respx
 
+from harness.asides import Asides, Notes, PlayedAsides, read
 from harness.control import Control
 from harness.exchange import TargetFault
 from harness.redact import Redactor
@@ -194,6 +197,24 @@ def test_an_answer_of_another_shape_is_a_fault(answer: httpx.Response, control: 
     lab.get("/upstream/calls").mock(answer)
     with pytest.raises(TargetFault, match="control API"):
         control.mark()
+
+
+def test_a_mark_neither_fetches_nor_keeps_again_what_was_before(lab: respx.MockRouter, tmp_path: Path) -> None:
+    """Every call once, not at every mark: else what a run keeps would grow with the square of its calls."""
+    redactor = Redactor()
+    point = ControlPoint(URL, Secret("TOKEN", "control-token"))
+    kept = Asides(tmp_path / "asides.jsonl", redactor)
+    control = Control(point, redactor, notes=Notes(kept, lambda: "somebody"))
+    calls = lab.get("/upstream/calls").mock(
+        side_effect=[httpx.Response(200, json={"mark": n, "calls": [{"n": n}]}) for n in (7, 9)]
+    )
+    with contextlib.closing(kept), contextlib.closing(control):
+        assert [control.mark(), control.mark()] == [7, 9]
+    assert [call.request.url.params["since"] for call in calls.calls] == ["0", "7"]
+    assert [row["learned"]["body"] for row in read(tmp_path / "asides.jsonl")] == ['{"mark": 7}', '{"mark": 9}']
+    played = Control(point, redactor, notes=Notes(PlayedAsides(read(tmp_path / "asides.jsonl")), lambda: "another"))
+    with contextlib.closing(played):
+        assert [played.mark(), played.mark()] == [7, 9]
 
 
 def test_no_connection_is_a_fault(control: Control, lab: respx.MockRouter) -> None:
