@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import functools
 import gzip
 import json
@@ -199,12 +200,13 @@ def _pairs(rows: list[list[str]]) -> Headers:
 
 
 def _packed(data: bytes) -> str | dict[str, str]:
-    if len(data) > LARGE:
-        return {"gzip": base64.b64encode(gzip.compress(data, 1, mtime=0)).decode()}
-    try:
-        return data.decode()
-    except UnicodeDecodeError:
-        return {"base64": base64.b64encode(data).decode()}
+    """Text as it is; sound and pictures, and what is large, in the form that is shortest."""
+    if len(data) <= LARGE and b"\0" not in data:
+        with contextlib.suppress(UnicodeDecodeError):
+            return data.decode()
+    forms = {"gzip": gzip.compress(data, 1, mtime=0), "base64": data}
+    name = min(forms, key=lambda form: len(forms[form]))
+    return {name: base64.b64encode(forms[name]).decode()}
 
 
 def _unpacked(data: str | Mapping[str, str]) -> bytes:

@@ -13,13 +13,14 @@ from pathlib import Path
 from typing import Any
 
 from harness.ask import Ask
-from harness.budget import BudgetExceeded, Reservation
+from harness.budget import BudgetExceeded, Price, Reservation
 from harness.load.arrivals import Arrivals, expected
 from harness.load.parent import Size, scenario_of
 from harness.load.scenario import LONGEST_S, Scenario
 from harness.load.slo import parse
 from harness.load.sweep import sweep_of
 from harness.load.workload import Workload, continued, lengths
+from harness.playback import Player
 
 LETTERS = 4  # of a token, about: an answer of so many becomes part of the next turn
 FASTEST = 200  # answers a second that one user of a closed loop may get: five milliseconds each
@@ -139,13 +140,15 @@ def afforded(ask: Ask, scenario: Scenario) -> tuple[Scenario, Reservation]:
     """As much of the load as the spend cap allows, with that set aside. Raises BudgetExceeded when that is nothing.
 
     Every request is priced at the most it can cost, as it will be asked; an open loop that does not fit is refused,
-    because fewer requests would be another load. Where all models are free, nothing has to be priced.
+    because fewer requests would be another load. Where all models are free, nothing has to be priced, nor where a saved
+    run is played, which was afforded when it was made.
     """
     budget, left = ask.client.budget, ask.client.budget.cap - ask.client.budget.spent - ask.client.budget.reserved
     usd, count, price = Decimal(0), 0, FREE
     wanted = _most(scenario)
-    if wanted and _is_free(ask, scenario):
-        return replace(scenario, requests=wanted), budget.set_aside(FREE, usd, wanted * scenario.turns)
+    prices = _prices(ask, scenario)
+    if wanted and prices and (prices == {FREE} or isinstance(ask.client, Player)):
+        return replace(scenario, requests=wanted), budget.set_aside(max(prices), usd, wanted * scenario.turns)
     for bounds in _bounds(ask, scenario, wanted):
         more = sum((each for _, each in bounds), Decimal(0))
         if usd + more > left:
@@ -160,13 +163,13 @@ def afforded(ask: Ask, scenario: Scenario) -> tuple[Scenario, Reservation]:
     return replace(scenario, requests=count), budget.set_aside(price, usd, calls)
 
 
-def _is_free(ask: Ask, scenario: Scenario) -> bool:
-    """A price is that of a model, whatever it is asked."""
+def _prices(ask: Ask, scenario: Scenario) -> set[Price]:
+    """Of the models of a workload; a price is that of a model, whatever it is asked."""
     load = scenario.workload
     if load is None:
-        return False
+        return set()
     models = {model for model, _ in load.models} | {str(row["model"]) for row in load.prompts if "model" in row}
-    return all(ask.client.budget.bound(json.dumps({"model": model}).encode())[0] == FREE for model in models)
+    return {ask.client.budget.bound(json.dumps({"model": model}).encode())[0] for model in models}
 
 
 def _most(scenario: Scenario) -> int:
@@ -185,6 +188,8 @@ def _bounds(ask: Ask, scenario: Scenario, count: int) -> Iterator[list[tuple[Any
         for turn in range(scenario.turns):
             body = scenario.asked(number, turn, [dict(message) for message in history]).body
             found.append(ask.client.budget.bound(body))
+            if turn + 1 == scenario.turns:
+                break
             said = json.loads(body).get("max_tokens", 0) * LETTERS
             history = list(continued(body, "x" * said))
         yield found
