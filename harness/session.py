@@ -19,7 +19,7 @@ from harness.budget import Budget
 from harness.curl import curl
 from harness.exchange import Exchange
 from harness.journal import Journal, judged
-from harness.judge import Rule, judge, rules_for
+from harness.judge import Rule, findings, rules_for
 from harness.model import CheckReport, Finding, Outcome
 from harness.playback import Blind, Player, Tape
 from harness.redact import Redactor, printable
@@ -173,7 +173,7 @@ class Session:
     def _swept(self, rule: Rule, seen: list[Exchange], known: set[tuple[str, str]]) -> CheckReport | None:
         name, ids = f"sweep::{rule.name}", self._decided(rule)
         try:
-            found = judge(rule, seen, self.contract).findings
+            found = [finding for x in seen for finding in findings(rule, x, self.contract)]
         except Exception as error:  # a rule that breaks on one answer must not take the whole run with it
             fault = self.shown(f"{type(error).__name__}: {error} (in {name})")
             return CheckReport(name, ids, Outcome.ERROR, f"fault of the harness: {fault}", 0.0, (), fault)

@@ -14,7 +14,7 @@ from schemathesis.core.transport import Response
 
 from harness.exchange import Exchange
 from harness.fuzz.causes import Causes
-from harness.judge import Rule, judge, rules_for
+from harness.judge import Rule, of_each, rules_for
 from specs import Contract
 
 JUDGED = "FZ-001"  # the requirement that every rule holds of every generated exchange
@@ -46,10 +46,8 @@ class Judges:
 
     def wrong(self, asked: Exchange, requirement: str = JUDGED) -> Iterator[Wrong]:
         """What the rules find: one a rule, however many problems it names."""
-        for rule in self.rules:
-            if found := judge(rule, [asked], self.contract).findings:
-                said = _seen(found[0].message, found[0].observed)
-                yield Wrong(requirement, cause_of(rule), found[0].expected, said, rule.name)
+        for rule, (found, *_) in of_each(self.rules, asked, self.contract).items():
+            yield Wrong(requirement, cause_of(rule), found.expected, _seen(found.message, found.observed), rule.name)
 
     def tell(self, causes: Causes, asked: Exchange, place: str, requirement: str = JUDGED) -> None:
         """Note what the rules find."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from harness.exchange import Exchange, TargetFault
@@ -55,6 +55,7 @@ class Judgement:
 
 
 _RULES: dict[str, Rule] = {}
+_LOOKED = f"{__name__}.of_each"  # a member of exchanges
 
 
 def rule(
@@ -76,6 +77,21 @@ def judge(rule: Rule, exchanges: Iterable[Exchange], contract: Contract) -> Judg
     subjects = [exchange for exchange in exchanges if _is_subject(rule, exchange)]
     found = [finding for exchange in subjects for finding in rule.findings(exchange, contract)]
     return Judgement(len(subjects), tuple(found))
+
+
+def of_each(rules: Iterable[Rule], exchange: Exchange, contract: Contract) -> Mapping[Rule, tuple[Finding, ...]]:
+    """What every rule of a contract that finds something finds in one exchange. It is kept with the exchange."""
+    found = {rule: made for rule in rules if (made := judge(rule, [exchange], contract).findings)}
+    exchange.__dict__[_LOOKED] = contract, found
+    return found
+
+
+def findings(rule: Rule, exchange: Exchange, contract: Contract) -> tuple[Finding, ...]:
+    """What a rule finds in an exchange; one that every rule has looked at before is not looked at again."""
+    looked, found = exchange.__dict__.get(_LOOKED, (None, {}))
+    if looked is contract:
+        return tuple(found.get(rule, ()))
+    return judge(rule, [exchange], contract).findings
 
 
 def all_rules() -> list[Rule]:
