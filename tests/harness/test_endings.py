@@ -16,6 +16,7 @@ from harness import results
 from harness.model import CheckReport, Finding, Outcome
 from harness.session import Options, Session
 from tests.harness.conftest import KEY, a_target
+from tests.judge.builders import completion
 
 PAIR = ("suites/a/test_a.py::one", "suites/b/test_b.py::two")
 
@@ -74,7 +75,8 @@ def test_a_rule_that_breaks_costs_its_own_row_only(session: Session, monkeypatch
     def broken(*_: object) -> None:
         raise ZeroDivisionError("a bug of ours")
 
-    monkeypatch.setattr("harness.session.judge", broken)
+    monkeypatch.setattr("harness.session.findings", broken)
+    session.journal.exchanges.append(completion({}))
     session.selected = {"OC-001", "OC-082"}
     session.reports += session.sweep()
     document = written(session)
