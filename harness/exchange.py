@@ -119,8 +119,13 @@ class Exchange:
         return self.fault is not None and self.fault.kind != "aborted"
 
     @property
+    def media_type(self) -> str:
+        """The Content-Type without its parameters, in lower case; empty where none was sent."""
+        return (self.header("content-type") or "").split(";")[0].strip().lower()
+
+    @property
     def is_stream(self) -> bool:
-        return (self.header("content-type") or "").split(";")[0].strip().lower() == "text/event-stream"
+        return self.media_type == "text/event-stream"
 
     @property
     def key(self) -> str | None:

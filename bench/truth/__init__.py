@@ -28,10 +28,6 @@ class Pace:
     itl_ms: float = 20
     chunks: int = 50
 
-    @property
-    def stream_s(self) -> float:
-        return (self.ttft_ms + (self.chunks - 1) * self.itl_ms) / 1000
-
 
 @dataclass(frozen=True)
 class Truth:

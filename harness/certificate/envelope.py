@@ -43,12 +43,6 @@ def opened(raw: bytes, keys: Iterable[SSlibKey]) -> tuple[bytes, SSlibKey]:
     return envelope.payload, key
 
 
-def unopened(raw: bytes) -> tuple[bytes, str]:
-    """The payload and the id of the key that is said to have signed it, both unverified. Raises Refused."""
-    envelope = _read(raw)
-    return envelope.payload, next(iter(envelope.signatures))
-
-
 def _read(raw: bytes) -> Envelope:
     if len(raw) > MAX_BYTES:
         raise Refused(Code.MALFORMED, f"larger than {MAX_BYTES} bytes")

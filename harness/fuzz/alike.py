@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import random
-from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -13,10 +12,9 @@ from harness.ask import Ask
 from harness.budget import BudgetExceeded
 from harness.credentials import Credential
 from harness.exchange import Exchange
-from harness.fuzz.causes import Causes
+from harness.fuzz.causes import Inquiry
 from harness.fuzz.rewrite import REWRITINGS, Pieces, Subject, differences, meaning
 from harness.fuzz.socket import Speaker, Spoken
-from harness.model import NotObserved
 from harness.operations import Operations
 
 KEPT = "FZ-026"  # that a connection which is kept answers as a new one does
@@ -36,11 +34,9 @@ class Pair:
 
 
 @dataclass
-class Alike:
+class Alike(Inquiry):
     """How often each rewriting was asked, and what was not alike."""
 
-    asked: Counter[str] = field(default_factory=Counter)  # by requirement
-    causes: Causes = field(default_factory=Causes)
     unsteady: list[str] = field(default_factory=list)  # subjects that are not answered at all as they are
     pairs: list[Pair] = field(default_factory=list)
 
@@ -70,12 +66,12 @@ class Alike:
             }
             for pair in self.pairs
         ]
-        return {"pairs": pairs, "unsteady": self.unsteady}
+        return {"pairs": pairs, "unsteady": self.unsteady, "missed": sorted(self.missed)}
 
 
 def alike_again(known: Mapping[str, Any], exchanges: Mapping[str, Exchange]) -> Alike:
     """What is not alike in the saved answers of a run, as it noted which were compared."""
-    found = Alike(unsteady=[*known["unsteady"]])
+    found = Alike(unsteady=[*known["unsteady"]], missed={*known.get("missed", ())})
     for row in known["pairs"]:
         first, second, other = row["answers"]
         answers = exchanges[first], exchanges[second], None if other is None else exchanges[other]
@@ -101,9 +97,12 @@ class Rewriter:
 
     def ask_rest(self) -> Alike:
         """Rewritings of what is answered, and all subjects on one connection."""
-        self._of(paid=True)
-        with self.ask.asking("fuzz"):
-            self._on_one_connection()
+        try:
+            self._of(paid=True)
+            with self.ask.asking("fuzz"):
+                self._on_one_connection()
+        except BudgetExceeded:
+            self.found.missed |= {KEPT, *(requirement for requirement, _ in REWRITINGS.values())}
         return self.found
 
     def _of(self, *, paid: bool) -> None:
@@ -145,10 +144,7 @@ class Rewriter:
             self.found.compare(Pair(requirement, subject.name, name, (first, second, self._said(subject, pieces))))
 
     def _said(self, subject: Subject, pieces: Pieces) -> Exchange | None:
-        try:
-            spoken: Spoken = self.speaker.say(pieces, paid=subject.body if subject.paid and subject.body else b"")
-        except BudgetExceeded as error:
-            raise NotObserved(str(error)) from error
+        spoken: Spoken = self.speaker.say(pieces, paid=subject.body if subject.paid and subject.body else b"")
         return spoken.answers[0] if spoken.answers else None
 
     def _on_one_connection(self) -> None:

@@ -93,3 +93,12 @@ class Causes:
         """Show a cause that is known by a shorter request."""
         if (cause := self._by.get((requirement, message))) is not None:
             cause.shown = (shorter,)
+
+
+@dataclass
+class Inquiry:
+    """How often each requirement was asked about, what was not asked for want of money, and what came to light."""
+
+    asked: Counter[str] = field(default_factory=Counter)  # by requirement
+    missed: set[str] = field(default_factory=set)  # requirements
+    causes: Causes = field(default_factory=Causes)

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import re
 import time
-from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 from typing import Any
 
 from harness.ask import Ask
 from harness.budget import BudgetExceeded
 from harness.credentials import Credential
 from harness.exchange import Exchange
-from harness.fuzz.causes import Causes
+from harness.fuzz.causes import Inquiry
 from harness.fuzz.judging import JUDGED, Judges
 from harness.fuzz.ordinary import IN_PARTS, LONGER, SHORT, Ordinary, counting, cut_at, in_one, requests
 from harness.judge.chat import chunks, content, indices, member
@@ -21,6 +19,7 @@ from harness.judge.framing import burst, is_measurable
 from harness.model import NotObserved
 
 TAKEN, TWINS, PARTS, LETTERS, SEEDED, ARRIVING = (f"FZ-00{n}" for n in range(2, 8))
+DECIDED = {TAKEN, TWINS, PARTS, LETTERS, SEEDED, ARRIVING, JUDGED}
 MARGIN = 12  # tokens that three parts may come to, or save, against the same text in one
 REPLACED = "\ufffd"
 CONFIRMED, BETWEEN_S = 5, 0.2  # times that a burst is seen again, and the pause before each
@@ -31,42 +30,35 @@ STRANGERS: tuple[Credential, ...] = (None, "wrong")
 NO_BREACH = {402, 429, 503}  # says something about the account or the moment, not about the request
 
 
-@dataclass
-class Conversed:
-    """How often each property was looked at, and where it did not hold."""
-
-    asked: Counter[str] = field(default_factory=Counter)
-    causes: Causes = field(default_factory=Causes)
-    out_of_money: bool = False
-
-
 class Converser:
     """One pass over the ordinary requests of a contract."""
 
     def __init__(self, ask: Ask, key: Credential, seed: int, model_for: Callable[..., str]) -> None:
         self.ask, self.key, self.seed, self.model_for = ask, key, seed, model_for
         self.judges = Judges(ask.contract)
-        self.found = Conversed()
+        self.found = Inquiry()
         self._counts: list[tuple[Ordinary, int, Exchange]] = []  # prompt tokens of whole answers
         self._ids: dict[str, str] = {}  # id of an answer -> the exchange that showed it
 
-    def explore(self) -> Conversed:
+    def explore(self) -> Inquiry:
         """Those that cost too much, and those that no model of the target can answer, are not asked."""
-        self._strangers()
-        for request in requests(self.ask.contract, self.seed):
-            try:
-                model = self.model_for(*request.tags) if request.tags else self.ask.default_model
-            except NotObserved:
-                continue
-            try:
-                if request.name == LONGER:
-                    self._arrives(counting(), model, self._ask(counting(), model, stream=True))
-                self._twins(request, model)
-            except BudgetExceeded:
-                self.found.out_of_money = True
-                break
+        try:
+            self._strangers()
+            for request in requests(self.ask.contract, self.seed):
+                self._converse(request)
+        except BudgetExceeded:
+            self.found.missed |= DECIDED
         self._growing()
         return self.found
+
+    def _converse(self, request: Ordinary) -> None:
+        try:
+            model = self.model_for(*request.tags) if request.tags else self.ask.default_model
+        except NotObserved:
+            return
+        if request.name == LONGER:
+            self._arrives(counting(), model, self._ask(counting(), model, stream=True))
+        self._twins(request, model)
 
     def _strangers(self) -> None:
         """The first request without a key and with a wrong one, which a rule of the contract judges."""

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from dataclasses import dataclass, field
 from typing import Any
 
 from harness.ask import Ask
 from harness.budget import BudgetExceeded
 from harness.credentials import Credential
 from harness.exchange import Exchange
-from harness.fuzz.causes import Causes
+from harness.fuzz.causes import Inquiry
 from harness.fuzz.judging import Judges
 from harness.judge.chat import finish_reasons, stream_errors
 
@@ -26,22 +24,14 @@ FAULTS: dict[str, dict[str, Any]] = {  # kind of fault, by the words of a findin
 FAILED = {"failed", "dropped"}  # what the provider says of a call
 
 
-@dataclass
-class Failures:
-    """How many requests met a fault, and what was wrong with their answers."""
-
-    asked: Counter[str] = field(default_factory=Counter)
-    causes: Causes = field(default_factory=Causes)
-
-
 class Saboteur:
     """One request whole and one streamed for every fault, of a model that nobody else asks meanwhile."""
 
     def __init__(self, ask: Ask, key: Credential, model: str) -> None:
         self.ask, self.key, self.model = ask, key, model
-        self.judges, self.found = Judges(ask.contract), Failures()
+        self.judges, self.found = Judges(ask.contract), Inquiry()
 
-    def explore(self) -> Failures:
+    def explore(self) -> Inquiry:
         """Raises NotObserved where the provider's faults are not at hand."""
         with self.ask.asking("fuzz"):
             for place, fault in FAULTS.items():
@@ -49,6 +39,7 @@ class Saboteur:
                     try:
                         self._meet(place, fault, stream=stream)
                     except BudgetExceeded:
+                        self.found.missed.add(FAILING)
                         return self.found
         return self.found
 

@@ -62,14 +62,19 @@ def actions(document: Mapping[str, Any]) -> Iterator[tuple[Action, Mapping[str, 
             yield Action(stated["operationId"], method, path, examples, "x-paid" in stated), stated
 
 
-def _resource(name: str, actions: Mapping[str, tuple[Action, Mapping[str, Any]]]) -> Resource | None:
-    create, stated = actions[name]
-    links = {
+def links_of(stated: Mapping[str, Any]) -> dict[str, dict[str, str]]:
+    """Where the successes of an operation lead: by operation, the parameters of the way."""
+    return {
         link["operationId"]: link.get("parameters", {})
         for status, response in stated.get("responses", {}).items()
         if str(status).startswith("2")
         for link in response.get("links", {}).values()
     }
+
+
+def _resource(name: str, actions: Mapping[str, tuple[Action, Mapping[str, Any]]]) -> Resource | None:
+    create, stated = actions[name]
+    links = links_of(stated)
     found: dict[str, Action] = {}
     pointer = parameter = None
     for target, given in links.items():

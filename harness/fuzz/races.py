@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import itertools
-from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import Any
 
 from harness.ask import Ask
 from harness.credentials import Credential
 from harness.exchange import Exchange
-from harness.fuzz.causes import Causes
+from harness.fuzz.causes import Inquiry
 from harness.fuzz.judging import Judges
 from harness.fuzz.links import Resource, filled, resources
 from harness.fuzz.secrets import given_away
@@ -24,21 +22,15 @@ MAX_TOKENS = 8
 ROUNDS = 3
 
 
-@dataclass
-class Races:
-    asked: Counter[str] = field(default_factory=Counter)
-    causes: Causes = field(default_factory=Causes)
-
-
 class Racer:
     """Pairs of requests, started together."""
 
     def __init__(self, ask: Ask, key: Credential) -> None:
         self.ask, self.key, self.tenants = ask, key, Tenants(ask)
-        self.found = Races()
+        self.found = Inquiry()
         self._serial = itertools.count(1)
 
-    def explore(self) -> Races:
+    def explore(self) -> Inquiry:
         """Chats of every contract; the rest where there are resources and a laboratory to make them in."""
         known, judges = len(self.ask.client.journal.exchanges), Judges(self.ask.contract)
         with self.ask.asking("fuzz"):

@@ -37,7 +37,7 @@ class Reach:
 
     def note(self, batch: Batch, case: Any, x: Exchange, causes: Iterable[str]) -> bool:
         """Count an answer; true when its status, its error code or what is wrong with it is new for the operation."""
-        media = (x.header("content-type") or "none").split(";")[0].strip().lower()
+        media = x.media_type or "none"
         self.answers[batch.operation, str(x.head_status), media] += 1
         bound = batch.operation, bound_of(case)
         fresh = (*bound,) if not self.bounds[bound] else None

@@ -11,7 +11,7 @@ from harness.exchange import Exchange
 _NAME = re.compile(
     r"(?!.*_(endpoint|path)$)"  # tells where one is to be had
     r".*(secret|password|private|kubeconfig|(^|_)(access|refresh|id|device)_token$|device_code)",
-    re.I,
+    re.IGNORECASE | re.DOTALL,  # a server may write any name
 )
 
 

@@ -7,16 +7,15 @@ from __future__ import annotations
 
 import random
 import time
-from collections import Counter
 from dataclasses import dataclass, field, replace
 from urllib.parse import quote
 
 from harness.ask import Ask
 from harness.exchange import Exchange
-from harness.fuzz.causes import Causes
+from harness.fuzz.causes import Inquiry
 from harness.fuzz.links import Resource, resources
 from harness.fuzz.names import misspelt
-from harness.fuzz.tenants import Tenants, Thing, listed, shown, status_of
+from harness.fuzz.tenants import Tenants, Thing, listed, shown, status_of, steady
 
 READ, GONE, CHANGED, OTHERS, LISTED = "FZ-010", "FZ-011", "FZ-012", "FZ-013", "FZ-014"
 MOST = 4  # things of one kind that live at once
@@ -24,11 +23,9 @@ REFUSALS = {401, 403, 404, 410}
 
 
 @dataclass
-class Walk:
+class Walk(Inquiry):
     """How often each property was looked at, and where it did not hold."""
 
-    asked: Counter[str] = field(default_factory=Counter)
-    causes: Causes = field(default_factory=Causes)
     unmade: list[str] = field(default_factory=list)  # resources of which none could be made
     steps: int = 0
 
@@ -232,8 +229,7 @@ class Walker:
         if not (isinstance(row, dict) and isinstance(later, dict) and isinstance(node, dict)):
             return
         self.found.asked[LISTED] += 1
-        steady = [name for name, value in row.items() if name in later and later[name] == value]
-        if differing := sorted(name for name in steady if name not in node or node[name] != row[name]):
+        if differing := sorted(steady(row, later).keys() - steady(row, node).keys()):
             self._add(LISTED, f"what is read says otherwise than the list: {', '.join(differing)}", thing, answer)
 
     def _nearly(self, thing: Thing) -> None:

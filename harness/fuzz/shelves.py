@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
@@ -12,11 +11,11 @@ from harness.ask import Ask
 from harness.budget import BudgetExceeded
 from harness.credentials import Credential
 from harness.exchange import Exchange, TargetFault
-from harness.fuzz.causes import Causes
+from harness.fuzz.causes import Inquiry
 from harness.fuzz.judging import Judges
 from harness.fuzz.links import Action
 from harness.fuzz.names import misspelt, named_models
-from harness.fuzz.tenants import listed
+from harness.fuzz.tenants import listed, steady
 from harness.model import NotObserved
 from specs import Contract
 
@@ -27,12 +26,6 @@ LASTING = frozenset({"id", "object", "created", "created_at", "owned_by"})  # me
 NOBODY = "assay/no-such-entry"
 STREAMING = {"chat", "completion"}
 ELSEWHERE = {402, 429, 503}  # says something about the account or the moment, not about the name
-
-
-@dataclass
-class Shelves:
-    asked: Counter[str] = field(default_factory=Counter)
-    causes: Causes = field(default_factory=Causes)
 
 
 @dataclass(frozen=True)
@@ -57,9 +50,9 @@ class Browser:
     """Reads what is listed under its id, spelled as it is and with every reserved character escaped."""
 
     def __init__(self, ask: Ask) -> None:
-        self.ask, self.judges, self.found = ask, Judges(ask.contract), Shelves()
+        self.ask, self.judges, self.found = ask, Judges(ask.contract), Inquiry()
 
-    def explore(self) -> Shelves:
+    def explore(self) -> Inquiry:
         for shelf in shelves(self.ask.contract):
             self._browse(shelf)
         self._models()
@@ -110,10 +103,10 @@ class Browser:
         entry = answer.json if isinstance(answer.json, dict) else {}
         if str(entry.get("id")) != name:
             return self._add(shelf, "what is read under an id has another one", answer)
-        steady = {member: value for member, value in row.items() if member in again and again[member] == value}
-        if missing := sorted(steady.keys() - entry.keys()):
+        lasting = steady(row, again)
+        if missing := sorted(lasting.keys() - entry.keys()):
             return self._add(shelf, f"what is read leaves out what the list tells: {', '.join(missing)}", answer)
-        if differing := sorted(member for member, value in steady.items() if entry[member] != value):
+        if differing := sorted(lasting.keys() - steady(row, entry).keys()):
             return self._add(shelf, f"what is read differs from the list: {', '.join(differing)}", answer)
         if fleeting := sorted(member for member in LASTING & row.keys() & again.keys() if again[member] != row[member]):
             return self._add(shelf, f"a list differs from the one before: {', '.join(fleeting)}", answer)
@@ -143,7 +136,8 @@ class Browser:
                 try:
                     answer = self.ask.send("POST", action.path, json={**example, "model": name, **streamed})
                 except BudgetExceeded:
-                    return  # an answer would cost something, and there is nothing left
+                    self.found.missed.add(NEARLY)  # an answer would cost something, and there is nothing left
+                    return
                 self._unknown(action, answer)
 
     def _unknown(self, action: Action, answer: Exchange) -> None:

@@ -5,14 +5,12 @@ from __future__ import annotations
 import contextlib
 import threading
 import time
-from collections import Counter
-from dataclasses import dataclass, field
 
 from harness.ask import Ask
 from harness.budget import BudgetExceeded
 from harness.credentials import Credential
 from harness.exchange import Exchange, TargetFault
-from harness.fuzz.causes import Causes
+from harness.fuzz.causes import Inquiry
 from harness.fuzz.hostile import PAUSE_S, REFUSED, REFUSED_OR_CLOSED, SANE, UNANSWERED, Arsenal, Attack
 from harness.fuzz.judging import Judges
 from harness.fuzz.socket import Gate, Mark, Pause, Speaker, Spoken, spelled
@@ -25,26 +23,17 @@ BESIDE_S = 1.5  # of one while another comes slowly
 NOT_OURS = {501, 505}  # server errors that say what the server does not know
 
 
-@dataclass
-class Siege:
-    """How many attacks were made, by requirement, and what they brought to light."""
-
-    asked: Counter[str] = field(default_factory=Counter)
-    causes: Causes = field(default_factory=Causes)
-    out_of_money: bool = False
-
-
 class Besieger:
     """All attacks, each on a connection of its own; after each group an ordinary request must be answered as before."""
 
     def __init__(self, ask: Ask, key: Credential) -> None:
         self.ask, self.speaker = ask, Speaker(ask, key)
         self.arsenal = Arsenal(self.speaker, ask.default_model)
-        self.found, self.judges = Siege(), Judges(ask.contract)
+        self.found, self.judges = Inquiry(), Judges(ask.contract)
         self._ordinary: int | None = None  # status of a path that is not there, before all attacks
         self._refusal: int | None = None  # and of a chat request that is refused
 
-    def explore(self) -> Siege:
+    def explore(self) -> Inquiry:
         """Raises TargetFault when the target does not answer an ordinary request to begin with."""
         with self.ask.asking("fuzz"):
             self._ordinary = self._plain().status
@@ -68,7 +57,7 @@ class Besieger:
                 attack.pieces, paid=attack.may_cost, hang_up=attack.hang_up, listen_on=attack.one_answer
             )
         except BudgetExceeded:
-            self.found.out_of_money = True
+            self.found.missed |= {attack.requirement, JUDGED}
             return
         self.found.asked[attack.requirement] += 1
         wrong = judged(attack, spoken)
@@ -108,6 +97,7 @@ class Besieger:
         def slow() -> None:
             with contextlib.suppress(BudgetExceeded):
                 done.append(self.speaker.say([*lines, Mark(told), *trickle[:-2], gate, *trickle[-2:]], paid=body))
+            told.set()  # also where nothing was sent
 
         thread = threading.Thread(target=slow)
         thread.start()
@@ -117,7 +107,7 @@ class Besieger:
         gate.opened.set()
         thread.join()
         if not done:
-            self.found.out_of_money = True
+            self.found.missed |= {SLOW, JUDGED}
             return
         self.found.asked[SLOW] += 1
         spoken = done[0]
@@ -143,7 +133,7 @@ class Besieger:
                 self.speaker.say([head + body[:30]], leave=True)
                 self.speaker.say([head + body], paid=body, leave=True)
         except BudgetExceeded:
-            self.found.out_of_money = True
+            self.found.missed.add(LEAVING)
         started = time.monotonic()
         after = [self._refused_at_once(), self._plain()]
         took = time.monotonic() - started
@@ -177,7 +167,7 @@ def judged(attack: Attack, spoken: Spoken) -> str | None:
 
 
 def is_json(answer: Exchange) -> bool:
-    return (answer.header("content-type") or "").split(";")[0].strip().lower() == "application/json"
+    return answer.media_type == "application/json"
 
 
 def _sound(answer: Exchange) -> bool:

@@ -125,3 +125,8 @@ def listed(answer: Exchange) -> dict[str, Any]:
     arrays = [document] if isinstance(document, list) else list(document.values()) if isinstance(document, dict) else []
     rows = [row for array in arrays if isinstance(array, list) for row in array if isinstance(row, dict)]
     return {str(row["id"]): row for row in rows if "id" in row}
+
+
+def steady(row: dict[str, Any], later: dict[str, Any]) -> dict[str, Any]:
+    """What a list says of an entry both times; the rest changes by itself."""
+    return {name: value for name, value in row.items() if name in later and later[name] == value}

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Collection, Iterator, Mapping
-from typing import Any
+from collections.abc import Collection, Iterator
 from urllib.parse import unquote
 
 from harness.ask import Ask
 from harness.budget import BudgetExceeded
-from harness.fuzz.links import Resource, actions, filled, resources
+from harness.fuzz.links import Resource, actions, filled, links_of, resources
 from harness.fuzz.tenants import Tenants, Thing
 from specs import Contract
 
@@ -56,7 +55,11 @@ class Things:
     def _said(self, ask: Ask, wanted: Collection[str]) -> None:
         """A chat that is kept under its id: one that is as short as can be."""
         for _, stated in actions(ask.contract.openapi):
-            led = {target: given for target, given in links(stated) if target in wanted and target not in self.values}
+            led = {
+                target: given
+                for target, given in links_of(stated).items()
+                if target in wanted and target not in self.values
+            }
             if stated.get("x-paid") != "chat" or not led:
                 continue
             answer = ask.chat(max_tokens=1)
@@ -75,11 +78,4 @@ def targets(contract: Contract, operation: str) -> Iterator[str]:
     """The operations that the links of one lead to."""
     for action, stated in actions(contract.openapi):
         if action.name == operation:
-            yield from (target for target, _ in links(stated))
-
-
-def links(stated: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, str]]]:
-    """Where the answers of an operation lead, with the parameters of the way."""
-    for response in stated.get("responses", {}).values():
-        for link in response.get("links", {}).values():
-            yield str(link["operationId"]), link.get("parameters", {})
+            yield from links_of(stated)

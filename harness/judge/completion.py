@@ -46,7 +46,7 @@ def shown(value: object) -> str:
 @rule("OC-001", on=was_whole)
 def answer_is_one_json_object(x: Exchange, contract: Contract) -> Problems:
     """A completion is application/json and one JSON object."""
-    kind = (x.header("content-type") or "absent").split(";")[0].strip().lower()
+    kind = x.media_type or "absent"
     if kind != "application/json":
         yield Problem("the answer is not application/json", expected="application/json", observed=kind)
     try:

@@ -69,9 +69,8 @@ def error_has_exactly_four_members(x: Exchange, contract: Contract) -> Problems:
 @rule("OC-111", on=is_refusal)
 def error_is_json(x: Exchange, contract: Contract) -> Problems:
     """The Content-Type of an error is application/json."""
-    media = (x.header("content-type") or "").split(";")[0].strip().lower()
-    if media != "application/json":
-        yield Problem("an error was not sent as JSON", "application/json", media[:80] or "no Content-Type")
+    if x.media_type != "application/json":
+        yield Problem("an error was not sent as JSON", "application/json", x.media_type[:80] or "no Content-Type")
 
 
 def wrapped(document: Any, envelope: Envelope, status: int | None) -> Problems:

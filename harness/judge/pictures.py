@@ -29,7 +29,7 @@ def is_generation(x: Exchange) -> bool:
 
 def is_listed(x: Exchange) -> bool:
     """An accepted image request that was answered as JSON."""
-    return is_generation(x) and (x.header("content-type") or "").lower().startswith("application/json")
+    return is_generation(x) and x.media_type == "application/json"
 
 
 def entries(x: Exchange) -> list[dict[str, Any]]:

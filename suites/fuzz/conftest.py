@@ -14,17 +14,18 @@ from harness.classify import needs_an_answer
 from harness.fuzz import counterexamples
 from harness.fuzz.alike import Alike, Rewriter, alike_again
 from harness.fuzz.cases import EFFORTS, paid_operations
-from harness.fuzz.conversing import Conversed, Converser
+from harness.fuzz.causes import Inquiry
+from harness.fuzz.conversing import Converser
 from harness.fuzz.explorer import Exploration, Explorer, documented, judged_again
 from harness.fuzz.failing import BOUND as FAILED_TOKENS
-from harness.fuzz.failing import FAULTS, Failures, Saboteur
+from harness.fuzz.failing import FAULTS, Saboteur
 from harness.fuzz.ordinary import LONG
 from harness.fuzz.payer import key_for_fuzzing
-from harness.fuzz.races import Racer, Races
+from harness.fuzz.races import Racer
 from harness.fuzz.sequences import Walk, Walker
-from harness.fuzz.shelves import Browser, Shelves
+from harness.fuzz.shelves import Browser
 from harness.fuzz.shrink import shorten
-from harness.fuzz.siege import Besieger, Siege
+from harness.fuzz.siege import Besieger
 from harness.model import Nonconformity, NotObserved
 from harness.playback import Player
 from harness.probe import Cost, probe
@@ -109,12 +110,18 @@ def explored(ask, assay_session: Session, explorer: Explorer | None) -> Explorat
 
 def explored_then(ask, player: Player) -> Exploration:
     """The answers of a saved run to generated requests, judged again by every rule."""
-    with contextlib.suppress(NotOnTape):
-        key_for_fuzzing(ask)
-    if (known := ask.notes.known(GENERATED)) is None:
-        raise NotOnTape("the saved run does not say " + GENERATED)
+    known = noted(ask, GENERATED)
     named = [row[0] for row in known["asked"]] + [shown[0] for *_, shown in known.get("shortened", ())]
     return judged_again(known, saved(player, named), ask.contract)
+
+
+def noted(ask, what: str, *, left_unread: bool = False):
+    """What a saved run says of itself. The making of the key is played first, as it came first."""
+    with contextlib.suppress(NotOnTape):
+        key_for_fuzzing(ask, left_unread=left_unread)
+    if (known := ask.notes.known(what)) is None:
+        raise NotOnTape("the saved run does not say " + what)
+    return known
 
 
 def saved(player: Player, named: list[str]):
@@ -186,20 +193,31 @@ def alike(ask, assay_session: Session, rewriter: Rewriter | None) -> Alike:
 
 def alike_then(ask, player: Player) -> Alike:
     """The answers of a saved run to rewritten requests, held against each other again."""
-    with contextlib.suppress(NotOnTape):
-        key_for_fuzzing(ask, left_unread=True)
-    if (known := ask.notes.known(REWRITINGS_OF)) is None:
-        raise NotOnTape("the saved run does not say " + REWRITINGS_OF)
+    known = noted(ask, REWRITINGS_OF, left_unread=True)
     named = [name for row in known["pairs"] for name in row["answers"] if name is not None]
     return alike_again(known, saved(player, named))
 
 
 @probe(calls=240, costs=BESIEGED)
-def besieged(ask, assay_session: Session) -> Siege:
+def besieged(ask, assay_session: Session) -> Inquiry:
     not_played(ask, "besieged", left_unread=True)
     found = Besieger(ask, key_for_fuzzing(ask, left_unread=True)).explore()
     told(assay_session, "hostile", found.asked, found.causes)
     return found
+
+
+def held_by(found: Inquiry, unasked: str):
+    """Whether a requirement held wherever it was looked at; `unasked` tells why nobody looked."""
+
+    def check(requirement: str) -> None:
+        if findings := found.causes.of(requirement):
+            raise Nonconformity(findings)
+        if requirement in found.missed:
+            raise NotObserved("the spend cap was reached before all of it was asked; see --cap")
+        if not found.asked[requirement]:
+            raise NotObserved(unasked)
+
+    return check
 
 
 def told(session: Session, kind: str, asked, causes) -> None:
@@ -213,27 +231,13 @@ def told(session: Session, kind: str, asked, causes) -> None:
 @pytest.fixture(scope="session")
 def alike_in(alike: Alike):
     """Whether all rewritings of a kind were answered alike."""
-
-    def check(requirement: str) -> None:
-        if findings := alike.causes.of(requirement):
-            raise Nonconformity(findings)
-        if not alike.asked[requirement]:
-            raise NotObserved(f"no such rewriting was answered; unsteady: {', '.join(alike.unsteady) or 'nothing'}")
-
-    return check
+    return held_by(alike, f"no such rewriting was answered; unsteady: {', '.join(alike.unsteady) or 'nothing'}")
 
 
 @pytest.fixture(scope="session")
-def withstood(besieged: Siege):
+def withstood(besieged: Inquiry):
     """Whether the target withstood all attacks of a kind."""
-
-    def check(requirement: str) -> None:
-        if findings := besieged.causes.of(requirement):
-            raise Nonconformity(findings)
-        if not besieged.asked[requirement]:
-            raise NotObserved("the spend cap was reached before it could be asked; see --cap")
-
-    return check
+    return held_by(besieged, "no such attack was made")
 
 
 @probe(calls=400)
@@ -257,21 +261,21 @@ def free_first(request, ask, assay_session: Session) -> None:
 
 
 @probe(calls=40, costs=ORDINARY)
-def conversed(ask, assay_session: Session, tagged, free_first) -> Conversed:
+def conversed(ask, assay_session: Session, tagged, free_first) -> Inquiry:
     found = Converser(ask, key_for_fuzzing(ask), assay_session.options.seed, tagged).explore()
     told(assay_session, "ordinary", found.asked, found.causes)
     return found
 
 
 @probe(calls=40)
-def browsed(ask, assay_session: Session) -> Shelves:
+def browsed(ask, assay_session: Session) -> Inquiry:
     found = Browser(ask).explore()
     told(assay_session, "listed", found.asked, found.causes)
     return found
 
 
 @probe(calls=2 * len(FAULTS), costs=FAILED)
-def sabotaged(ask, assay_session: Session, spares) -> Failures:
+def sabotaged(ask, assay_session: Session, spares) -> Inquiry:
     not_played(ask, "sabotaged")
     try:
         model = spares(6)
@@ -285,7 +289,7 @@ def sabotaged(ask, assay_session: Session, spares) -> Failures:
 
 
 @probe(calls=100, costs=RACED)
-def raced(ask, assay_session: Session) -> Races:
+def raced(ask, assay_session: Session) -> Inquiry:
     not_played(ask, "raced")
     found = Racer(ask, key_for_fuzzing(ask)).explore()
     told(assay_session, "races", found.asked, found.causes)
@@ -295,63 +299,28 @@ def raced(ask, assay_session: Session) -> Races:
 @pytest.fixture(scope="session")
 def lives_by(walked: Walk):
     """Whether every thing that was made lived by a property."""
-
-    def check(requirement: str) -> None:
-        if findings := walked.causes.of(requirement):
-            raise Nonconformity(findings)
-        if not walked.asked[requirement]:
-            raise NotObserved(f"nothing could be made: {', '.join(walked.unmade) or 'no links'}")
-
-    return check
+    return held_by(walked, f"nothing could be made: {', '.join(walked.unmade) or 'no links'}")
 
 
 @pytest.fixture(scope="session")
-def held_at_once(raced: Races):
+def held_at_once(raced: Inquiry):
     """Whether pairs of requests were answered as one after the other would be."""
-
-    def check(requirement: str) -> None:
-        if findings := raced.causes.of(requirement):
-            raise Nonconformity(findings)
-        if not raced.asked[requirement]:
-            raise NotObserved("no pair of requests was answered")
-
-    return check
+    return held_by(raced, "no pair of requests was answered")
 
 
 @pytest.fixture(scope="session")
-def taken(conversed: Conversed):
+def taken(conversed: Inquiry):
     """Whether all ordinary requests were answered as they should be."""
-
-    def check(requirement: str) -> None:
-        if findings := conversed.causes.of(requirement):
-            raise Nonconformity(findings)
-        if not conversed.asked[requirement]:
-            raise NotObserved("no ordinary request was answered; see --cap")
-
-    return check
+    return held_by(conversed, "no ordinary request was answered")
 
 
 @pytest.fixture(scope="session")
-def readable(browsed: Shelves):
+def readable(browsed: Inquiry):
     """Whether what is listed can be read."""
-
-    def check(requirement: str) -> None:
-        if findings := browsed.causes.of(requirement):
-            raise Nonconformity(findings)
-        if not browsed.asked[requirement]:
-            raise NotObserved("nothing is listed")
-
-    return check
+    return held_by(browsed, "nothing is listed")
 
 
 @pytest.fixture(scope="session")
-def came_through(sabotaged: Failures):
+def came_through(sabotaged: Inquiry):
     """Whether every failure of the provider was told as one."""
-
-    def check(requirement: str) -> None:
-        if findings := sabotaged.causes.of(requirement):
-            raise Nonconformity(findings)
-        if not sabotaged.asked[requirement]:
-            raise NotObserved("no request met a fault of the provider")
-
-    return check
+    return held_by(sabotaged, "no request met a fault of the provider")

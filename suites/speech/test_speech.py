@@ -59,7 +59,7 @@ def test_speech_is_created(spoken):
 def test_speech_is_sound_of_its_type(spoken):
     for answer in spoken:
         found = container(answer.body)
-        media = (answer.header("content-type") or "").split(";")[0].strip().lower()
+        media = answer.media_type
         assert found, f"the body is in no known container: it begins with {answer.body[:12]!r}"
         assert media in TYPES[found], f"a {found} file was sent as {media or 'no type'}"
 

@@ -49,7 +49,7 @@ def test_passwords_are_new_and_shown_once(ask, racking, rack, credentials):
 def test_the_talos_configuration_is_one(downloaded):
     wrong = talos.misshapen(downloaded.config)
     assert not wrong, "; ".join(wrong)
-    media = (downloaded.answer.header("content-type") or "").split(";")[0].strip().lower()
+    media = downloaded.answer.media_type
     assert media in talos.MEDIA_TYPES, f"the configuration came as {media!r}"
 
 

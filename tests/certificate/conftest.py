@@ -5,15 +5,18 @@ from __future__ import annotations
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 from securesystemslib.signer import SSlibKey
 
+from harness import cli
 from harness.certificate import issue, keys
 from harness.certificate.verify import Demands
 
@@ -81,3 +84,12 @@ def copy(kept: Signed, tmp_path: Path) -> Signed:
     """The first one's folder, to be changed."""
     shutil.copytree(kept.folder, tmp_path / "copy")
     return Signed(tmp_path / "copy", kept.key)
+
+
+@pytest.fixture
+def assay() -> Callable[..., tuple[int, str]]:
+    def call(*words: str | Path) -> tuple[int, str]:
+        done = CliRunner().invoke(cli.main, [str(word) for word in words])
+        return done.exit_code, done.output
+
+    return call

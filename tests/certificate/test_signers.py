@@ -13,12 +13,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from click.testing import CliRunner
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from securesystemslib.signer import SIGNER_FOR_URI_SCHEME, CryptoSigner, Key, Signature, Signer, SSlibKey
 
-from harness import cli
 from harness.certificate import envelope, issue, keyless, keys
 from harness.certificate.problem import BadRequest
 from harness.certificate.verify import verified
@@ -28,15 +26,6 @@ MODULE = next(
     (p for p in map(Path, ("/usr/lib/softhsm/libsofthsm2.so", "/usr/lib64/softhsm/libsofthsm2.so")) if p.exists()), None
 )
 PIN = "1234"
-
-
-@pytest.fixture
-def assay() -> Callable[..., tuple[int, str]]:
-    def call(*words: str | Path) -> tuple[int, str]:
-        done = CliRunner().invoke(cli.main, [str(word) for word in words])
-        return done.exit_code, done.output
-
-    return call
 
 
 # --- A token ------------------------------------------------------------------------------------------------------

@@ -13,11 +13,10 @@ from typing import Any
 
 import pytest
 import yaml
-from click.testing import CliRunner
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature, encode_dss_signature
 
 import specs
-from harness import cli, results
+from harness import results
 from harness.certificate import bundle, envelope, issue, keys, policy, statement
 from harness.certificate.levels import claims
 from harness.certificate.problem import BadRequest, Refused
@@ -252,15 +251,6 @@ def test_a_level_is_held_by_all_of_its_musts_or_not_at_all(kept: Signed) -> None
 
 
 # --- The commands -------------------------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def assay() -> Callable[..., tuple[int, str]]:
-    def call(*words: str | Path) -> tuple[int, str]:
-        done = CliRunner().invoke(cli.main, [str(word) for word in words])
-        return done.exit_code, done.output
-
-    return call
 
 
 def test_the_commands_say_what_holds(copy: Signed, tmp_path: Path, assay: Callable[..., tuple[int, str]]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -16,9 +17,10 @@ from hypothesis import strategies as st
 import specs
 from harness.ask import Ask
 from harness.exchange import Chunk, Exchange, Request
+from harness.fuzz.alike import Alike, Rewriter, alike_again
 from harness.fuzz.cases import BYTES_PER_TOKEN, EFFORTS, Batch, Effort, batches, combined, tamed
-from harness.fuzz.causes import Causes
-from harness.fuzz.conversing import ENOUGH, lost
+from harness.fuzz.causes import Causes, Inquiry
+from harness.fuzz.conversing import DECIDED, ENOUGH, Converser, lost
 from harness.fuzz.explorer import Explorer, is_bodily_wrong
 from harness.fuzz.hostile import REFUSED_OR_CLOSED, Attack
 from harness.fuzz.judging import told
@@ -30,9 +32,11 @@ from harness.fuzz.schedule import LEAST, Schedule
 from harness.fuzz.secrets import given_away
 from harness.fuzz.shelves import shelves
 from harness.fuzz.shrink import smaller
-from harness.fuzz.siege import judged
+from harness.fuzz.siege import Besieger, judged
 from harness.fuzz.socket import Speaker, Spoken
 from harness.fuzz.things import targets
+from harness.model import NotObserved
+from suites.fuzz.conftest import held_by
 from tests.harness import hostile
 from tests.harness.hostile import serving
 
@@ -107,6 +111,37 @@ def test_a_case_without_a_whole_answer_is_no_case(connect: Callable[..., Ask]) -
         explorer._round([replace(batch, cases=batch.cases[:1])], {})
     assert not explorer.found.cases
     assert len(explorer.found.broken) == 1
+
+
+@pytest.mark.parametrize(
+    ("look", "missed"),
+    [
+        (lambda ask: Converser(ask, "main", 1, lambda *_, **__: "m").explore(), DECIDED),
+        (lambda ask: Rewriter(ask, "main", 1).ask_rest(), {f"FZ-02{n}" for n in range(7)}),
+        (lambda ask: Besieger(ask, "main").explore(), {"FZ-049", "FZ-051"}),
+    ],
+    ids=["ordinary", "rewritten", "hostile"],
+)
+def test_what_no_money_was_left_for_is_missed(
+    connect: Callable[..., Ask], look: Callable[[Ask], Inquiry], missed: set[str]
+) -> None:
+    with serving(hostile.answer(b"{}", hostile.JSON, b"Connection: close"), requests=1000) as server:
+        found = look(connect(server.url, cap="0", default_model="m"))
+    assert missed <= found.missed
+
+
+def test_what_was_missed_is_missed_when_it_is_judged_again() -> None:
+    assert alike_again(Alike(missed={"FZ-020"}).notes(), {}).missed == {"FZ-020"}
+
+
+def test_a_requirement_that_was_not_asked_in_full_is_not_observed() -> None:
+    found = Inquiry(asked=Counter({"FZ-050": 3, "FZ-051": 3}), missed={"FZ-049", "FZ-051"})
+    check = held_by(found, "no such attack was made")
+    check("FZ-050")
+    with pytest.raises(NotObserved, match="cap"):
+        check("FZ-051")
+    with pytest.raises(NotObserved, match="no such attack"):
+        check("FZ-052")
 
 
 def test_the_path_is_below_the_base_url_however_its_host_is_spelled(connect: Callable[..., Ask]) -> None:
