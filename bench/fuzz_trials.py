@@ -23,12 +23,12 @@ import pytest
 import yaml
 
 import specs
-from harness import run as running
-from harness.exchange import Exchange
-from harness.journal import judged
 from harness.plugin import SESSION
-from harness.progress import Silence
-from harness.session import Session
+from harness.running import run as running
+from harness.running.progress import Silence
+from harness.running.session import Session
+from harness.wire.exchange import Exchange
+from harness.wire.journal import judged
 from mockserver.defects import Defect
 from mockserver.gateway import Gateway
 from mockserver.serve import Options, Server

@@ -19,7 +19,7 @@ from pathlib import Path
 import peers
 import psutil
 
-from harness import mock
+from harness.running import mock
 
 HERE = Path(__file__).parent
 MODEL = "Qwen/Qwen3-32B-TEE"

@@ -8,19 +8,20 @@ from typing import Any
 import click
 
 import specs
-from harness import __version__, mock, results
-from harness import run as running
+from harness import __version__, results
 from harness.attest_cli import attest
 from harness.certificate.cli import certify_command, verify_command
 from harness.certificate.problem import BadRequest, Refused
 from harness.commands.console import told
+from harness.commands.export import export_command
 from harness.commands.handover import ledger_command, mock_command, prove_command, upstream_command
 from harness.commands.lookup import contracts_command, diff_contracts_command, explain_command, probe_command
 from harness.commands.run import plan_command, run_command
-from harness.export import export_command
 from harness.load.command import load_command
 from harness.model import Exit
 from harness.reconcile.cli import reconcile_command
+from harness.running import mock
+from harness.running import run as running
 from harness.show.cli import diff_command, overview_command, report_command
 from harness.show.ui import UiFault, ui_command
 from harness.target import TargetError

@@ -13,15 +13,17 @@ from typing import Any
 import pytest
 
 import specs
-from harness import classify, deployment, results, selection
-from harness.ask import Ask
-from harness.checks import SUITES
-from harness.exchange import Exchange
+from harness import results
+from harness.asking.ask import Ask
 from harness.judge import Rule, judge
 from harness.model import CheckReport, Nonconformity, NotObserved
-from harness.session import PROFILES, Options, Session
+from harness.record import deployment
+from harness.running import classify, selection
+from harness.running.checks import SUITES
+from harness.running.session import PROFILES, Options, Session
 from harness.target import Target, TargetError
 from harness.target import load as load_target
+from harness.wire.exchange import Exchange
 from specs import Contract, SpecError
 
 SESSION = pytest.StashKey[Session]()

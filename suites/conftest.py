@@ -7,10 +7,10 @@ from collections.abc import Callable
 
 import pytest
 
-from harness.ask import OMIT, Ask
-from harness.exchange import Exchange
+from harness.asking.ask import OMIT, Ask
+from harness.asking.probe import probe
 from harness.model import NotObserved
-from harness.probe import probe
+from harness.wire.exchange import Exchange
 from specs import Contract
 from suites import denials, invalid
 from suites.functions import AT_POSTCODE, IN_TWO_CITIES, ORDERS, WEATHER

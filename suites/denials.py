@@ -6,9 +6,9 @@ import json
 from typing import Final
 from urllib.parse import urlsplit
 
-from harness.ask import Ask
-from harness.exchange import Exchange
+from harness.asking.ask import Ask
 from harness.judge import families
+from harness.wire.exchange import Exchange
 from specs import Contract
 
 UNKNOWN_MODEL: Final = "assay/no-such-model-7f3a"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from harness.ask import OMIT
+from harness.asking.ask import OMIT
 
 PROMPT: Final = "The lighthouse keeper's favourite word is heliotrope."
 RIGHT: Final = {"messages": [{"role": "user", "content": PROMPT}], "max_tokens": 4}

@@ -9,11 +9,11 @@ from itertools import pairwise
 from typing import Any, Final
 from urllib.parse import quote
 
-from harness.ask import OMIT, Ask
-from harness.control import Key
-from harness.exchange import Exchange
+from harness.asking.ask import OMIT, Ask
+from harness.asking.control import Key
 from harness.judge import leases
 from harness.model import NotObserved
+from harness.wire.exchange import Exchange
 
 PATIENCE_S = 2.0  # that something which was ordered may take in a laboratory; then its clock is moved
 LEAP_S = 400 * 86_400  # what an order may take at the longest

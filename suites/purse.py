@@ -9,13 +9,13 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Final
 
-from harness.ask import Ask
-from harness.control import Key
-from harness.credentials import Credential
-from harness.exchange import Exchange
+from harness.asking.ask import Ask
+from harness.asking.control import Key
+from harness.asking.credentials import Credential
 from harness.judge.billing import NANO, Price, cost_of, price_of
 from harness.judge.catalogue import row_of
 from harness.model import NotObserved
+from harness.wire.exchange import Exchange
 
 PURSE_USD: Final = "5"
 READS: Final = 16  # of a balance while it drains

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from harness.exchange import Exchange, TargetFault
 from harness.judge import chat
 from harness.model import NotObserved
+from harness.wire.exchange import Exchange, TargetFault
 
 
 def accepted(x: Exchange, what: str = "the request") -> Exchange:

@@ -9,8 +9,8 @@ from pathlib import Path
 import click
 from rich.console import Console
 
-from harness import asked
-from harness.verdict_text import plain
+from harness.appraisal import asked
+from harness.appraisal.verdict_text import plain
 
 OUT = Console(highlight=False)
 ERR = Console(stderr=True, highlight=False)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from harness import inspection, verdict_text
+from harness.appraisal import inspection, verdict_text
 from harness.attest import Rejected
 from harness.attest_cli.group import FILE, failed, read_file, show
 

@@ -17,10 +17,10 @@ from harness.attest import Rejected, load_trust, policy_of
 from harness.attest.collateral import INTEL_ROOT_KEY_ID
 from harness.attest.gpu import gpu_policy_of, load_gpu_trust
 from harness.attest.gpu.token import TokenTrust
-from harness.deployment import SavedTarget
-from harness.exchange import Exchange
 from harness.judge.evidence import is_evidence, sent_nonce
+from harness.record.deployment import SavedTarget
 from harness.target import EvidencePoint
+from harness.wire.exchange import Exchange
 
 MEASURED = ("mr_td", "mr_config_id", "mr_owner", "mr_owner_config", "rt_mr0", "rt_mr1", "rt_mr2", "rt_mr3")
 ROOTS = ("root.der", "device_root.pem", "rim_root.pem", "jwks.json")

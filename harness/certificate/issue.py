@@ -14,13 +14,15 @@ import jsonschema
 from securesystemslib.signer import Signer
 
 import specs
-from harness import deployment, journal, results
+from harness import results
 from harness.certificate import bundle, envelope, statement
 from harness.certificate.attested import attestation, tls_keys
 from harness.certificate.levels import claims
 from harness.certificate.problem import BadRequest
 from harness.certificate.rejudge import NotJudged, differences, played
-from harness.replaying import HOW
+from harness.record import deployment
+from harness.running.replaying import HOW
+from harness.wire import journal
 
 PROOF = "proof.json"
 

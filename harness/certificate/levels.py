@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import specs
-from harness.checks import checks_by_requirement
+from harness.running.checks import checks_by_requirement
 
 MET = frozenset({"pass", "warn", "waived"})  # a MUST that warns is one that the document does not state itself
 LEFT_OUT = frozenset({"excluded", "not-applicable"})

@@ -9,7 +9,7 @@ from typing import Any
 
 import specs
 from harness.certificate.problem import Code, Problem
-from harness.session import PROFILES
+from harness.running.session import PROFILES
 
 Demand = Callable[[Any, Mapping[str, Any], datetime], str | None]
 

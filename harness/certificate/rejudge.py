@@ -12,12 +12,12 @@ from typing import Any
 import pytest
 
 from harness import results
-from harness.asides import NOT_AGAIN, ON_WORD
-from harness.checks import SUITES
-from harness.playback import CLOCK
 from harness.plugin import SESSION
-from harness.progress import Silence
-from harness.run import Request, execute
+from harness.record.asides import NOT_AGAIN, ON_WORD
+from harness.record.playback import CLOCK
+from harness.running.checks import SUITES
+from harness.running.progress import Silence
+from harness.running.run import Request, execute
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ from harness.certificate import bundle, envelope, keyless, policy, statement
 from harness.certificate.levels import claims
 from harness.certificate.problem import Code, Problem, Refused
 from harness.certificate.rejudge import Difference, NotJudged, differences, played
-from harness.run import BadRequest
+from harness.running.run import BadRequest
 from harness.target import TargetError
 
 RESULTS = "results.json"

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from harness.asked import NONCE_BYTES
+from harness.appraisal.asked import NONCE_BYTES
 from harness.attest import Rejected
 from harness.attest.layout import read as read_quote
 from harness.collect import ccel, dstack, nvml, tdx_guest, tsm

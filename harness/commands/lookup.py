@@ -7,12 +7,12 @@ import json
 import click
 
 import specs
-from harness import explain, recognition
+from harness.commands import explain, recognition
 from harness.commands.console import OUT, as_json, told
-from harness.contracts import difference, difference_page
-from harness.exchange import TargetFault
+from harness.commands.contracts import difference, difference_page
 from harness.model import Exit
 from harness.target import load as load_target
+from harness.wire.exchange import TargetFault
 
 
 @click.command(name="contracts")

@@ -12,10 +12,11 @@ import click
 from click.core import ParameterSource
 
 import specs
-from harness import mock, playback, replaying
-from harness import run as running
 from harness.attest_cli.group import FILE
-from harness.session import PROFILES
+from harness.record import playback
+from harness.running import mock, replaying
+from harness.running import run as running
+from harness.running.session import PROFILES
 from harness.target import load as load_target
 
 

@@ -15,17 +15,19 @@ import click
 
 import reports
 import specs
-from harness import explain, recognition, results, several
-from harness import run as running
+from harness import results
+from harness.commands import explain, recognition
 from harness.commands.console import ERR, OUT, as_json
 from harness.commands.request import contract_of, request_options, requested
-from harness.exchange import TargetFault
 from harness.model import Exit
-from harness.session import new_run_id
+from harness.running import run as running
+from harness.running import several
+from harness.running.session import new_run_id
 from harness.show.cli import write_overview
 from harness.show.ui import beside
 from harness.target import TargetError
 from harness.target import load as load_target
+from harness.wire.exchange import TargetFault
 from reports import terminal
 
 

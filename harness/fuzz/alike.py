@@ -8,14 +8,14 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from harness.ask import Ask
-from harness.budget import BudgetExceeded
-from harness.credentials import Credential
-from harness.exchange import Exchange
+from harness.asking.ask import Ask
+from harness.asking.credentials import Credential
+from harness.asking.operations import Operations
 from harness.fuzz.causes import Inquiry
 from harness.fuzz.rewrite import REWRITINGS, Pieces, Subject, differences, meaning
 from harness.fuzz.socket import Speaker, Spoken
-from harness.operations import Operations
+from harness.wire.budget import BudgetExceeded
+from harness.wire.exchange import Exchange
 
 KEPT = "FZ-026"  # that a connection which is kept answers as a new one does
 MAX_TOKENS = 8

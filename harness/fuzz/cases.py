@@ -17,7 +17,7 @@ from hypothesis.errors import Unsatisfiable
 from schemathesis import GenerationMode
 
 import specs
-from harness.probe import Cost
+from harness.asking.probe import Cost
 
 KIND = "x-paid"  # of an operation whose accepted requests cost money: what kind of model answers
 CHAT = "chat"

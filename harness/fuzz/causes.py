@@ -6,8 +6,8 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from harness.exchange import Exchange
 from harness.model import Finding
+from harness.wire.exchange import Exchange
 
 NAMED = 3  # places that a finding names
 

@@ -7,16 +7,16 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from harness.ask import Ask
-from harness.budget import BudgetExceeded
-from harness.credentials import Credential
-from harness.exchange import Exchange
+from harness.asking.ask import Ask
+from harness.asking.credentials import Credential
 from harness.fuzz.causes import Inquiry
 from harness.fuzz.judging import JUDGED, Judges
 from harness.fuzz.ordinary import IN_PARTS, LONGER, SHORT, Ordinary, counting, cut_at, in_one, requests
 from harness.judge.chat import chunks, content, indices, member
 from harness.judge.framing import burst, is_measurable
 from harness.model import NotObserved
+from harness.wire.budget import BudgetExceeded
+from harness.wire.exchange import Exchange
 
 TAKEN, TWINS, PARTS, LETTERS, SEEDED, ARRIVING = (f"FZ-00{n}" for n in range(2, 8))
 DECIDED = {TAKEN, TWINS, PARTS, LETTERS, SEEDED, ARRIVING, JUDGED}

@@ -7,10 +7,10 @@ from collections.abc import Iterable
 from pathlib import Path
 from pprint import pformat
 
-from harness.ask import Ask
-from harness.curl import curl
-from harness.exchange import Exchange
+from harness.asking.ask import Ask
 from harness.fuzz.causes import Cause
+from harness.record.curl import curl
+from harness.wire.exchange import Exchange
 
 FOLDER = "counterexamples"
 _PYTEST = '''"""Asks again what the fuzz suite found: each test fails for as long as the target still does it.

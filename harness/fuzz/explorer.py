@@ -19,9 +19,8 @@ import requests
 from schemathesis import GenerationMode
 from schemathesis.core.parameters import ParameterLocation
 
-from harness.ask import Ask
-from harness.budget import BudgetExceeded
-from harness.exchange import Chunk, Exchange
+from harness.asking.ask import Ask
+from harness.asking.operations import Operations
 from harness.fuzz import cases
 from harness.fuzz.cases import Batch, Effort
 from harness.fuzz.causes import Causes
@@ -32,7 +31,8 @@ from harness.fuzz.schedule import Lane, Schedule
 from harness.fuzz.secrets import given_away
 from harness.fuzz.things import Things
 from harness.model import Finding, NotObserved
-from harness.operations import Operations
+from harness.wire.budget import BudgetExceeded
+from harness.wire.exchange import Chunk, Exchange
 from specs import Contract
 
 _BY_CHECK: Mapping[GenerationMode, Mapping[str, tuple[str, ...]]] = {

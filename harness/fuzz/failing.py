@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from harness.ask import Ask
-from harness.budget import BudgetExceeded
-from harness.credentials import Credential
-from harness.exchange import Exchange
+from harness.asking.ask import Ask
+from harness.asking.credentials import Credential
 from harness.fuzz.causes import Inquiry
 from harness.fuzz.judging import Judges
 from harness.judge.chat import finish_reasons, stream_errors
+from harness.wire.budget import BudgetExceeded
+from harness.wire.exchange import Exchange
 
 FAILING = "FZ-008"
 BOUND = 32  # tokens

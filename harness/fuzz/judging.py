@@ -12,9 +12,9 @@ from schemathesis.checks import CHECKS
 from schemathesis.core.failures import Failure, FailureGroup
 from schemathesis.core.transport import Response
 
-from harness.exchange import Exchange
 from harness.fuzz.causes import Causes
 from harness.judge import Rule, of_each, rules_for
+from harness.wire.exchange import Exchange
 from specs import Contract
 
 JUDGED = "FZ-001"  # the requirement that every rule holds of every generated exchange

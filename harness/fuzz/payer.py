@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from harness.ask import Ask
-from harness.credentials import Credential
+from harness.asking.ask import Ask
+from harness.asking.credentials import Credential
 
 ALLOWANCE_USD = "5"  # of the account that pays for generated requests, where one can be opened
 

@@ -6,15 +6,15 @@ import itertools
 from collections.abc import Callable
 from typing import Any
 
-from harness.ask import Ask
-from harness.credentials import Credential
-from harness.exchange import Exchange
+from harness.asking.ask import Ask
+from harness.asking.credentials import Credential
 from harness.fuzz.causes import Inquiry
 from harness.fuzz.judging import Judges
 from harness.fuzz.links import Resource, filled, resources
 from harness.fuzz.secrets import given_away
 from harness.fuzz.tenants import Tenants, Thing, listed, shown
-from harness.journal import judged
+from harness.wire.exchange import Exchange
+from harness.wire.journal import judged
 
 CHATS, MADE, CHANGED, DELETED, JUDGED = "FZ-060", "FZ-061", "FZ-062", "FZ-063", "FZ-064"
 PROMPTS = ("Hi.", "Say hello to all who are gathered here, one by one, and tell each of them what day it is today.")

@@ -6,8 +6,8 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import Any
 
-from harness.exchange import Exchange
 from harness.fuzz.cases import Batch
+from harness.wire.exchange import Exchange
 
 SHOWN = 40  # bounds that were not reached, in results.json
 

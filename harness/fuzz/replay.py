@@ -10,15 +10,15 @@ from typing import Any
 import schemathesis
 
 import specs
-from harness.ask import Ask
-from harness.budget import Budget
-from harness.exchange import Exchange
+from harness.asking.ask import Ask
+from harness.asking.operations import Operations
 from harness.fuzz.judging import JUDGED, SHAPE, Judges, Wrong, shape
-from harness.journal import Journal
-from harness.operations import Operations
 from harness.redact import Redactor
 from harness.target import load
-from harness.wire import Client
+from harness.wire.budget import Budget
+from harness.wire.client import Client
+from harness.wire.exchange import Exchange
+from harness.wire.journal import Journal
 
 CAP_USD = Decimal("0.05")  # of one question
 

@@ -9,9 +9,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
-from harness.exchange import Exchange
 from harness.fuzz.reach import code_of
 from harness.fuzz.socket import Pause, Piece, spelled
+from harness.wire.exchange import Exchange
 
 UNRESERVED = re.compile(r"[A-Za-z]")
 TELLING = frozenset({"object", "model", "prompt_tokens", "owned_by", "type", "code", "param", "role"})

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from harness.exchange import Exchange
+from harness.wire.exchange import Exchange
 
 _NAME = re.compile(
     r"(?!.*_(endpoint|path)$)"  # tells where one is to be had

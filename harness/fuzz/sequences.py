@@ -10,12 +10,12 @@ import time
 from dataclasses import dataclass, field, replace
 from urllib.parse import quote
 
-from harness.ask import Ask
-from harness.exchange import Exchange
+from harness.asking.ask import Ask
 from harness.fuzz.causes import Inquiry
 from harness.fuzz.links import Resource, resources
 from harness.fuzz.names import misspelt
 from harness.fuzz.tenants import Tenants, Thing, listed, shown, status_of, steady
+from harness.wire.exchange import Exchange
 
 READ, GONE, CHANGED, OTHERS, LISTED = "FZ-010", "FZ-011", "FZ-012", "FZ-013", "FZ-014"
 MOST = 4  # things of one kind that live at once

@@ -7,16 +7,16 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
-from harness.ask import Ask
-from harness.budget import BudgetExceeded
-from harness.credentials import Credential
-from harness.exchange import Exchange, TargetFault
+from harness.asking.ask import Ask
+from harness.asking.credentials import Credential
 from harness.fuzz.causes import Inquiry
 from harness.fuzz.judging import Judges
 from harness.fuzz.links import Action
 from harness.fuzz.names import misspelt, named_models
 from harness.fuzz.tenants import listed, steady
 from harness.model import NotObserved
+from harness.wire.budget import BudgetExceeded
+from harness.wire.exchange import Exchange, TargetFault
 from specs import Contract
 
 READABLE, ABSENT, NEARLY = "FZ-015", "FZ-016", "FZ-017"

@@ -10,10 +10,10 @@ from typing import Any
 
 import jsonschema
 
-from harness.budget import BudgetExceeded
-from harness.exchange import Exchange
 from harness.fuzz.causes import Cause
 from harness.fuzz.explorer import Explorer, told
+from harness.wire.budget import BudgetExceeded
+from harness.wire.exchange import Exchange
 
 TRIES = 24  # requests for one finding
 MOST = 8  # findings that are shortened

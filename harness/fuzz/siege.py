@@ -6,14 +6,14 @@ import contextlib
 import threading
 import time
 
-from harness.ask import Ask
-from harness.budget import BudgetExceeded
-from harness.credentials import Credential
-from harness.exchange import Exchange, TargetFault
+from harness.asking.ask import Ask
+from harness.asking.credentials import Credential
 from harness.fuzz.causes import Inquiry
 from harness.fuzz.hostile import PAUSE_S, REFUSED, REFUSED_OR_CLOSED, SANE, UNANSWERED, Arsenal, Attack
 from harness.fuzz.judging import Judges
 from harness.fuzz.socket import Gate, Mark, Pause, Speaker, Spoken, spelled
+from harness.wire.budget import BudgetExceeded
+from harness.wire.exchange import Exchange, TargetFault
 
 LEFT = 12  # connections that are left, in each of three ways
 SLOW, LEAVING, HALVES, JUDGED = "FZ-049", "FZ-051", "FZ-050", "FZ-053"

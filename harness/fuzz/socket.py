@@ -13,13 +13,13 @@ from urllib.parse import urlsplit
 
 import h11
 
-from harness.ask import Ask
-from harness.control import Key
-from harness.credentials import Credential, credential
-from harness.exchange import Chunk, Exchange, Fault, Headers, Request
+from harness.asking.ask import Ask
+from harness.asking.control import Key
+from harness.asking.credentials import Credential, credential
 from harness.model import NotObserved
-from harness.recording import examined
-from harness.wire import tls
+from harness.wire.client import tls
+from harness.wire.exchange import Chunk, Exchange, Fault, Headers, Request
+from harness.wire.recording import examined
 
 PATIENCE_S = 10.0  # for an answer to begin and to end
 QUIET_S = 0.15  # after an answer, for another one that nobody asked for

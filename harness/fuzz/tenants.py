@@ -8,11 +8,11 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote
 
-from harness.ask import OMIT, Ask
-from harness.exchange import Exchange
+from harness.asking.ask import OMIT, Ask
+from harness.asking.sources import pointed
 from harness.fuzz.links import Action, Resource, filled
 from harness.fuzz.secrets import given_away
-from harness.sources import pointed
+from harness.wire.exchange import Exchange
 
 
 @dataclass

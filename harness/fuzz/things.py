@@ -6,10 +6,10 @@ import contextlib
 from collections.abc import Collection, Iterator
 from urllib.parse import unquote
 
-from harness.ask import Ask
-from harness.budget import BudgetExceeded
+from harness.asking.ask import Ask
 from harness.fuzz.links import Resource, actions, filled, links_of, resources
 from harness.fuzz.tenants import Tenants, Thing
+from harness.wire.budget import BudgetExceeded
 from specs import Contract
 
 

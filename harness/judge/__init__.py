@@ -11,8 +11,8 @@ import pkgutil
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from harness.exchange import Exchange, TargetFault
 from harness.model import Finding
+from harness.wire.exchange import Exchange, TargetFault
 from specs import Contract
 
 

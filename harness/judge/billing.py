@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from decimal import ROUND_HALF_EVEN, Decimal
 from typing import Any, Final
 
-from harness.exchange import Exchange
 from harness.judge import Problem, Problems, rule
 from harness.judge.calls import lists_models
 from harness.judge.catalogue import at, rows
 from harness.judge.chat import content, indices, shown, token_count
+from harness.wire.exchange import Exchange
 from specs import Contract
 
 NANO: Final = Decimal("1e-9")  # USD; the one rounding of a request may differ by this much

@@ -8,9 +8,9 @@ from __future__ import annotations
 from typing import Any
 from urllib.parse import urlsplit
 
-from harness.exchange import Exchange
 from harness.judge.chat import is_chat, member, objects
 from harness.judge.invalidity import invalid_members
+from harness.wire.exchange import Exchange
 from specs import Contract, Envelope
 
 KEY_HEADERS = ("authorization", "x-voltagegpu-key", "x-api-key")  # where APIs of this kind carry a key

@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any
 
-from harness.exchange import Exchange
 from harness.judge import Problem, Problems, rule
 from harness.judge.calls import is_listing, lists_models
 from harness.judge.chat import is_filled, is_integer, listed, member, objects
+from harness.wire.exchange import Exchange
 from specs import Contract
 
 TAGS = ({"tools"}, {"json-mode", "structured"})

@@ -9,7 +9,7 @@ import functools
 from collections.abc import Callable, Mapping
 from typing import Any, TypeGuard, TypeVar
 
-from harness.exchange import Exchange
+from harness.wire.exchange import Exchange
 
 FINISH_REASONS = frozenset({"stop", "length", "tool_calls", "content_filter", "function_call"})
 CUT_SHORT = frozenset({"length", "content_filter"})  # a choice that ended so may hold half of a tool call or document

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from harness.exchange import Exchange
 from harness.judge import Problem, Problems, rule
 from harness.judge.chat import (
     FINISH_REASONS,
@@ -30,6 +29,7 @@ from harness.judge.chat import (
     parts,
     shown,
 )
+from harness.wire.exchange import Exchange
 from specs import Contract
 
 COUNTS = ("prompt_tokens", "completion_tokens", "total_tokens")

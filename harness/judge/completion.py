@@ -7,7 +7,6 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from harness.exchange import Exchange, TargetFault
 from harness.judge import Problem, Problems, rule
 from harness.judge.chat import (
     FINISH_REASONS,
@@ -23,6 +22,7 @@ from harness.judge.chat import (
     is_served,
     member,
 )
+from harness.wire.exchange import Exchange, TargetFault
 from specs import Contract
 
 CLOCK_SKEW_S = 300

@@ -7,7 +7,6 @@ import sys
 from decimal import Decimal
 from typing import Any
 
-from harness.exchange import Exchange
 from harness.judge import Problem, Problems, rule
 from harness.judge.calls import (
     credential,
@@ -24,6 +23,7 @@ from harness.judge.calls import (
 from harness.judge.catalogue import at
 from harness.judge.chat import asked, asks_stream, is_filled, is_integer, member, stream_errors
 from harness.judge.invalidity import invalid_members, only_wrong_member
+from harness.wire.exchange import Exchange
 from specs import Contract, Envelope, envelopes
 
 VOLTAGE_MEMBERS = {"message", "type", "code", "status"}

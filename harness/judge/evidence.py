@@ -6,9 +6,9 @@ import re
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-from harness.exchange import Exchange
 from harness.judge import Problem, Problems, rule
 from harness.judge.chat import member, shown
+from harness.wire.exchange import Exchange
 from specs import Contract
 
 TDX = 0x81

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from harness.exchange import Exchange
 from harness.judge import Problem, Problems, Rule, rule
 from harness.judge.calls import error_code, is_api_call, path
+from harness.wire.exchange import Exchange
 from specs import Contract
 
 STATUS, CODE = 503, "not_available"

@@ -6,7 +6,6 @@ import json
 import re
 from typing import Any
 
-from harness.exchange import Exchange, milliseconds
 from harness.judge import Problem, Problems, rule
 from harness.judge.chat import (
     DONE,
@@ -20,7 +19,8 @@ from harness.judge.chat import (
     is_served,
     member,
 )
-from harness.sse import Event
+from harness.wire.exchange import Exchange, milliseconds
+from harness.wire.sse import Event
 from specs import Contract
 
 CUT = "the stream ended inside an event"

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from harness.exchange import Exchange
 from harness.judge import Problem, Problems, rule
 from harness.judge.calls import lists_models, path
 from harness.judge.chat import asked, chunks, is_chunked, is_completion, is_filled, member, objects, shown
 from harness.judge.completion import is_version_of
+from harness.wire.exchange import Exchange
 from specs import Contract
 
 

@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from typing import Any
 from urllib.parse import urlsplit
 
-from harness.exchange import Exchange
 from harness.judge import Problem, Problems, rule
 from harness.judge.calls import credential, is_api_call, is_refusal
 from harness.judge.chat import asked, listed, member
+from harness.wire.exchange import Exchange
 from specs import Contract
 
 READ = 65536  # characters of an answer that a search reads

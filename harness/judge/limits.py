@@ -6,9 +6,9 @@ import re
 from datetime import datetime
 from email.utils import parsedate_to_datetime
 
-from harness.exchange import Exchange
 from harness.judge import Problem, Problems, rule
 from harness.judge.calls import is_api_call
+from harness.wire.exchange import Exchange
 from specs import Contract
 
 UNIX_SECONDS = range(1_000_000_000, 10_000_000_000)  # neither a duration nor milliseconds

@@ -11,10 +11,10 @@ from typing import Any
 
 from PIL import Image
 
-from harness.exchange import Exchange
 from harness.judge import Problem, Problems, rule
 from harness.judge.calls import path
 from harness.judge.chat import asked, is_filled, is_integer, member, objects
+from harness.wire.exchange import Exchange
 from specs import Contract
 
 MOST_PIXELS = 64_000_000  # of a picture that is decoded: a small file can claim to be enormous

@@ -10,11 +10,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from harness.exchange import Exchange
 from harness.judge import Problem, Problems, rule
 from harness.judge.calls import path
 from harness.judge.chat import is_filled, member, objects
 from harness.judge.leases import moment
+from harness.wire.exchange import Exchange
 from specs import Contract
 
 ORDER = ("requested", "procuring", "deploying", "ready", "decommissioning", "terminated")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from harness.exchange import Exchange
 from harness.judge import Problem, Problems, rule
 from harness.judge.chat import (
     asked,
@@ -24,6 +23,7 @@ from harness.judge.chat import (
 )
 from harness.judge.completion import shown
 from harness.judge.validation import is_number
+from harness.wire.exchange import Exchange
 from specs import Contract
 
 

@@ -10,7 +10,6 @@ import jsonschema
 import referencing
 import referencing.exceptions
 
-from harness.exchange import Exchange
 from harness.judge import Problem, Problems, rule
 from harness.judge.chat import (
     CUT_SHORT,
@@ -25,6 +24,7 @@ from harness.judge.chat import (
     message,
 )
 from harness.judge.completion import shown
+from harness.wire.exchange import Exchange
 from specs import Contract
 
 _UNUSABLE = (

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from harness.exchange import Exchange
 from harness.judge import Problem, Problems, rule
 from harness.judge.calls import path
 from harness.judge.chat import asked, is_filled, is_integer, member, objects
+from harness.wire.exchange import Exchange
 from specs import Contract
 
 OBJECT = "text_completion"

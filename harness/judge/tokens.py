@@ -6,7 +6,6 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from harness.exchange import Exchange
 from harness.judge import Problem, Problems, rule
 from harness.judge.chat import (
     asked,
@@ -24,6 +23,7 @@ from harness.judge.chat import (
     token_count,
     usage,
 )
+from harness.wire.exchange import Exchange
 from specs import Contract
 
 MARGIN = 16  # tokens of the end of a turn, of a tool call's frame

@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from harness.exchange import Exchange
 from harness.judge import Problem, Problems, rule
 from harness.judge.chat import (
     CUT_SHORT,
@@ -31,6 +30,7 @@ from harness.judge.chat import (
     parts,
     shown,
 )
+from harness.wire.exchange import Exchange
 from specs import Contract
 
 NEVER_NESTED_DEEPER = 8  # levels of declared types that are compared with the arguments

@@ -7,10 +7,10 @@ from collections.abc import Callable
 from decimal import Decimal
 from typing import Any, TypeGuard
 
-from harness.exchange import Exchange
 from harness.judge import Problem, Problems, rule
 from harness.judge.chat import asked, is_chat, member, objects
 from harness.judge.invalidity import FORMATS, ROLES
+from harness.wire.exchange import Exchange
 from specs import Contract
 
 OTHER_REFUSALS = frozenset({401, 402, 403, 413, 415, 429, 502, 503, 504})  # these come first and say nothing of it

@@ -10,10 +10,10 @@ from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any
 
-from harness.exchange import Exchange
 from harness.judge import Problem, Problems, rule
 from harness.judge.calls import path
 from harness.judge.chat import asked, is_filled, is_integer, member, objects
+from harness.wire.exchange import Exchange
 from specs import Contract
 
 MOST = 100_000  # numbers of a vector that anybody looks at

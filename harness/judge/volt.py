@@ -6,10 +6,10 @@ import re
 from decimal import Decimal
 from typing import Any
 
-from harness.exchange import Exchange
 from harness.judge import Problem, Problems, rule
 from harness.judge.calls import is_refusal, path, told
 from harness.judge.chat import is_filled, is_integer, member
+from harness.wire.exchange import Exchange
 from specs import Contract
 
 TIERS = ("standard", "sovereign")

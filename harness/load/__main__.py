@@ -20,16 +20,16 @@ import gevent.os
 import locust  # noqa: F401 - before anything of ours: it replaces sockets, and what came first would keep the old ones
 from locust.env import Environment
 
-from harness.exchange import Headers
-from harness.exchange import to_json as exchange_to_json
 from harness.load import crew, runner, web
 from harness.load.desk import Desk
 from harness.load.gathering import Gathering, row
 from harness.load.permission import NotAllowed, Permission
 from harness.load.scenario import Scenario, ScenarioError, read
 from harness.model import Exit
-from harness.recording import redacted
 from harness.redact import Redactor
+from harness.wire.exchange import Headers
+from harness.wire.exchange import to_json as exchange_to_json
+from harness.wire.recording import redacted
 
 JOIN_S = 60.0
 

@@ -12,10 +12,10 @@ from typing import Any
 import httptools
 import msgspec
 
-from harness.exchange import Fault
 from harness.load.batch import AROUND, body_of, values_of
 from harness.load.progress import Progress
-from harness.sse import Event, Parser
+from harness.wire.exchange import Fault
+from harness.wire.sse import Event, Parser
 
 _clock = time.perf_counter_ns
 MOST_BESIDE = 256 * 1024  # bytes of a head, or of trailers: the parser would keep them without end

@@ -8,10 +8,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from harness import mock
 from harness.load.parent import generate
 from harness.load.scenario import Scenario
 from harness.load.workload import Lengths, Workload
+from harness.running import mock
 from harness.target import load
 
 SECONDS, TTFT_MS, ITL_MS, TOKENS = 2.0, 200, 20, 30

@@ -16,8 +16,6 @@ import click
 from rich.console import Console
 
 import specs
-from harness import mock
-from harness.exchange import TargetFault
 from harness.load.page import page, sweep_page
 from harness.load.parent import LoadFault
 from harness.load.sweep import Step, summary, sweep_of
@@ -25,8 +23,10 @@ from harness.load.trial import Trial, check_address, crewed
 from harness.load.verdicts import exit_of
 from harness.load.wanted import Wanted
 from harness.model import Exit
-from harness.session import Options, Session, new_run_id
+from harness.running import mock
+from harness.running.session import Options, Session, new_run_id
 from harness.target import load as load_target
+from harness.wire.exchange import TargetFault
 
 OUT, ERR = Console(highlight=False), Console(stderr=True, highlight=False)
 FILE = click.Path(exists=True, dir_okay=False, path_type=Path)

@@ -16,15 +16,15 @@ import gevent
 from gevent.event import Event
 from locust.runners import STATE_MISSING, MasterRunner, WorkerRunner
 
-from harness.exchange import Headers
-from harness.exchange import to_json as exchange_to_json
 from harness.load.desk import Desk
 from harness.load.gathering import Gathering, row
 from harness.load.permission import NotAllowed, Permission
 from harness.load.runner import GRACE_S, environment, run
 from harness.load.scenario import Scenario, read
-from harness.recording import redacted
 from harness.redact import Redactor
+from harness.wire.exchange import Headers
+from harness.wire.exchange import to_json as exchange_to_json
+from harness.wire.recording import redacted
 
 PART, DONE, GO, STOP, BYE = "assay-part", "assay-done", "assay-go", "assay-stop", "assay-bye"
 TALLY_S = 1.0  # between tallies of a worker: what is lost with it at most, beside its requests in flight

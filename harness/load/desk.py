@@ -10,7 +10,6 @@ from typing import Any
 
 from gevent.event import Event
 
-from harness.exchange import Chunk, Exchange, Headers, Request
 from harness.load.answer import Answer
 from harness.load.arrivals import due
 from harness.load.progress import LONGEST_ID
@@ -18,6 +17,7 @@ from harness.load.scenario import Scenario
 from harness.load.stream import ANSWERED, CUT, Stream
 from harness.load.tally import Tally
 from harness.load.workload import Asked
+from harness.wire.exchange import Chunk, Exchange, Headers, Request
 
 EXTRA_FAILURES = 50  # failures that are kept whole although they were not in the sample
 Place = tuple[int, int]  # number and turn of a request

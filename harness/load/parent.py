@@ -18,16 +18,16 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from harness.asides import NotOnTape
-from harness.ask import Ask
-from harness.budget import BudgetExceeded, Reservation
-from harness.credentials import credential_word
-from harness.exchange import Exchange, TargetFault
-from harness.journal import read
+from harness.asking.ask import Ask
+from harness.asking.credentials import credential_word
 from harness.load.scenario import Patience, Scenario
-from harness.playback import Player
-from harness.recording import examined
+from harness.record.asides import NotOnTape
+from harness.record.playback import Player
 from harness.target import Secret, Target
+from harness.wire.budget import BudgetExceeded, Reservation
+from harness.wire.exchange import Exchange, TargetFault
+from harness.wire.journal import read
+from harness.wire.recording import examined
 
 START_S = 30.0  # a busy machine may need seconds to import locust
 END_S = 10.0  # that an interrupted generator has to write what it measured

@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from harness.sse import Event
+from harness.wire.sse import Event
 
 DONE = "[DONE]"
 _ENDS = (DONE, DONE.encode())

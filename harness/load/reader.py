@@ -16,10 +16,10 @@ from urllib.parse import urlsplit
 import gevent
 from gevent.event import Event
 
-from harness.exchange import Fault, Headers
 from harness.load.answer import Answer
 from harness.load.place import Place, Seal
 from harness.load.scenario import Patience, Scenario
+from harness.wire.exchange import Fault, Headers
 
 __all__ = ["Answer", "Connection", "Place"]
 _MOST = 64 * 1024  # of one read

@@ -10,7 +10,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from harness.exchange import TargetFault
 from harness.load.bill import bill
 from harness.load.calibration import calibrate
 from harness.load.export import parquet
@@ -20,7 +19,8 @@ from harness.load.verdicts import exit_of, judged
 from harness.load.wanted import Wanted, afforded
 from harness.model import NotObserved
 from harness.reconcile import BadInput
-from harness.session import Session
+from harness.running.session import Session
+from harness.wire.exchange import TargetFault
 
 PATIENCE_S = 600  # that workers of other machines have to join: a cluster may have to fetch their image first
 DRAIN_S = 5.0  # that the ledger has to end what it holds

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from harness.exchange import Exchange
 from harness.judge import judge, rules_for
 from harness.model import Exit, Finding
+from harness.wire.exchange import Exchange
 from specs import Contract
 
 SHOWN = 5

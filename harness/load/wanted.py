@@ -12,15 +12,15 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from harness.ask import Ask
-from harness.budget import BudgetExceeded, Price, Reservation
+from harness.asking.ask import Ask
 from harness.load.arrivals import Arrivals, expected
 from harness.load.parent import Size, scenario_of
 from harness.load.scenario import LONGEST_S, Scenario
 from harness.load.slo import parse
 from harness.load.sweep import sweep_of
 from harness.load.workload import Workload, continued, lengths
-from harness.playback import Player
+from harness.record.playback import Player
+from harness.wire.budget import BudgetExceeded, Price, Reservation
 
 LETTERS = 4  # of a token, about: an answer of so many becomes part of the next turn
 FASTEST = 200  # answers a second that one user of a closed loop may get: five milliseconds each

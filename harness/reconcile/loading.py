@@ -9,7 +9,6 @@ from typing import Any, Final
 
 import duckdb
 
-from harness.exchange import Exchange
 from harness.reconcile import columns
 from harness.reconcile.columns import Field
 from harness.reconcile.engine import Engine
@@ -19,6 +18,7 @@ from harness.reconcile.ledgers.form import Places
 from harness.reconcile.meter import OUTCOMES, catalogue_of, metered
 from harness.reconcile.prices import Listed, Reading, history
 from harness.reconcile.sources import Source, open_source
+from harness.wire.exchange import Exchange
 from specs import Contract
 
 LOG: Final[Places] = {  # a log of requests that we did not record, and our own rows

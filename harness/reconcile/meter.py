@@ -6,7 +6,6 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from harness.exchange import Exchange, TargetFault
 from harness.judge import catalogue
 from harness.judge.billing import delivered_bytes
 from harness.judge.calls import is_listing, path
@@ -28,6 +27,7 @@ from harness.judge.chat import (
 )
 from harness.reconcile.columns import TOKENS
 from harness.reconcile.moments import microseconds
+from harness.wire.exchange import Exchange, TargetFault
 from specs import Contract
 
 OUTCOMES: Final = ("completed", "fallback", "aborted", "stream-error", "failed", "refused", "lost")

@@ -9,8 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import specs
-from harness import journal
-from harness.exchange import Exchange
 from harness.reconcile import conditions, loading, prices
 from harness.reconcile.conditions import Context
 from harness.reconcile.engine import Engine, Settings, opened
@@ -21,6 +19,8 @@ from harness.reconcile.moments import Window
 from harness.reconcile.prices import Listed, Reading
 from harness.reconcile.result import Facts, document
 from harness.reconcile.sources import Source, open_source
+from harness.wire import journal
+from harness.wire.exchange import Exchange
 from specs import Contract
 
 LISTED = 50  # unmatched rows that a result shows; all of them are counted

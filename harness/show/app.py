@@ -26,7 +26,7 @@ from starlette.routing import Route
 import reports
 import specs
 from harness.results import BadResults
-from harness.session import PROFILES
+from harness.running.session import PROFILES
 from harness.show.archive import Archive, Load, NoSuchRun, Run
 from harness.show.starter import Refused, Starter, Wish
 from reports import comparison, difference, live, loads, overview

@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import specs
-from harness import chronicle, results
+from harness import results
+from harness.record import chronicle
 from specs.problems import problems
 
 LOADS = ("sweep.json", "load.json")  # what `assay load` leaves; a sweep stands for all its steps

@@ -12,7 +12,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import specs
-from harness.session import PROFILES, new_run_id
+from harness.running.session import PROFILES, new_run_id
 
 LOG = "run.log"
 TOLD = 2000  # characters of the log's end that are shown

@@ -12,9 +12,9 @@ from harness.attest.evidence import Evidence
 from harness.attest.policy import Policy
 from harness.attest.verdict import Problem, Rejected
 from harness.attest.verify import Report, verify
-from harness.exchange import Exchange
 from harness.judge.evidence import sent_nonce
 from harness.model import NotObserved
+from harness.wire.exchange import Exchange
 from suites.attestation.grounds import OF_THE_ENGINE, owner
 
 

@@ -11,14 +11,14 @@ from typing import Any
 import pytest
 
 import specs
-from harness.ask import Ask
+from harness.asking.ask import Ask
+from harness.asking.probe import probe
 from harness.attest.collateral import Trust, load_trust
 from harness.attest.policy import policy_of
 from harness.attest.verdict import Problem
-from harness.exchange import Exchange
 from harness.model import NotObserved
-from harness.probe import probe
-from harness.session import Session
+from harness.running.session import Session
+from harness.wire.exchange import Exchange
 from suites.attestation.appraisal import Appraisal, appraised
 from suites.attestation.told import told
 

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
+from harness.appraisal.companions import devices_of
 from harness.attest.gpu import GpuPolicy, GpuReport, GpuTrust, verify_gpu
 from harness.attest.verdict import Code, Problem
-from harness.companions import devices_of
 from harness.model import NotObserved
 from suites.attestation.appraisal import Appraisal, said
 

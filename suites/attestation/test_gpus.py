@@ -9,9 +9,9 @@ import pytest
 
 from harness.attest.gpu import gpu_policy_of, load_gpu_trust
 from harness.attest.tie import Tie
-from harness.exchange import Exchange
 from harness.judge.evidence import sent_nonce
 from harness.model import NotObserved
+from harness.wire.exchange import Exchange
 from suites.attestation.gpus import Hardware, hardware_of, hold
 
 Judged = Callable[[Exchange], Hardware]

@@ -6,11 +6,11 @@ from urllib.parse import quote
 
 import pytest
 
+from harness.asking.probe import probe
 from harness.attest.signature import judge_signature, read_signature
 from harness.attest.verdict import Rejected
 from harness.judge.chat import chunks, member
 from harness.model import NotObserved
-from harness.probe import probe
 from suites.attestation.appraisal import said
 from suites.attestation.grounds import owner
 

@@ -10,8 +10,8 @@ from harness import appraisal
 from harness.attest.collateral import Trust
 from harness.attest.gpu import gpu_policy_of, load_gpu_trust
 from harness.attest.policy import policy_of
-from harness.exchange import Exchange
 from harness.judge.evidence import sent_nonce
+from harness.wire.exchange import Exchange
 
 
 def told(answer: Exchange, folder: Path, trust: Trust, policy: dict[str, Any]) -> dict[str, Any]:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from harness.ask import Ask
+from harness.asking.ask import Ask
+from harness.asking.probe import probe
 from harness.model import NotObserved
-from harness.probe import probe
 from suites.conftest import COUNT
 from suites.purse import Bill, Purse, open_purse
 

@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 
-from harness.ask import Ask
-from harness.exchange import Exchange
+from harness.asking.ask import Ask
+from harness.asking.probe import probe
 from harness.judge.billing import NANO
 from harness.judge.chat import token_count
 from harness.model import NotObserved
-from harness.probe import probe
+from harness.wire.exchange import Exchange
 from suites.conftest import COUNT
 from suites.purse import Purse, open_account
 

@@ -10,12 +10,12 @@ from typing import Any
 
 import pytest
 
-from harness.ask import Ask
+from harness.asking.ask import Ask
 from harness.judge.billing import cost_of, price_of
 from harness.judge.catalogue import row_of
 from harness.model import NotObserved
 from harness.reconcile import reconcile_run
-from harness.session import Session
+from harness.running.session import Session
 from suites.conftest import COUNT
 from suites.purse import drain_s
 

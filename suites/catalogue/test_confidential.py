@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from harness.exchange import Exchange
 from harness.judge import catalogue as lists
 from harness.model import NotObserved
+from harness.wire.exchange import Exchange
 from suites.denials import UNKNOWN_MODEL
 
 SAMPLED = (

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from harness.ask import Ask
-from harness.exchange import Exchange
+from harness.asking.ask import Ask
+from harness.asking.probe import probe
 from harness.judge import catalogue as lists
 from harness.model import NotObserved
-from harness.probe import probe
+from harness.wire.exchange import Exchange
 from suites.denials import UNKNOWN_MODEL
 
 IDENTITY = ("id", "object", "owned_by")  # what no server may tell differently; others mint parts of a row anew

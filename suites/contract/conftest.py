@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from harness.ask import OMIT, PROMPT, Ask
-from harness.exchange import Exchange
-from harness.probe import probe
+from harness.asking.ask import OMIT, PROMPT, Ask
+from harness.asking.probe import probe
+from harness.wire.exchange import Exchange
 from suites.reading import accepted
 
 ONE_SENTENCE = "Write one sentence about the sea."

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from harness.ask import OMIT, Ask
+from harness.asking.ask import OMIT, Ask
 from harness.judge import chat
 from harness.model import NotObserved
 from specs import Contract

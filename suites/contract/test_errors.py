@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from harness.ask import Ask
-from harness.exchange import Exchange
+from harness.asking.ask import Ask
+from harness.asking.probe import probe
 from harness.judge import errors, families, leaks
 from harness.model import NotObserved
-from harness.probe import probe
+from harness.wire.exchange import Exchange
 from suites import denials
 
 JSON = {"Content-Type": "application/json"}

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from harness.ask import Ask
+from harness.asking.ask import Ask
+from harness.asking.probe import probe
 from harness.judge import completion, framing
 from harness.model import NotObserved
-from harness.probe import probe
 from suites.reading import accepted, said
 
 SDK = {

@@ -6,11 +6,11 @@ import re
 
 import pytest
 
-from harness.ask import Ask
-from harness.credentials import Credential
-from harness.exchange import Exchange
+from harness.asking.ask import Ask
+from harness.asking.credentials import Credential
+from harness.asking.probe import probe
 from harness.model import NotObserved
-from harness.probe import probe
+from harness.wire.exchange import Exchange
 from specs import Contract
 
 NOWHERE = "assay-no-such-id"  # in the place of a path parameter: the key is looked at first

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from harness.ask import Ask
-from harness.exchange import Exchange
+from harness.asking.ask import Ask
 from harness.judge import chat, request
+from harness.wire.exchange import Exchange
 from suites.reading import accepted, said
 
 

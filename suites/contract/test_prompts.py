@@ -6,9 +6,9 @@ import json
 
 import pytest
 
-from harness.ask import Ask
+from harness.asking.ask import Ask
+from harness.asking.sources import pointed
 from harness.model import NotObserved
-from harness.sources import pointed
 from specs import Contract
 from suites.reading import accepted, said, tokens
 

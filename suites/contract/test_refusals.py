@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from harness.ask import OMIT, Ask
-from harness.control import Key
-from harness.exchange import Exchange
+from harness.asking.ask import OMIT, Ask
+from harness.asking.control import Key
+from harness.asking.probe import probe
 from harness.judge import catalogue as lists
 from harness.judge import errors
 from harness.judge.calls import code_of, error_code, told
 from harness.model import NotObserved, Tolerated
-from harness.probe import probe
+from harness.wire.exchange import Exchange
 from suites import denials
 
 FOREIGN_PREFIX = "Bearer sk-" + "0" * 32

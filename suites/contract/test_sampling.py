@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from harness.ask import Ask
+from harness.asking.ask import Ask
 from specs import Contract
 from suites.contract.test_chat import assert_default
 from suites.reading import accepted, said

@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from harness.ask import OMIT
+from harness.asking.ask import OMIT
 from harness.judge.calls import told
 from harness.judge.chat import member, objects
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from harness.ask import Ask
+from harness.asking.ask import Ask
 from harness.judge import structured
 from harness.model import NotObserved, Tolerated
 from specs import Contract

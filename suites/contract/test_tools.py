@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
-from harness.ask import Ask
-from harness.exchange import Exchange
+from harness.asking.ask import Ask
+from harness.asking.probe import probe
 from harness.judge import judge, tools
 from harness.judge.chat import content, finish_reason, message
 from harness.model import NotObserved
-from harness.probe import probe
+from harness.wire.exchange import Exchange
 from specs import Contract
 from suites.functions import AT_POSTCODE, IN_OSLO, IN_TWO_CITIES, ORDERS, WEATHER, named
 

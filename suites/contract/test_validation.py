@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from harness.ask import Ask
+from harness.asking.ask import Ask
 from harness.judge import validation
 from harness.judge.calls import code_of
 from harness.model import Tolerated

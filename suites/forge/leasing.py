@@ -7,12 +7,12 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlencode
 
-from harness.ask import Ask
-from harness.credentials import Credential
-from harness.exchange import Exchange
+from harness.asking.ask import Ask
+from harness.asking.credentials import Credential
 from harness.judge import kubeconfig
 from harness.judge.kubeconfig import Kubeconfig, Unreadable
 from harness.judge.leases import ENDED
+from harness.wire.exchange import Exchange
 from suites.orders import at, body, may_order, rows, watched
 
 LEASES = "forge/leases"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from harness.ask import OMIT
+from harness.asking.ask import OMIT
 from suites.orders import refused
 
 WRONG = {

@@ -9,8 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.asides import NOT_GENERATED, NotOnTape
-from harness.classify import needs_an_answer
+from harness.asking.probe import Cost, probe
 from harness.fuzz import counterexamples
 from harness.fuzz.alike import Alike, Rewriter, alike_again
 from harness.fuzz.cases import EFFORTS, paid_operations
@@ -27,9 +26,10 @@ from harness.fuzz.shelves import Browser
 from harness.fuzz.shrink import shorten
 from harness.fuzz.siege import Besieger
 from harness.model import Nonconformity, NotObserved
-from harness.playback import Player
-from harness.probe import Cost, probe
-from harness.session import Session
+from harness.record.asides import NOT_GENERATED, NotOnTape
+from harness.record.playback import Player
+from harness.running.classify import needs_an_answer
+from harness.running.session import Session
 
 EXPLORED = {"OC-170", "OC-171", "OC-172", "FZ-001"}  # what generated requests decide
 REWRITTEN_IDS = {f"FZ-0{n}" for n in range(20, 27)}

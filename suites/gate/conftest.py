@@ -6,9 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from harness.ask import Ask
-from harness.exchange import Exchange
-from harness.probe import probe
+from harness.asking.ask import Ask
+from harness.asking.probe import probe
+from harness.wire.exchange import Exchange
 from suites.purse import open_account
 
 

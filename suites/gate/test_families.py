@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from harness.ask import Ask
-from harness.exchange import Exchange
+from harness.asking.ask import Ask
+from harness.asking.probe import probe
 from harness.judge import errors, families
-from harness.probe import probe
+from harness.wire.exchange import Exchange
 from suites import denials
 
 BODY = {"model": "any", "input": "quince", "prompt": "quince", "training_file": "file-1"}

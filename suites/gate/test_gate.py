@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from harness.ask import OMIT
-from harness.exchange import Exchange
+from harness.asking.ask import OMIT
 from harness.judge import gate
 from harness.judge.calls import error_code
 from harness.judge.errors import NOT_CONFIDENTIAL
 from harness.model import NotObserved, Tolerated
+from harness.wire.exchange import Exchange
 from suites.denials import UNKNOWN_MODEL
 from suites.purse import open_account, open_purse
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any
 
-from harness.ask import Ask
-from harness.credentials import Credential
-from harness.exchange import Exchange
+from harness.asking.ask import Ask
+from harness.asking.credentials import Credential
 from harness.judge.chat import member
 from harness.model import NotObserved
+from harness.wire.exchange import Exchange
 from suites.reading import accepted
 
 MONTHS = ("current_month", "previous_month")

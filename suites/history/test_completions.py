@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from harness.ask import OMIT, Ask
-from harness.exchange import Exchange
+from harness.asking.ask import OMIT, Ask
+from harness.asking.probe import probe
 from harness.judge import chat
-from harness.probe import probe
+from harness.wire.exchange import Exchange
 from suites.denials import invalid
 from suites.reading import accepted, said
 

@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from harness.ask import OMIT, Ask
-from harness.control import Key
-from harness.exchange import Exchange
+from harness.asking.ask import OMIT, Ask
+from harness.asking.control import Key
 from harness.judge.calls import credential
 from harness.judge.chat import member, objects
+from harness.wire.exchange import Exchange
 from suites.denials import invalid
 from suites.history.past import own_account
 from suites.reading import accepted

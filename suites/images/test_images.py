@@ -7,11 +7,11 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from harness.ask import OMIT, Ask
-from harness.exchange import Exchange
+from harness.asking.ask import OMIT, Ask
+from harness.asking.probe import probe
 from harness.judge import pictures
 from harness.model import NotObserved
-from harness.probe import probe
+from harness.wire.exchange import Exchange
 from suites.denials import UNKNOWN_MODEL, invalid, needs_a_key, no_such_model
 from suites.purse import open_account
 

@@ -6,11 +6,11 @@ import time
 
 import pytest
 
-from harness.ask import Ask
-from harness.exchange import Exchange
+from harness.asking.ask import Ask
+from harness.asking.probe import probe
 from harness.judge import errors, limits
 from harness.model import NotObserved
-from harness.probe import probe
+from harness.wire.exchange import Exchange
 from specs import Contract
 
 SMALL = 3  # requests a minute of the key that is used up

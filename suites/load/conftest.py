@@ -10,15 +10,15 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from harness.ask import Ask
-from harness.control import Key
-from harness.exchange import Exchange
+from harness.asking.ask import Ask
+from harness.asking.control import Key
+from harness.asking.probe import Cost, probe
 from harness.load.arrivals import Arrivals
 from harness.load.parent import LoadResult, Size, run_load
 from harness.load.scenario import Scenario
 from harness.model import NotObserved
-from harness.probe import Cost, probe
-from harness.session import Session
+from harness.running.session import Session
+from harness.wire.exchange import Exchange
 from specs import Contract
 from suites.load import lab
 from suites.load.crowd import MAX_TOKENS, Crowd, markers, request

@@ -12,7 +12,6 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
-from harness.exchange import Exchange
 from harness.judge import Rule, judge, rules_for
 from harness.judge.chat import (
     chunks,
@@ -27,6 +26,7 @@ from harness.judge.chat import (
 )
 from harness.judge.limits import number
 from harness.model import Finding, NotObserved
+from harness.wire.exchange import Exchange
 from specs import Contract
 
 RULES_OF_STREAMS = {"harness.judge.framing", "harness.judge.chunks"}

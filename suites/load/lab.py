@@ -12,16 +12,16 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from harness.asides import NotOnTape
-from harness.ask import Ask
-from harness.control import Key
-from harness.exchange import Exchange
+from harness.asking.ask import Ask
+from harness.asking.control import Key
 from harness.load.parent import LoadResult, Size, booked, scenario_of
 from harness.load.scenario import Scenario
 from harness.load.trial import entries_of
 from harness.load.wanted import afforded
 from harness.load.workload import Workload, lengths
 from harness.model import NotObserved
+from harness.record.asides import NotOnTape
+from harness.wire.exchange import Exchange
 
 ROLE = "load"  # keeps these exchanges out of the bill and the sweep of the run: they have their own
 NO_LIMIT = 1_000_000

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from harness.ask import Ask
-from harness.control import Key
-from harness.exchange import Exchange
+from harness.asking.ask import Ask
+from harness.asking.control import Key
+from harness.wire.exchange import Exchange
 
 SECRET = ("/secret",)
 PATIENCE_S, STEP_S = 5.0, 0.25  # until a request shows in the audit trail

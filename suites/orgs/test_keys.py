@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from harness.control import Key
-from harness.credentials import wrong_key
+from harness.asking.control import Key
+from harness.asking.credentials import wrong_key
 from harness.model import NotObserved
 from suites.orgs.conftest import SECRET
 from suites.orgs.operations import LISTED

@@ -9,8 +9,8 @@ from typing import Any
 
 import specs
 from harness import __version__
-from harness.checks import checks_by_requirement
 from harness.model import Outcome
+from harness.running.checks import checks_by_requirement
 from specs import Contract
 from suites.selftest.trial import Ending
 from suites.selftest.trials import Job, provable

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 
 import specs
-from harness.checks import checks_by_requirement
+from harness.running.checks import checks_by_requirement
 from mockserver.defects import all_defects
 from specs import Contract, Requirement
 

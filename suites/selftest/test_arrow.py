@@ -12,7 +12,7 @@ import specs
 
 ROOT = specs.HERE.parent
 OURS = {"harness", "mockserver", "specs", "suites", "reports"}
-PURE = {"harness.model", "harness.exchange", "harness.sse", "specs"}
+PURE = {"harness.model", "harness.wire.exchange", "harness.wire.sse", "specs"}
 ALLOWED = {
     "specs": set(),
     "mockserver": {"specs"},

@@ -11,9 +11,9 @@ import pytest
 import yaml
 
 import specs
-from harness.checks import checks_by_requirement
-from harness.explain import defects
+from harness.commands.explain import defects
 from harness.judge import all_rules
+from harness.running.checks import checks_by_requirement
 from mockserver.defects import Defect, all_defects, measured
 
 STATED = {r.id: r for name in specs.names() for r in specs.load(name).requirements.values()}

@@ -10,12 +10,12 @@ from pathlib import Path
 import pytest
 
 from harness import redact
-from harness import run as running
-from harness.checks import SUITES
 from harness.fuzz import cases
 from harness.model import CheckReport, Outcome
 from harness.plugin import SESSION
-from harness.progress import Silence
+from harness.running import run as running
+from harness.running.checks import SUITES
+from harness.running.progress import Silence
 from mockserver.defects import Defect
 from mockserver.gateway import Gateway
 from mockserver.serve import Options, Server

@@ -12,7 +12,7 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 import specs
-from harness.checks import checks_by_requirement
+from harness.running.checks import checks_by_requirement
 from mockserver.defects import Defect, all_defects
 from specs import Contract
 from suites.selftest import trial

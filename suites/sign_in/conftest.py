@@ -11,10 +11,10 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import pytest
 
-from harness.ask import Ask
-from harness.control import Key
-from harness.exchange import Exchange
+from harness.asking.ask import Ask
+from harness.asking.control import Key
 from harness.model import NotObserved
+from harness.wire.exchange import Exchange
 
 GRANT = "urn:ietf:params:oauth:grant-type:device_code"
 TOKENS = ("/access_token", "/id_token")

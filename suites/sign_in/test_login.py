@@ -7,8 +7,8 @@ from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 
-from harness.control import Key
-from harness.credentials import wrong_key
+from harness.asking.control import Key
+from harness.asking.credentials import wrong_key
 from harness.judge import id_token
 from harness.model import NotObserved
 from suites.sign_in.conftest import problem

@@ -6,13 +6,13 @@ from typing import Any
 
 import pytest
 
-from harness.ask import Ask
-from harness.credentials import Credential
-from harness.exchange import Exchange
+from harness.asking.ask import Ask
+from harness.asking.credentials import Credential
+from harness.asking.probe import probe
 from harness.judge import catalogue as lists
 from harness.judge import volt
 from harness.model import NotObserved
-from harness.probe import probe
+from harness.wire.exchange import Exchange
 from suites.reading import accepted
 
 REFUSALS = {403, 503}  # of a pin that cannot be honoured

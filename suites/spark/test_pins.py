@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from harness.ask import Ask
-from harness.exchange import Exchange
+from harness.asking.ask import Ask
 from harness.judge import volt
 from harness.judge.calls import code_of
 from harness.model import NotObserved, Tolerated
+from harness.wire.exchange import Exchange
 from suites.reading import accepted
 from suites.spark.conftest import NOWHERE, REFUSALS, with_capability
 

@@ -6,11 +6,11 @@ from decimal import Decimal
 
 import pytest
 
-from harness.ask import OMIT, Ask
-from harness.exchange import Exchange
+from harness.asking.ask import OMIT, Ask
+from harness.asking.probe import probe
 from harness.judge.chat import is_filled, member
 from harness.model import NotObserved
-from harness.probe import probe
+from harness.wire.exchange import Exchange
 from suites.denials import UNKNOWN_MODEL, invalid
 from suites.speech.sound import TYPES, container, played
 

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from harness.ask import Ask
-from harness.exchange import Exchange
+from harness.asking.ask import Ask
+from harness.asking.probe import probe
 from harness.model import NotObserved
-from harness.probe import probe
+from harness.wire.exchange import Exchange
 from suites.conftest import COUNT
 
 ECHO = "🙂🚀🧪🌊 你好世界 Zażółć gęślą jaźń 한국어 ∑∂ 🙂🚀"

@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
-from harness.ask import Ask
-from harness.exchange import Exchange
+from harness.asking.ask import Ask
 from harness.judge import framing
 from harness.judge.chat import content
 from harness.model import NotObserved
+from harness.wire.exchange import Exchange
 from suites.reading import accepted
 from suites.stream.conftest import ECHO, ask_long_stream, count_for, upstream_call
 

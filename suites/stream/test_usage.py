@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from harness.ask import Ask
-from harness.exchange import Exchange
+from harness.asking.ask import Ask
 from harness.judge import chunks
 from harness.judge.chat import stream_errors, token_count, usage
 from harness.model import NotObserved
+from harness.wire.exchange import Exchange
 from suites.stream.conftest import count_for, upstream_call
 
 

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from harness.ask import Ask
-from harness.exchange import Exchange
-from harness.probe import probe
+from harness.asking.ask import Ask
+from harness.asking.probe import probe
+from harness.wire.exchange import Exchange
 from suites.orders import between, others_key
 from suites.vault.racking import REPORT, Downloaded, Racking
 

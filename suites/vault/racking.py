@@ -6,12 +6,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from harness.ask import Ask
-from harness.credentials import Credential
-from harness.exchange import Exchange
+from harness.asking.ask import Ask
+from harness.asking.credentials import Credential
 from harness.judge import racks, talos
 from harness.judge.kubeconfig import Unreadable
 from harness.model import NotObserved
+from harness.wire.exchange import Exchange
 from suites.orders import at, body, may_order, rows, watched
 
 RACKS = "vault/racks"

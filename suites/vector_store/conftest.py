@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from harness.ask import Ask
+from harness.asking.ask import Ask
 from suites.vector_store.shelf import Shelf
 
 

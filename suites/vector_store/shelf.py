@@ -5,11 +5,11 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from harness.ask import OMIT, Ask
-from harness.credentials import Credential
-from harness.exchange import Exchange, TargetFault
+from harness.asking.ask import OMIT, Ask
+from harness.asking.credentials import Credential
 from harness.judge.chat import is_integer, member, objects
 from harness.model import NotObserved
+from harness.wire.exchange import Exchange, TargetFault
 from suites.reading import accepted
 
 MADE = {200, 201}

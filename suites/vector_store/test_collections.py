@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from harness.ask import OMIT
+from harness.asking.ask import OMIT
 from harness.judge.chat import is_filled
 from suites.denials import invalid
 from suites.vector_store.shelf import GONE, MADE

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from harness.ask import Ask
+from harness.asking.ask import Ask
 from suites.vector_store.documents import bomb, pdf
 from suites.vector_store.shelf import GONE, MADE, Shelf, form
 

@@ -16,7 +16,7 @@ import jsonschema
 import pytest
 
 import specs
-from harness import mock
+from harness.running import mock
 
 ROOT = Path(__file__).parents[2]
 ASSAY = (sys.executable, "-m", "harness.cli")

@@ -13,8 +13,10 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
-from harness import cli, explain, mock
+from harness import cli
+from harness.commands import explain
 from harness.model import Exit
+from harness.running import mock
 from harness.target import load
 from tests.e2e.conftest import ASSAY, CONTRACT, ROOT, Assay, Done, valid
 

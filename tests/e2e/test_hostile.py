@@ -11,8 +11,8 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from harness.journal import read
 from harness.model import Exit
+from harness.wire.journal import read
 from tests.e2e.conftest import CONTRACT, Assay
 from tests.harness import hostile
 from tests.harness.hostile import Behaviour, serving

@@ -15,8 +15,9 @@ import pytest
 from click.testing import CliRunner
 
 import reports
-from harness import cli, mock
+from harness import cli
 from harness.model import Exit
+from harness.running import mock
 from harness.target import KEY_VARIABLE
 from tests.e2e.conftest import ASSAY, CONTRACT, ROOT, SUITES, Assay, Done, command, secrets_of, valid
 
@@ -110,7 +111,7 @@ def test_what_was_not_observed_makes_a_run_incomplete(run: Assay, target: Path) 
 
 
 def test_a_bug_of_the_harness_is_a_harness_fault(tmp_path: Path, target: Path) -> None:
-    broken = "import harness.ask as a, harness.cli as c; a._encoded = lambda body: body.no_such_thing; c.main()"
+    broken = "import harness.asking.ask as a, harness.cli as c; a._encoded = lambda body: body.no_such_thing; c.main()"
     words = ("run", CONTRACT, "--target", str(target), "--only", "OC-082", "--out", str(tmp_path / "run"))
     done = command(sys.executable, "-c", broken, *words, folder=tmp_path / "run")
     assert done.code == Exit.HARNESS_FAULT

@@ -10,12 +10,12 @@ from typing import Any
 import pytest
 
 import specs
-from harness.ask import Ask
-from harness.budget import Budget
-from harness.journal import Journal
+from harness.asking.ask import Ask
 from harness.redact import Redactor
 from harness.target import Limits, Secret, Target, Timeouts
-from harness.wire import Client
+from harness.wire.budget import Budget
+from harness.wire.client import Client
+from harness.wire.journal import Journal
 
 KEY = "vgpu_sk_00112233445566778899aabbccddeeff"
 QUICK = Timeouts(connect_s=0.3, first_byte_s=0.2, idle_s=0.15, total_s=0.4)

@@ -13,12 +13,12 @@ import httpx
 import pytest
 import respx
 
-from harness.ask import OMIT, PROMPT, Ask
-from harness.curl import curl
-from harness.exchange import TargetFault
-from harness.listing import CATALOGUE_TRIES
+from harness.asking.ask import OMIT, PROMPT, Ask
+from harness.asking.listing import CATALOGUE_TRIES
+from harness.asking.probe import FREE, Cost, cost_of, probe
 from harness.model import NotObserved
-from harness.probe import FREE, Cost, cost_of, probe
+from harness.record.curl import curl
+from harness.wire.exchange import TargetFault
 from tests.harness.conftest import KEY
 from tests.harness.hostile import answer, serving
 
@@ -148,9 +148,9 @@ def test_a_probe_bears_its_price_and_its_name(pytester: pytest.Pytester) -> None
     pytester.makepyfile(
         """
         import pytest
-        from harness.ask import Ask
-        from harness.listing import CATALOGUE_TRIES
-        from harness.probe import Cost, cost_of, probe
+        from harness.asking.ask import Ask
+        from harness.asking.listing import CATALOGUE_TRIES
+        from harness.asking.probe import Cost, cost_of, probe
 
         class Fake(Ask):
             def __init__(self): self.probe = "outside"

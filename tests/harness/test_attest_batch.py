@@ -14,7 +14,8 @@ import pytest
 from click.testing import CliRunner, Result
 
 import specs
-from harness import appraisal, batch
+from harness import appraisal
+from harness.appraisal import batch
 from harness.attest import policy_of
 from harness.cli import main
 from tests.attest import gpu_lab

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.budget import Budget, BudgetExceeded
-from harness.exchange import Chunk, Exchange, Fault, Request
+from harness.wire.budget import Budget, BudgetExceeded
+from harness.wire.exchange import Chunk, Exchange, Fault, Request
 
 PRICES = {"m": (Decimal(1), Decimal(2))}
 BODY = b'{"model":"m","max_tokens":100,"messages":[]}'

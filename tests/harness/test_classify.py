@@ -11,11 +11,11 @@ from typing import Any
 import pytest
 
 import specs
-from harness import classify
-from harness.ask import Ask
-from harness.exchange import TargetFault
+from harness.asking.ask import Ask
 from harness.model import CheckReport, Outcome
-from harness.session import Options, Session
+from harness.running import classify
+from harness.running.session import Options, Session
+from harness.wire.exchange import TargetFault
 from tests.harness import hostile
 from tests.harness.conftest import KEY, a_target
 from tests.harness.hostile import HEAD, JSON, serving

@@ -8,7 +8,7 @@ from click.testing import CliRunner
 
 import specs
 from harness import cli
-from harness.contracts import difference
+from harness.commands.contracts import difference
 
 OLD, NEW = "openai-core", "voltagegpu-confidential"
 

@@ -14,11 +14,11 @@ import httpx
 import pytest
 import respx
 
-from harness.asides import Asides, Notes, PlayedAsides, read
-from harness.control import Control
-from harness.exchange import TargetFault
+from harness.asking.control import Control
+from harness.record.asides import Asides, Notes, PlayedAsides, read
 from harness.redact import Redactor
 from harness.target import ControlPoint, Secret
+from harness.wire.exchange import TargetFault
 
 URL = "http://lab.test/control/v1"
 KEY = {"key": "vgpu_sk_issued_0123", "key_id": "key_1", "account": "acct_1"}

@@ -15,8 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import specs
-from harness.ask import Ask
-from harness.exchange import Chunk, Exchange, Request
+from harness.asking.ask import Ask
 from harness.fuzz.alike import Alike, Rewriter, alike_again
 from harness.fuzz.cases import BYTES_PER_TOKEN, EFFORTS, Batch, Effort, batches, combined, tamed
 from harness.fuzz.causes import Causes, Inquiry
@@ -36,6 +35,7 @@ from harness.fuzz.siege import Besieger, judged
 from harness.fuzz.socket import Speaker, Spoken
 from harness.fuzz.things import targets
 from harness.model import NotObserved
+from harness.wire.exchange import Chunk, Exchange, Request
 from suites.fuzz.conftest import held_by
 from tests.harness import hostile
 from tests.harness.hostile import serving

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
-from harness import inspection, verdict_text
+from harness.appraisal import inspection, verdict_text
 from harness.attest import Rejected
 from harness.attest.ccel import read_ccel
 from harness.cli import main

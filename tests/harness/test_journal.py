@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.exchange import Chunk, Exchange, Fault, Request, from_json, to_json
-from harness.journal import Journal, judged, merge, read
 from harness.redact import Redactor
+from harness.wire.exchange import Chunk, Exchange, Fault, Request, from_json, to_json
+from harness.wire.journal import Journal, judged, merge, read
 
 TEXT = st.text(st.characters(max_codepoint=0xFF), max_size=10)
 PAIRS = st.lists(st.tuples(TEXT, TEXT), max_size=3).map(tuple)

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from harness import live
 from harness.cli import main
+from harness.collect import live
 from mockserver.gateway import Gateway
 from mockserver.serve import Options, Server
 from tests.harness import hostile

@@ -14,7 +14,7 @@ from click.testing import CliRunner, Result
 
 import specs
 from harness import cli
-from harness.recognition import Likeness, Sign, likely
+from harness.commands.recognition import Likeness, Sign, likely
 from mockserver.serve import Server
 
 

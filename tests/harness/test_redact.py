@@ -15,9 +15,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.exchange import Chunk, Exchange, Request
-from harness.recording import redacted
 from harness.redact import RedactionError, Redactor, Secret, looked_through
+from harness.wire.exchange import Chunk, Exchange, Request
+from harness.wire.recording import redacted
 
 PLAIN = st.text(string.ascii_letters + string.digits + "._-", min_size=8, max_size=40)
 SECRETS = PLAIN | st.text(st.characters(min_codepoint=0x20, max_codepoint=0x2FF), min_size=8, max_size=40).filter(

@@ -10,12 +10,12 @@ import httpx
 import pytest
 import respx
 
-from harness.ask import Ask
-from harness.exchange import TargetFault
-from harness.journal import judged
+from harness.asking.ask import Ask
+from harness.asking.sources import pointed
 from harness.model import NotObserved
-from harness.sources import pointed
 from harness.target import BalancePoint, CostPoint, EvidencePoint
+from harness.wire.exchange import TargetFault
+from harness.wire.journal import judged
 from tests.harness.conftest import KEY
 
 Connect = Callable[..., Ask]

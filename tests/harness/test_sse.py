@@ -8,7 +8,7 @@ import time
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.sse import Event, Parser
+from harness.wire.sse import Event, Parser
 
 LINES = st.sampled_from(
     [b"data: a", b"data:b", b"data", b": note", b"event: e", b"id: 7", b"", b"", b"odd: x", b"data: \xff"]

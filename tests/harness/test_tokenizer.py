@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harness.tokenizer import Tokenizer, TokenizerError
+from harness.asking.tokenizer import Tokenizer, TokenizerError
 from mockserver.behaviours.tokens import tokenize
 from mockserver.tokenizerfile import tokenizer_json
 

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from harness import results, versions
+from harness import results
+from harness.results import versions
 from tests.reports import sample
 
 

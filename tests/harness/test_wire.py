@@ -14,9 +14,9 @@ import httpx
 import pytest
 import respx
 
-from harness.ask import Ask
-from harness.budget import BudgetExceeded
+from harness.asking.ask import Ask
 from harness.model import NotObserved
+from harness.wire.budget import BudgetExceeded
 from tests.harness.conftest import KEY
 from tests.harness.hostile import HEAD, STREAM, answer, serving
 

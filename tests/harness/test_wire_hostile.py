@@ -10,10 +10,10 @@ from collections.abc import Callable
 
 import pytest
 
-from harness.ask import Ask
-from harness.exchange import TargetFault
-from harness.recording import depth
+from harness.asking.ask import Ask
 from harness.target import Limits
+from harness.wire.exchange import TargetFault
+from harness.wire.recording import depth
 from tests.harness import hostile
 from tests.harness.conftest import SMALL
 from tests.harness.hostile import HEAD, JSON, STREAM, serving

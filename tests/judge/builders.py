@@ -7,7 +7,7 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from harness.exchange import Chunk, Exchange, Fault, Headers, Request
+from harness.wire.exchange import Chunk, Exchange, Fault, Headers, Request
 
 BASE_URL = "http://127.0.0.1:1/v1"
 STARTED = "2026-11-20T12:00:00.000000Z"

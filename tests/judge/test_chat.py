@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from harness.exchange import Fault
 from harness.judge import chat
+from harness.wire.exchange import Fault
 from tests.judge.builders import asked, completion, good_choice, good_chunk, good_completion, good_stream, stream
 
 

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from harness.exchange import Exchange
 from harness.judge import Rule, chunks, judge
+from harness.wire.exchange import Exchange
 from specs import load
 from tests.judge.builders import asked, good_chunk, good_stream, stream
 

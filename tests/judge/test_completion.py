@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from harness.exchange import Exchange, Fault
 from harness.judge import Rule, judge, tokens
 from harness.judge import completion as rules
+from harness.wire.exchange import Exchange, Fault
 from specs import Contract, load
 from tests.judge.builders import CREATED, MODEL, asked, completion, good_choice, good_completion, good_stream, stream
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from harness.exchange import Exchange, Fault
 from harness.judge import Rule, errors, families, judge, leaks
+from harness.wire.exchange import Exchange, Fault
 from specs import Contract, load
 from tests.judge.builders import asked, completion, good_completion, good_stream, stream
 

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.exchange import Exchange
 from harness.judge import Rule, evidence, judge
+from harness.wire.exchange import Exchange
 from specs import Contract, load
 from tests.judge.builders import completion
 

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from harness.exchange import Exchange, Fault
 from harness.judge import Rule, framing, judge
+from harness.wire.exchange import Exchange, Fault
 from specs import load
 from tests.judge.builders import asked, completion, good_chunk, good_completion, good_stream, stream
 

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from harness.exchange import Exchange
 from harness.judge import Rule, gate, judge
+from harness.wire.exchange import Exchange
 from specs import Contract, load
 from tests.judge.builders import MODEL, completion, good_chunk, good_completion, good_stream, stream
 

@@ -7,8 +7,8 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harness.exchange import Exchange
 from harness.judge import judge, rules_for
+from harness.wire.exchange import Exchange
 from specs import load, names
 from tests.judge.builders import completion, good_chunk, good_completion, stream
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from harness.exchange import Chunk, Exchange, Request
 from harness.judge import judge, rules_for
+from harness.wire.exchange import Chunk, Exchange, Request
 from specs import load
 
 ASKED = b'{"model":"m","messages":[{"role":"user","content":"x"}],"max_tokens":3,"stream":true}'

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from harness.exchange import Exchange
 from harness.judge import Rule, judge, structured
 from harness.judge import request as rules
+from harness.wire.exchange import Exchange
 from specs import Contract, load
 from tests.judge.builders import asked, completion, good_choice, good_completion
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from harness.exchange import Exchange
 from harness.judge import Rule, judge, tools
+from harness.wire.exchange import Exchange
 from specs import load
 from tests.judge.builders import asked, completion, good_choice, good_chunk, good_completion, stream
 

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from harness.ask import OMIT
-from harness.exchange import Exchange
+from harness.asking.ask import OMIT
 from harness.judge import Rule, judge
 from harness.judge import validation as rules
+from harness.wire.exchange import Exchange
 from specs import Contract, load
 from suites import invalid
 from tests.judge.builders import asked, completion, good_completion

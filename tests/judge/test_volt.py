@@ -9,8 +9,8 @@ from joserfc import jwt
 from joserfc.jwk import ECKey, RSAKey
 
 import specs
-from harness.exchange import Exchange
 from harness.judge import Rule, id_token, volt
+from harness.wire.exchange import Exchange
 from tests.judge.builders import completion, good_chunk, good_completion, stream
 
 VOLT = specs.load("volt-control-plane")

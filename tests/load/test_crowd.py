@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 import specs
-from harness.exchange import Exchange, Fault
 from harness.model import NotObserved
+from harness.wire.exchange import Exchange, Fault
 from suites.load.conftest import SIZES, size_of
 from suites.load.crowd import Crowd, broken, marker_of, markers, mixed, request, unanswered
 from tests.judge import builders

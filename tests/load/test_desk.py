@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from harness.exchange import Fault
 from harness.load.answer import Answer
 from harness.load.desk import EXTRA_FAILURES, Desk
 from harness.load.scenario import Scenario
 from harness.load.workload import Workload
+from harness.wire.exchange import Fault
 
 
 class Clock:

@@ -15,13 +15,13 @@ from pathlib import Path
 
 import pytest
 
-from harness.ask import Ask
-from harness.budget import BudgetExceeded
-from harness.exchange import TargetFault
+from harness.asking.ask import Ask
 from harness.judge.chat import content
 from harness.load.parent import LoadFault, Size, generate, run_load
 from harness.load.scenario import Patience, Scenario
 from harness.target import Limits, Secret, Timeouts
+from harness.wire.budget import BudgetExceeded
+from harness.wire.exchange import TargetFault
 from mockserver.serve import Options, Server
 from tests.harness import hostile
 from tests.load.servers import DONE, chunked, said

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.load.progress import LONGEST_ID, Progress
-from harness.sse import Event
+from harness.wire.sse import Event
 from tests.load.servers import DONE, ROLE, USAGE, said
 
 JSON = st.recursive(

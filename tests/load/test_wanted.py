@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from harness.budget import Budget
 from harness.load.scenario import Scenario
 from harness.load.wanted import afforded
 from harness.load.workload import Workload
+from harness.wire.budget import Budget
 
 DAY = Scenario("http://127.0.0.1:1/v1", (), 1000, 86_000, workload=Workload(models=(("a", 1.0), ("b", 1.0)), turns=3))
 

@@ -14,13 +14,13 @@ import pytest
 from click.testing import CliRunner
 
 import specs
-from harness.exchange import Exchange, Fault, to_json
 from harness.judge.billing import Price
 from harness.reconcile import BadInput, Inputs, reconcile, reconcile_run
 from harness.reconcile.cli import reconcile_command
 from harness.reconcile.meter import metered
 from harness.reconcile.moments import Window, microseconds
 from harness.reconcile.prices import Reading, history
+from harness.wire.exchange import Exchange, Fault, to_json
 from reports import reconciliation
 from tests.judge import builders
 from tests.judge.builders import completion, good_chunk, good_completion, good_stream, stream

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from harness.chronicle import NAME, Chronicle
 from harness.model import CheckReport, Outcome
 from harness.plugin import PROPERTY, SESSION
+from harness.record.chronicle import NAME, Chronicle
 from harness.redact import Redactor
 from harness.target import Secret
 from specs import load

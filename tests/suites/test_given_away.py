@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from harness.ask import Ask
-from harness.budget import Budget
-from harness.journal import Journal
+from harness.asking.ask import Ask
 from harness.redact import Redactor
 from harness.target import load
-from harness.wire import Client
+from harness.wire.budget import Budget
+from harness.wire.client import Client
+from harness.wire.journal import Journal
 from mockserver.serve import Options, Server
 from specs import load as contract_of
 from suites.forge.leasing import Held, Leasing

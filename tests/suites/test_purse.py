@@ -8,7 +8,7 @@ import pytest
 
 import specs
 from harness.model import NotObserved
-from harness.session import Options, Session
+from harness.running.session import Options, Session
 from harness.target import BalancePoint
 from suites.purse import open_purse
 from tests.harness.conftest import a_target

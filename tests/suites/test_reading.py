@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from harness.exchange import TargetFault
 from harness.model import NotObserved
+from harness.wire.exchange import TargetFault
 from suites.reading import accepted, said, tokens
 from tests.judge.builders import completion, good_choice, good_completion
 

@@ -1,0 +1,1 @@
+"""How checks ask a target: calls, keys, lists and control APIs. Judges nothing."""

@@ -1,0 +1,1 @@
+"""One run: which checks are made, what they cost, how they end."""
