@@ -17,7 +17,7 @@ from harness.asking.credentials import Credential, Credentials, intent
 from harness.asking.listing import Listing
 from harness.asking.operations import Operations
 from harness.asking.pace import Pace
-from harness.asking.sources import BalanceSource, CostSource, EvidenceSource, pointed
+from harness.asking.sources import BalanceSource, CostSource, EvidenceSource
 from harness.asking.tokenizer import Tokenizer
 from harness.model import NotObserved
 from harness.record.asides import PLACEHOLDER, SECRET, Asides, Memory, Notes, NotOnTape
@@ -25,6 +25,7 @@ from harness.target import ControlPoint, Secret, Target
 from harness.wire.budget import Price
 from harness.wire.client import Client, Finder, tls
 from harness.wire.exchange import Exchange, TargetFault
+from harness.wire.pointer import pointed
 from specs import Contract
 
 FORM = "application/x-www-form-urlencoded"

@@ -7,12 +7,13 @@ import threading
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from harness.asking.sources import amount, pointed
+from harness.asking.sources import amount
 from harness.judge.catalogue import chats
 from harness.model import NotObserved
 from harness.target import Target
 from harness.wire.budget import Price
 from harness.wire.exchange import Exchange, TargetFault
+from harness.wire.pointer import pointed
 from specs import Contract
 
 NAMING = "a target file can name a model by [model] default"

@@ -9,10 +9,10 @@ from typing import Any
 from urllib.parse import quote
 
 from harness.asking.ask import OMIT, Ask
-from harness.asking.sources import pointed
 from harness.fuzz.links import Action, Resource, filled
 from harness.fuzz.secrets import given_away
 from harness.wire.exchange import Exchange
+from harness.wire.pointer import pointed
 
 
 @dataclass

@@ -14,7 +14,6 @@ from typing import Any
 from unittest import mock
 from urllib.parse import urlsplit
 
-from harness.asking.sources import pointed
 from harness.record import asides, deployment
 from harness.record.asides import PLACEHOLDER, NotOnTape, PlayedAsides
 from harness.redact import Redactor
@@ -23,6 +22,7 @@ from harness.wire import journal
 from harness.wire.budget import Budget
 from harness.wire.client import Client, Finder
 from harness.wire.exchange import Exchange
+from harness.wire.pointer import pointed
 
 _Asked = tuple[str, str, bytes, str | None]
 

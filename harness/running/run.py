@@ -18,10 +18,10 @@ from rich.console import Console
 from harness import plugin, results
 from harness.model import Exit
 from harness.plugin import SELECTION, SESSION
-from harness.record import chronicle, deployment
-from harness.record.chronicle import Chronicle
+from harness.running import chronicle, deployment
 from harness.running import plan as planning
 from harness.running.checks import SUITES
+from harness.running.chronicle import Chronicle
 from harness.running.progress import Reporter
 from harness.running.selection import NOT_SELECTED
 from harness.running.session import Session

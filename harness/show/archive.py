@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 
 import specs
 from harness import results
-from harness.record import chronicle
+from harness.running import chronicle
 from specs.problems import problems
 
 LOADS = ("sweep.json", "load.json")  # what `assay load` leaves; a sweep stands for all its steps

@@ -15,13 +15,13 @@ from urllib.parse import quote, urlsplit
 import httpcore
 import httpx
 
-from harness.asking.sources import pointed
 from harness.redact import MIN_LENGTH, Redactor
 from harness.target import Secret, Target, TargetError
 from harness.wire.budget import Budget
 from harness.wire.deadline import TimedBackend, Watch, watching
 from harness.wire.exchange import Chunk, Exchange, Fault, Headers, Request, TargetFault
 from harness.wire.journal import Journal
+from harness.wire.pointer import pointed
 from harness.wire.recording import examined
 from harness.wire.sse import Event, Parser
 

@@ -7,8 +7,8 @@ import json
 import pytest
 
 from harness.asking.ask import Ask
-from harness.asking.sources import pointed
 from harness.model import NotObserved
+from harness.wire.pointer import pointed
 from specs import Contract
 from suites.reading import accepted, said, tokens
 

@@ -11,11 +11,11 @@ import pytest
 import respx
 
 from harness.asking.ask import Ask
-from harness.asking.sources import pointed
 from harness.model import NotObserved
 from harness.target import BalancePoint, CostPoint, EvidencePoint
 from harness.wire.exchange import TargetFault
 from harness.wire.journal import judged
+from harness.wire.pointer import pointed
 from tests.harness.conftest import KEY
 
 Connect = Callable[..., Ask]

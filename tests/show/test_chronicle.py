@@ -11,8 +11,8 @@ import pytest
 
 from harness.model import CheckReport, Outcome
 from harness.plugin import PROPERTY, SESSION
-from harness.record.chronicle import NAME, Chronicle
 from harness.redact import Redactor
+from harness.running.chronicle import NAME, Chronicle
 from harness.target import Secret
 from specs import load
 

@@ -20,7 +20,7 @@ from click.testing import CliRunner
 
 from harness import cli
 from harness.model import Exit
-from harness.record import chronicle
+from harness.running import chronicle
 from harness.show.app import app
 from harness.show.archive import Archive
 from harness.show.starter import Refused, Starter, Wish
