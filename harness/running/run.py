@@ -18,7 +18,8 @@ from rich.console import Console
 from harness import plugin, results
 from harness.model import Exit
 from harness.plugin import SELECTION, SESSION
-from harness.running import chronicle, deployment
+from harness.record import deployment
+from harness.running import chronicle
 from harness.running import plan as planning
 from harness.running.checks import SUITES
 from harness.running.chronicle import Chronicle
