@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Any
 
 import click
-from rich.console import Console
 
 import specs
+from harness.commands.console import ERR, OUT
 from harness.load.page import page, sweep_page
 from harness.load.parent import LoadFault
 from harness.load.sweep import Step, summary, sweep_of
@@ -28,7 +28,6 @@ from harness.running.session import Options, Session, new_run_id
 from harness.target import load as load_target
 from harness.wire.exchange import TargetFault
 
-OUT, ERR = Console(highlight=False), Console(stderr=True, highlight=False)
 FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 
