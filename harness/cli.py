@@ -12,7 +12,6 @@ from harness import __version__, results
 from harness.attest_cli import attest
 from harness.certificate.cli import certify_command, verify_command
 from harness.certificate.problem import BadRequest, Refused
-from harness.commands.console import told
 from harness.commands.export import export_command
 from harness.commands.handover import ledger_command, mock_command, prove_command, upstream_command
 from harness.commands.lookup import contracts_command, diff_contracts_command, explain_command, probe_command
@@ -25,6 +24,7 @@ from harness.running import run as running
 from harness.show.cli import diff_command, overview_command, report_command
 from harness.show.ui import UiFault, ui_command
 from harness.target import TargetError
+from harness.terminal import told
 from harness.watch.command import watch_command
 
 EXPECTED = (

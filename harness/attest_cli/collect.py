@@ -6,9 +6,10 @@ from pathlib import Path
 
 import click
 
-from harness.attest_cli.group import FOLDER, challenge, failed, show
+from harness.attest_cli.group import challenge, failed, show
 from harness.collect import SOURCES, Absent, Guest, Refused, collect
 from harness.collect.guest import Files
+from harness.terminal import FOLDER
 
 
 @click.command(name="collect")

@@ -13,7 +13,8 @@ from harness.attest import Code, Rejected
 from harness.attest.adapters import read
 from harness.attest.evidence import GpuDevice
 from harness.attest.gpu import payload as payloads
-from harness.attest_cli.group import FILE, failed, read_file, show
+from harness.attest_cli.group import failed, read_file, show
+from harness.terminal import FILE
 
 
 @click.command(name="fetch")

@@ -10,11 +10,9 @@ import click
 
 from harness.appraisal import asked
 from harness.appraisal.verdict_text import plain
-from harness.commands.console import ERR, OUT
+from harness.terminal import ERR, OUT
 
 MAX_EVIDENCE_BYTES = 4 * 1024 * 1024
-FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
-FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
 
 
 def moment(value: str) -> datetime:

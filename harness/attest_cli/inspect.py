@@ -9,7 +9,8 @@ import click
 
 from harness.appraisal import inspection, verdict_text
 from harness.attest import Rejected
-from harness.attest_cli.group import FILE, failed, read_file, show
+from harness.attest_cli.group import failed, read_file, show
+from harness.terminal import FILE
 
 
 @click.command(name="inspect")

@@ -18,11 +18,11 @@ from harness.attest import Trust, load_trust, policy_of
 from harness.attest.collateral import MAX_COLLATERAL_BYTES
 from harness.attest.gpu import gpu_policy_of, load_gpu_trust
 from harness.attest.gpu.token import TokenTrust
-from harness.attest_cli.group import FILE, FOLDER, challenge, failed, moment, read_file, show
-from harness.commands.console import ERR
+from harness.attest_cli.group import challenge, failed, moment, read_file, show
 from harness.collect import live
 from harness.model import Exit
 from harness.target import TargetError
+from harness.terminal import ERR, FILE, FOLDER
 
 LINES = click.Path(exists=True, dir_okay=False, allow_dash=True)
 

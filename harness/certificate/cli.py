@@ -15,12 +15,12 @@ from typing import Any
 
 import click
 
-from harness.attest_cli.group import FILE, FOLDER, moment
+from harness.attest_cli.group import moment
 from harness.certificate import bundle, issue, keyless, keys, policy, statement
 from harness.certificate.problem import BadRequest, Problem
 from harness.certificate.verify import Demands, Verification, verified
-from harness.commands.console import OUT
 from harness.model import Exit
+from harness.terminal import FILE, FOLDER, OUT
 from reports import certificate as shown
 from reports import legible
 

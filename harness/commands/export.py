@@ -12,9 +12,9 @@ import click
 from prometheus_client import CollectorRegistry, Gauge, generate_latest
 
 from harness import results
-from harness.commands.console import told
 from harness.model import Exit
 from harness.results.measures import labels_of, measures
+from harness.terminal import told
 
 OTLP_TIMEOUT_S = 10
 

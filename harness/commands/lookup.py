@@ -8,10 +8,10 @@ import click
 
 import specs
 from harness.commands import explain, recognition
-from harness.commands.console import OUT, as_json, told
 from harness.commands.contracts import difference, difference_page
 from harness.model import Exit
 from harness.target import load as load_target
+from harness.terminal import OUT, as_json, told
 from harness.wire.exchange import TargetFault
 
 

@@ -12,12 +12,12 @@ import click
 from click.core import ParameterSource
 
 import specs
-from harness.attest_cli.group import FILE
 from harness.record import playback
 from harness.running import mock, replaying
 from harness.running import run as running
 from harness.running.session import PROFILES
 from harness.target import load as load_target
+from harness.terminal import FILE
 
 
 def request_options(command: Any) -> Any:

@@ -17,7 +17,6 @@ import reports
 import specs
 from harness import results
 from harness.commands import explain, recognition
-from harness.commands.console import ERR, OUT, as_json
 from harness.commands.request import contract_of, request_options, requested
 from harness.model import Exit
 from harness.running import run as running
@@ -27,6 +26,7 @@ from harness.show.cli import write_overview
 from harness.show.ui import beside
 from harness.target import TargetError
 from harness.target import load as load_target
+from harness.terminal import ERR, OUT, as_json
 from harness.wire.exchange import TargetFault
 from reports import terminal
 

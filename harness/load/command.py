@@ -15,7 +15,6 @@ from typing import Any
 import click
 
 import specs
-from harness.commands.console import ERR, OUT
 from harness.load.page import page, sweep_page
 from harness.load.parent import LoadFault
 from harness.load.sweep import Step, summary, sweep_of
@@ -26,9 +25,8 @@ from harness.model import Exit
 from harness.running import mock
 from harness.running.session import Options, Session, new_run_id
 from harness.target import load as load_target
+from harness.terminal import ERR, FILE, OUT
 from harness.wire.exchange import TargetFault
-
-FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 
 class _Refused(click.ClickException):

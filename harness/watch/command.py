@@ -15,9 +15,9 @@ import click
 
 import specs
 from harness import results
-from harness.commands.console import ERR
 from harness.model import Exit
 from harness.target import Secret, secret_in
+from harness.terminal import ERR
 from harness.watch.regression import alert, lost
 from harness.watch.webhook import Webhook, key_of
 

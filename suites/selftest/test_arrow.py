@@ -21,6 +21,18 @@ ALLOWED = {
     "suites": {"specs", "harness"},
     "suites/selftest": OURS,
 }
+LAYERS = (  # of the harness, lowest first
+    {"model", "redact"},
+    {"target", "waivers", "terminal"},
+    {"wire"},
+    {"judge", "attest"},
+    {"record", "reconcile", "collateral"},
+    {"asking"},
+    {"running", "results", "plugin"},
+    {"fuzz", "load", "appraisal", "collect"},
+    {"attest_cli", "certificate", "commands", "show", "watch"},
+    {"cli"},
+)
 NO_NETWORK = {"httpx", "httpcore", "requests", "socket", "urllib.request", "http.client", "time", "pytest"}
 
 
@@ -38,6 +50,22 @@ def test_judges_are_pure(folder: str) -> None:
     inside = {name for name in used if name.split(".")[0] in OURS} - {"harness"}  # `from harness import model`
     assert not {name for name in inside if not _within(name, (f"harness.{folder}", *PURE))}
     assert not used & NO_NETWORK
+
+
+@pytest.mark.parametrize("part", sorted(set().union(*LAYERS)))
+def test_the_harness_imports_from_its_own_layer_and_below(part: str) -> None:
+    height = next(n for n, layer in enumerate(LAYERS) if part in layer)
+    below = set().union(*LAYERS[: height + 1])
+    place = ROOT / "harness" / part
+    files = place.rglob("*.py") if place.is_dir() else [place.with_suffix(".py")]
+    used = {name.split(".")[1] for path in files for name in _imports(path) if name.startswith("harness.")}
+    assert not (used & set().union(*LAYERS)) - below
+
+
+def test_every_part_of_the_harness_has_a_layer() -> None:
+    folder = ROOT / "harness"
+    parts = {path.stem for path in (*folder.glob("*.py"), *(path.parent for path in folder.glob("*/__init__.py")))}
+    assert parts - {"__init__"} == set().union(*LAYERS)
 
 
 def test_only_commands_that_show_runs_render_reports() -> None:

@@ -19,7 +19,7 @@ COLOUR = re.compile(r"\x1b\[[0-9;]*[34]\d")
 
 def test_all_commands_print_in_one_place() -> None:
     made = [path for path in (ROOT / "harness").rglob("*.py") if re.search(r"\bConsole\(", path.read_text())]
-    assert [path.relative_to(ROOT).as_posix() for path in made] == ["harness/commands/console.py"]
+    assert [path.relative_to(ROOT).as_posix() for path in made] == ["harness/terminal.py"]
 
 
 def printed(*words: str, **environ: str) -> str:

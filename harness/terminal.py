@@ -1,6 +1,8 @@
-"""Where commands print, and the one line that a failure ends in."""
+"""What all commands share: where they print, the one line that a failure ends in, files as arguments."""
 
 from __future__ import annotations
+
+from pathlib import Path
 
 import click
 from rich.console import Console
@@ -9,6 +11,8 @@ from harness.model import Exit
 
 OUT = Console(highlight=False)
 ERR = Console(stderr=True, highlight=False)
+FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON for a machine.")
 
 
