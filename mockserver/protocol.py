@@ -72,15 +72,22 @@ class Protocol(HttpToolsProtocol):
         super().__init__(*given, **named)
         self._waiting: deque[Coroutine[Any, Any, None]] = deque()
         self._busy = False
+        self._answering: Cycle | None = None  # the one begun last; `cycle` is the one read last
         self._idle_since = 0.0  # of time.monotonic(); 0 while a request is under way
 
     def connection_lost(self, exc: Exception | None) -> None:
-        cycle = self.cycle
+        """The request that is being answered is told; uvicorn tells the latest, which may still wait for its turn."""
+        cycle = self._answering
+        self.pipeline.clear()
         super().connection_lost(exc)
         if self.timeout_keep_alive_task is not None:
             self.timeout_keep_alive_task.cancel()
             self.timeout_keep_alive_task = None
-        if cycle is not None and not cycle.response_complete and cycle.left is not None:
+        if cycle is None or cycle.response_complete:
+            return
+        cycle.disconnected = True
+        cycle.wake()
+        if cycle.left is not None:
             cycle.left()
 
     def data_received(self, data: bytes) -> None:
@@ -184,6 +191,7 @@ class Protocol(HttpToolsProtocol):
             self.timeout_keep_alive_task = self.loop.call_later(left, self._look_if_idle)
 
     def _start_asgi_task(self, cycle: Cycle, app: Any) -> None:  # type: ignore[override]
+        self._answering = cycle
         cycle.arrived = min(time.monotonic(), self.loop.time() + HALF_A_MILLISECOND)
         self._waiting.append(cycle.run_asgi(app))
         if not self._busy:
