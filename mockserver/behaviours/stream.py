@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
+from mockserver.behaviours.admission import Disconnected
 from mockserver.behaviours.completion import new_decoder
 from mockserver.call import Frame, Headers, Reply
 from mockserver.chunked import Batch, Block
@@ -32,7 +33,8 @@ async def open_stream(call: Call, generation: Generation) -> Reply:
         gateway.void_failed(call)
         raise gateway.refuse_upstream(call) from None
     except Aborted:
-        first = None
+        gateway.settle_aborted(call, gateway.usage_of(call, generation.usage_so_far()))
+        raise Disconnected from None
     if gateway.frames is not None:
         stream = gateway.frames(call, flat(frames(call, generation, first)))
         return Reply(200, b"", gateway.stream_headers(call), stream)

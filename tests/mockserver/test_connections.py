@@ -33,3 +33,15 @@ def test_who_leaves_with_a_second_request_under_way_stops_the_first(lab: Lab) ->
     assert lab.account()["reserved_usd"] == "0.000000000"
     assert lab.chunks("Count from 1 to 90")[-1] == "[DONE]", "others' streams go on"
     assert len(lab.calls(mark)) == 2, "the second request was never begun"
+
+
+def test_a_stream_that_was_left_before_it_began_is_not_signed(lab: Lab) -> None:
+    mark, kept = lab.mark, lab.server.state.answers.kept
+    lab.control.post("/upstream/faults", json={"fault": "delay", "seconds": 30})
+    with connect(lab) as client:
+        client.sendall(asked(lab, stream=True))
+        while not lab.calls(mark):
+            pass
+    assert ended(lab, mark)["outcome"] == "aborted"
+    assert lab.account()["reserved_usd"] == "0.000000000"
+    assert not kept, "whoever has gone has read nothing that could be signed"
