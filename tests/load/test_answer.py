@@ -5,6 +5,7 @@ from __future__ import annotations
 from itertools import pairwise
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -81,3 +82,10 @@ def test_limits_hold_for_what_is_held() -> None:
     assert answer.fault is not None
     assert answer.fault.kind == "event-cap"
     assert answer.progress.outputs <= 5 + MOST_HELD
+
+
+@pytest.mark.parametrize("around", [b"%b", b'{"x":%b}'])
+def test_an_event_that_is_nested_too_deeply_is_no_token_and_no_exception(around: bytes) -> None:
+    deep = b"data: " + around % (b"[" * 1500 + b"]" * 1500) + b"\n\n"
+    answer = read_as(chunked(said("a"), said("b"), deep, said("c"), DONE))
+    assert (answer.fault, answer.complete, answer.progress.outputs) == (None, True, 3)
