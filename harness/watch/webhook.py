@@ -54,6 +54,10 @@ class Webhook:
     @property
     def host(self) -> str:
         """Where it is; its path may be a secret. Empty for what is no URL of HTTP. Raises ValueError."""
+        try:
+            httpx.URL(self.url)
+        except (httpx.InvalidURL, UnicodeError) as error:
+            raise ValueError("expected a URL") from error
         parts = urlsplit(self.url)
         where = f"{parts.hostname or ''}{'' if parts.port is None else f':{parts.port}'}"
         return where if parts.scheme in ("http", "https") else ""
@@ -82,7 +86,7 @@ class Webhook:
                 headers = self._headers(message["id"], body)
                 with httpx.stream("POST", self.url, content=body, headers=headers, timeout=TIMEOUT_S) as answer:
                     taken = answer.is_success  # the status says it; a body may have no end, and nobody reads it
-            except httpx.HTTPError:
+            except (httpx.HTTPError, UnicodeError):  # some names of hosts are known to be none when they are looked up
                 continue
             if taken:
                 return True

@@ -113,6 +113,10 @@ def test_a_run_that_cannot_be_made_any_more_is_told_once(tmp_path: Path) -> None
     assert (told["type"], told["contract"]["name"], told["exit_code"]) == ("assay.no_results", "openai-core", 2)
 
 
+def test_a_host_that_can_be_none_has_not_taken_the_alert(tmp_path: Path) -> None:
+    assert not Webhook("http://a..b/", None, tmp_path / "alerts.ndjson", pause_s=0).send({"n": 1})
+
+
 def test_an_answer_without_an_end_has_taken_the_alert(tmp_path: Path) -> None:
     """Its status says so; nobody reads the rest."""
     with hostile.serving(hostile.endless(b"text/plain", b"x" * 4096)) as server:
@@ -124,6 +128,8 @@ def test_an_answer_without_an_end_has_taken_the_alert(tmp_path: Path) -> None:
     [
         (["no-such-contract"], "no-such-contract"),
         (["openai-core", "--webhook", "http://["], "--webhook: "),
+        (["openai-core", "--webhook", "http://127.0.0.1/\x01"], "expected a URL"),
+        (["openai-core", "--every", f"{10**20}d"], "is no duration"),
         (["openai-core", "--webhook", "file:///tmp/alerts"], "expected an http or https URL"),
         (["openai-core", "--webhook", "http://127.0.0.1/", "--secret", "HOOK"], "HOOK: what follows whsec_"),
     ],
@@ -133,7 +139,7 @@ def test_what_cannot_be_watched_or_told_is_refused_at_once(
 ) -> None:
     """Not when the first alert is due, and not again and again."""
     monkeypatch.setenv("HOOK", "whsec_abc")
-    line = ["watch", *words, "--target", "mock", "--every", "1d", "--keep", str(tmp_path)]
+    line = ["watch", "--target", "mock", "--every", "1d", "--keep", str(tmp_path), *words]
     done = CliRunner().invoke(cli.main, line)
     assert done.exit_code == Exit.BAD_INVOCATION
     assert said in done.output

@@ -5,7 +5,6 @@ from __future__ import annotations
 from itertools import pairwise
 from typing import Any
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -84,8 +83,8 @@ def test_limits_hold_for_what_is_held() -> None:
     assert answer.progress.outputs <= 5 + MOST_HELD
 
 
-@pytest.mark.parametrize("around", [b"%b", b'{"x":%b}'])
-def test_an_event_that_is_nested_too_deeply_is_no_token_and_no_exception(around: bytes) -> None:
-    deep = b"data: " + around % (b"[" * 1500 + b"]" * 1500) + b"\n\n"
-    answer = read_as(chunked(said("a"), said("b"), deep, said("c"), DONE))
-    assert (answer.fault, answer.complete, answer.progress.outputs) == (None, True, 3)
+def test_an_event_that_is_nested_too_deeply_is_no_token_and_no_exception() -> None:
+    deep = b'data: {"x":' + b"[" * 1500 + b"]" * 1500 + b"}\n\n"
+    before = [said("a")] * (MOST_HELD + 2)  # the first of them go to the general parser
+    answer = read_as(chunked(*before, deep, said("b"), DONE))
+    assert (answer.fault, answer.complete, answer.progress.outputs) == (None, True, len(before) + 1)
