@@ -66,6 +66,12 @@ def test_a_first_run_tells_what_is_broken_and_themes_are_kept_apart() -> None:
     assert alert(None, run(row("OC-001", "fail")), frozenset({"attestation"})) is None
 
 
+def test_the_run_of_another_target_is_no_earlier_one() -> None:
+    other = {**run(row("OC-001", "fail")), "target": {"name": "another", "base_url": "http://127.0.0.2/v1"}}
+    told = alert(other, run(row("OC-001", "fail")), NONE) or {"worse": []}
+    assert ([one["was"] for one in told["worse"]], told.get("previous")) == ([None], None)
+
+
 def test_the_signature_is_that_of_standard_webhooks() -> None:
     key = b"a key of some bytes"
     spelled = Secret("HOOK", "whsec_" + base64.b64encode(key).decode())
