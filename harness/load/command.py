@@ -16,7 +16,7 @@ import click
 from rich.console import Console
 
 import specs
-from harness import mock
+from harness import mock, whole
 from harness.exchange import TargetFault
 from harness.load.page import page, sweep_page
 from harness.load.parent import LoadFault
@@ -147,7 +147,7 @@ def _swept(trial: Trial) -> dict[str, Any]:
         done.append(Step(rate, _done_per_s(found), _met(found), _due_per_s(found)))
         ERR.print(f"{rate:g}/s: {found['streams_per_s']} done a second, met: {done[-1].met}", markup=False)
     result = {**about, **summary(done), "folder": str(trial.folder), "exit_code": int(code)}
-    (trial.folder / "sweep.json").write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+    whole.write(trial.folder / "sweep.json", json.dumps(result, indent=1) + "\n")
     return result
 
 

@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 
 import httpx
 
+from harness import whole
 from harness.target import Secret
 
 TRIES = 3
@@ -73,9 +74,7 @@ class Webhook:
         return not due
 
     def _keep(self, due: list[dict[str, Any]]) -> None:
-        draft = self.waiting.with_suffix(".part")
-        draft.write_text("".join(json.dumps(one) + "\n" for one in due))
-        draft.replace(self.waiting)
+        whole.write(self.waiting, "".join(json.dumps(one) + "\n" for one in due))
 
     def _delivered(self, message: Mapping[str, Any]) -> bool:
         body = json.dumps(message["alert"]).encode()
