@@ -7,6 +7,8 @@ import socket
 import struct
 from typing import Any
 
+import pytest
+
 from tests.mockserver.conftest import COUNTING, MODEL, Lab
 from tests.mockserver.test_stream import ended
 
@@ -45,3 +47,26 @@ def test_a_stream_that_was_left_before_it_began_is_not_signed(lab: Lab) -> None:
     assert ended(lab, mark)["outcome"] == "aborted"
     assert lab.account()["reserved_usd"] == "0.000000000"
     assert not kept, "whoever has gone has read nothing that could be signed"
+
+
+@pytest.mark.parametrize("in_chunks", [False, True])
+@pytest.mark.parametrize("packet", [1 << 20, 97])
+def test_who_offers_another_protocol_is_answered_in_this_one(lab: Lab, in_chunks: bool, packet: int) -> None:
+    """RFC 9110 section 7.8. Java's own client offers h2c with its first request, whatever its method."""
+    offer = b"Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQ\r\n"
+    head, body = asked(lab).split(b"\r\n\r\n")
+    line, head = head.split(b"\r\n", 1)
+    if in_chunks:
+        head = head.replace(b"Content-Length: %d" % len(body), b"Transfer-Encoding: chunked")
+        body = b"%x\r\n%b\r\n0\r\n\r\n" % (len(body), body)
+    first = b"%b\r\n%b%b\r\n\r\n%b" % (line, offer, head, body)
+    with connect(lab) as client, client.makefile("rb") as answers:
+        sent = first + first + asked(lab)
+        for at in range(0, len(sent), packet):
+            client.sendall(sent[at : at + packet])
+        for _ in range(3):
+            assert answers.readline() == b"HTTP/1.1 200 OK\r\n"
+            length = 0
+            while (named := answers.readline()) != b"\r\n":
+                length = int(named.split(b":")[1]) if named.startswith(b"content-length") else length
+            assert json.loads(answers.read(length))["usage"]["completion_tokens"] == 500
