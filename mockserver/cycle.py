@@ -50,6 +50,11 @@ class Cycle(RequestResponseCycle):
                 self._event.set()
         return self._event
 
+    @property
+    def in_chunks(self) -> bool:
+        """RFC 9112 section 6.1: who speaks HTTP/1.0 gets none; there the connection's end is that of the stream."""
+        return self.scope["http_version"] != "1.0"
+
     def wake(self) -> None:
         """Something has come."""
         if self._event is not None:
@@ -81,7 +86,8 @@ class Cycle(RequestResponseCycle):
 
     async def stream(self, status: int, headers: Headers, frames: AsyncIterator[Frame]) -> bool:
         """Each frame a chunk of its own, none held back; False, and nothing written, as with `answer`."""
-        head = self._head(status, headers, b"transfer-encoding: chunked\r\n")
+        in_chunks = self.in_chunks
+        head = self._head(status, headers, b"transfer-encoding: chunked\r\n" if in_chunks else b"")
         if head is None or self.scope["method"] == "HEAD":
             return False
         await self._drained()
@@ -92,12 +98,13 @@ class Cycle(RequestResponseCycle):
                 self._write(frame.chunks())
             elif isinstance(frame, bytes):
                 if frame:
-                    self._write(chunk(frame))
+                    self._write(chunk(frame) if in_chunks else frame)
             else:
                 await frame.play(self._push)
             if self.flow.write_paused:
                 await self._drained()
-        self._write(b"0\r\n\r\n")
+        if in_chunks:
+            self._write(b"0\r\n\r\n")
         if not self.disconnected:
             self._complete()
         return True

@@ -37,6 +37,16 @@ def test_who_leaves_with_a_second_request_under_way_stops_the_first(lab: Lab) ->
     assert len(lab.calls(mark)) == 2, "the second request was never begun"
 
 
+def test_a_stream_by_http_1_0_has_no_chunks(lab: Lab) -> None:
+    with connect(lab) as client, client.makefile("rb") as answer:
+        client.sendall(asked(lab, stream=True).replace(b"HTTP/1.1", b"HTTP/1.0", 1))
+        head, body = answer.read().split(b"\r\n\r\n")
+    assert b"transfer-encoding" not in head
+    assert body.startswith(b"data: {")
+    assert body.endswith(b"}\n\ndata: [DONE]\n\n")
+    assert body.count(b"\n\ndata: ") > 500
+
+
 def test_a_stream_that_was_left_before_it_began_is_not_signed(lab: Lab) -> None:
     mark, kept = lab.mark, lab.server.state.answers.kept
     lab.control.post("/upstream/faults", json={"fault": "delay", "seconds": 30})
