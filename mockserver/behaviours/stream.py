@@ -103,7 +103,7 @@ async def frames(call: Call, generation: Generation, first: Piece | None) -> Asy
     """Every frame of the stream; whatever way it ends, the call is settled once."""
     gateway = call.gateway
     writer, batch = Writer(call), Batch()
-    closed, in_runs = False, call.cycle is not None and call.cycle.in_chunks
+    closed, in_runs = False, call.cycle is not None and call.cycle.takes_many
     in_runs = in_runs and gateway.frames is None and gateway.reply is None and not call.state.observers
     try:
         for frame in gateway.preamble:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import socket
 import struct
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
+from mockserver.gateway import Gateway
 from tests.mockserver.conftest import COUNTING, MODEL, Lab
 from tests.mockserver.test_stream import ended
 
@@ -80,3 +82,13 @@ def test_who_offers_another_protocol_is_answered_in_this_one(lab: Lab, in_chunks
             while (named := answers.readline()) != b"\r\n":
                 length = int(named.split(b":")[1]) if named.startswith(b"content-length") else length
             assert json.loads(answers.read(length))["usage"]["completion_tokens"] == 500
+
+
+@pytest.mark.parametrize("odd", [("Connection", "close"), ("X-Note", "a\tb")])
+def test_a_stream_with_an_odd_header_is_whole(start: Callable[..., Lab], odd: tuple[str, str]) -> None:
+    """Such a head is uvicorn's to write, and so is each frame then."""
+    lab = start("openai-core", Gateway(response_headers=lambda call, headers: [*headers, odd]))
+    answer = lab.chat("Count from 1 to 90", stream=True)
+    assert answer.headers[odd[0]] == odd[1]
+    assert answer.text.endswith("data: [DONE]\n\n")
+    assert answer.text.count("data: ") > 90
