@@ -22,6 +22,7 @@ from harness.load.trial import Trial, check_address, crewed
 from harness.load.verdicts import exit_of
 from harness.load.wanted import Wanted
 from harness.model import Exit
+from harness.record import whole
 from harness.running import mock
 from harness.running.session import Options, Session, new_run_id
 from harness.target import load as load_target
@@ -144,7 +145,7 @@ def _swept(trial: Trial) -> dict[str, Any]:
         done.append(Step(rate, _done_per_s(found), _met(found), _due_per_s(found)))
         ERR.print(f"{rate:g}/s: {found['streams_per_s']} done a second, met: {done[-1].met}", markup=False)
     result = {**about, **summary(done), "folder": str(trial.folder), "exit_code": int(code)}
-    (trial.folder / "sweep.json").write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+    whole.write(trial.folder / "sweep.json", json.dumps(result, indent=1) + "\n")
     return result
 
 

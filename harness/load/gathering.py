@@ -13,6 +13,7 @@ from harness.load.scenario import Scenario
 from harness.load.stream import Stream
 from harness.load.tally import Tally
 from harness.load.trends import table
+from harness.record import whole
 
 Row = list[Any]
 COLUMNS = (
@@ -62,7 +63,7 @@ class Gathering:
         measured |= {"interrupted": interrupted, "lost_generators": self.lost}
         moments = series(self.tally)
         document = {**measured, "series": moments, "cdf": curves(self.tally), "tally": self.tally.to_json()}
-        (self.out / "load.json").write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
+        whole.write(self.out / "load.json", json.dumps(document, indent=1) + "\n")
         _table(self.out / "series.csv", moments, ("at_s",))
         _table(self.out / "trends.csv", table(measured["trends"]), ("name",))
         return measured

@@ -19,6 +19,7 @@ from harness.load.verdicts import exit_of, judged
 from harness.load.wanted import Wanted, afforded
 from harness.model import NotObserved
 from harness.reconcile import BadInput
+from harness.record import whole
 from harness.running.session import Session
 from harness.wire.exchange import TargetFault
 
@@ -89,9 +90,7 @@ class Trial:
             found["bill"] = reckoned
         found["exit_code"] = int(exit_of(found))
         kept = json.loads((folder / "load.json").read_text(encoding="utf-8"))
-        whole = folder / "load.json.part"
-        whole.write_text(json.dumps({**kept, **found}, indent=1) + "\n", encoding="utf-8")
-        whole.replace(folder / "load.json")  # a reader never sees half a file
+        whole.write(folder / "load.json", json.dumps({**kept, **found}, indent=1) + "\n")
         parquet(folder)
         return found
 

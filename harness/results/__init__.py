@@ -27,6 +27,7 @@ from harness.model import (
     verdict,
     worst,
 )
+from harness.record import whole
 from harness.results import excerpt, versions
 from harness.results.coverage import Coverage
 from harness.running.session import Session
@@ -224,9 +225,7 @@ def write(run: Session) -> Path:
         journal.merge(run.options.out, name)
     path = run.options.out / "results.json"
     text = json.dumps(document(run, datetime.now(UTC)), indent=1, sort_keys=True, ensure_ascii=False)
-    partial = path.with_suffix(".json.part")
-    partial.write_text(_HALF_A_PAIR.sub("\N{REPLACEMENT CHARACTER}", run.redactor.text(text)), encoding="utf-8")
-    partial.replace(path)  # a reader never sees half a file
+    whole.write(path, _HALF_A_PAIR.sub("\N{REPLACEMENT CHARACTER}", run.redactor.text(text)))
     return path
 
 
