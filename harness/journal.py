@@ -88,7 +88,7 @@ def read(path: Path) -> Iterator[Exchange]:
         for number, line in enumerate(lines, start=1):
             try:
                 yield from_json(json.loads(line))
-            except (ValueError, KeyError, TypeError, AttributeError) as error:
+            except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
                 if not line.endswith("\n"):
                     return
                 raise ValueError(f"{path}:{number}: not an exchange: {error!r}") from error
