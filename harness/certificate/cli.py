@@ -186,6 +186,9 @@ def _lines(path: Path, found: Verification) -> list[str]:
         told.append(f"{'rows':<12}not judged again: see --rejudge")
     else:
         told.append(f"{'rows':<12}{found.judged_again} judged again and the same{_rest(found)}")
+        told.append(
+            f"{'answers':<12}that the deployment gave them, and when, is the signer's word; so are load and spend"
+        )
     return told
 
 

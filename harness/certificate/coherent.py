@@ -6,12 +6,14 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from urllib.parse import urlsplit
 
 from harness import results
 from harness.certificate.attested import laboratory
 from harness.certificate.problem import Code, Problem
 from harness.deployment import SavedTarget
 from harness.exchange import Exchange
+from harness.journal import judged
 from harness.model import CheckRow, Outcome, RequirementRow
 
 # What a row repeats from its contract: levels are held by it, and people read it.
@@ -27,7 +29,7 @@ def contradictions(
     for name, said in (
         ("contract", _contract(was, again)),
         ("requirements", _rows(was["requirements"], again["requirements"])),
-        ("target", _target(was["target"], again["target"], target)),
+        ("target", _target(was["target"], again["target"], target, exchanges)),
         ("verdict", _verdict(was, again)),
         ("waivers", _waivers(was, again)),
         ("run", _time(was["run"], again["started"], exchanges)),
@@ -52,10 +54,19 @@ def _rows(was: Iterable[Mapping[str, Any]], again: Iterable[Mapping[str, Any]]) 
     return None
 
 
-def _target(was: Mapping[str, Any], again: Mapping[str, Any], target: SavedTarget) -> str | None:
+def _target(
+    was: Mapping[str, Any], again: Mapping[str, Any], target: SavedTarget, exchanges: Iterable[Exchange]
+) -> str | None:
+    here = _origin(target.base_url)
+    if elsewhere := next((x for x in exchanges if judged(x) and _origin(x.request.url) != here), None):
+        return f"base_url is {target.base_url}, and {elsewhere.id} was asked of {'://'.join(_origin(elsewhere.request.url))}"
     if laboratory(target.evidence) and not was["test_roots"]:
         return "evidence was judged by a laboratory's roots of trust, and test_roots is false"
     return _other(was, again, again)
+
+
+def _origin(url: str) -> tuple[str, str]:
+    return urlsplit(url)[:2]
 
 
 def _other(was: Mapping[str, Any], due: Mapping[str, Any], names: Iterable[str]) -> str | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Iterator, Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ from harness.certificate.problem import Code, Problem, Refused
 from harness.certificate.rejudge import Difference
 
 PROOF = "proof.json"
+CLOCKS = timedelta(minutes=5)  # between that of the machine that ran and that of the machine that signs
 
 
 def contradictions(document: Mapping[str, Any], was: Mapping[str, Any], folder: Path) -> Iterator[Problem]:
@@ -48,7 +49,7 @@ def contradictions(document: Mapping[str, Any], was: Mapping[str, Any], folder: 
     for name, said, meant in _members(document, due):
         if name != "tool" and said != meant:
             yield Problem(Code.CONTRADICTED, f"the statement's {name} is not that of its bundle", name)
-    if _moment(was["run"]["finished"]) > issued + coherent.SKEW:
+    if _moment(was["run"]["finished"]) > issued + CLOCKS:
         yield Problem(Code.CONTRADICTED, f"the run ended {was['run']['finished']}, after it was certified", "issued")
     yield from _words(ours)
 

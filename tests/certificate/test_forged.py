@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+import specs
 from harness.certificate import bundle, policy
 from harness.certificate.problem import Refused
 from harness.certificate.statement import OURS
@@ -59,6 +60,7 @@ LIES: dict[str, tuple[Callable[[Results], object], str]] = {
     "another verdict": (lambda d: d.update(verdict="does-not-conform", exit_code=1), "verdict"),
     "other counts": (lambda d: d["counts"].update({"pass": 999}), "verdict"),
     "another deployment": (lambda d: d["target"].update(base_url="https://real.example/v1"), "target"),
+    "another deployment in name": (lambda d: d["target"].update(name="real"), "target"),
     "another model": (lambda d: d["target"].update(model="gpt-9"), "target"),
     "another version of the contract": (lambda d: d["contract"].update(version="9.9.9"), "contract"),
     "no test roots": (lambda d: d["target"].update(test_roots=False), "target"),
@@ -80,7 +82,8 @@ def test_a_run_does_not_end_after_it_was_certified(copy: Signed, tmp_path: Path)
     rewritten(copy.folder, "results.json", lambda d: d["run"].update(finished="2099-01-01T00:00:00.000Z"))
     signed = sign_as_it_stands(copy.folder, tmp_path)
     assert ("statement.contradicted", "issued") in told(verified(signed.raw, copy.folder, signed.demands()))
-    assert ("statement.contradicted", "results.json/run") in told(judged(signed))
+    rewritten(copy.folder, "results.json", lambda d: d["run"].update(finished=d["run"]["started"]))
+    assert ("statement.contradicted", "results.json/run") in told(judged(sign_as_it_stands(copy.folder, tmp_path)))
 
 
 def test_roots_of_a_laboratory_are_told_by_themselves_and_not_by_a_flag(copy: Signed, tmp_path: Path) -> None:
@@ -92,8 +95,16 @@ def test_roots_of_a_laboratory_are_told_by_themselves_and_not_by_a_flag(copy: Si
     assert "test_roots" in unmet
 
 
+def test_what_was_asked_of_one_deployment_is_not_certified_of_another(copy: Signed, tmp_path: Path) -> None:
+    there = {"base_url": "https://real.example/v1"}
+    rewritten(copy.folder, "results.json", lambda d: d["target"].update(there))
+    rewritten(copy.folder, "deployment.json", lambda d: d.update(there))
+    found = judged(sign_as_it_stands(copy.folder, tmp_path))
+    assert ("statement.contradicted", "results.json/target") in told(found)
+
+
 def test_a_policy_of_ones_own_is_not_called_by_the_name_of_a_shipped_one(copy: Signed, tmp_path: Path) -> None:
-    (copy.folder / "anchors" / "policy.yaml").write_text("name: strict\nextends: field\n")
+    (copy.folder / "anchors" / "policy.yaml").write_text("name: strict\nsummary: Whatever suits us.\nextends: field\n")
     rewritten(copy.folder, "deployment.json", lambda d: d["evidence"].update(policy=None, policy_file="policy.yaml"))
     signed = sign_as_it_stands(copy.folder, tmp_path)
     statement = verified(signed.raw, None, signed.demands()).statement
@@ -109,20 +120,38 @@ def ours(document: dict[str, Any]) -> dict[str, Any]:
     return found
 
 
+def measured(document: dict[str, Any], value: str) -> None:
+    """Another measurement, told alike in both places."""
+    for one in ours(document)["attestation"]["measurements"]:
+        one["mr_td"] = value
+    others = [s for s in document["subject"] if s["name"] != "tdx:mr_td"]
+    at = next(n for n, s in enumerate(others) if s["name"] == "tdx:rt_mr0")
+    others.insert(at, {"name": "tdx:mr_td", "digest": {"sha384": value}})
+    document["subject"] = others
+
+
+def with_a_key(document: dict[str, Any], value: str) -> None:
+    """A key of TLS that no connection showed, told alike in both places."""
+    ours(document)["tls_keys"] = [value]
+    document["subject"].append({"name": "tls-key:spki", "digest": {"sha256": value}})
+
+
 PROVEN = {"sha256": "ab" * 32, "score": {"defects": 9, "killed": 9, "must_checked": 9, "must_proven": 9}}
 MORE = {"name": "tdx:mr_td", "digest": {"sha384": "cd" * 48}}
 STRANGE = [{"id": "OC-082", "now": "not-observed", "said": "a laboratory looked at it"}]
 STATED: dict[str, tuple[Callable[[dict[str, Any]], object], str]] = {
-    "measurements": (lambda d: ours(d)["attestation"]["measurements"][0].update(mr_td="ab" * 48), "attestation"),
-    "no attestation": (lambda d: ours(d).update(attestation=None), "attestation"),
+    "measurements": (lambda d: ours(d)["attestation"]["measurements"][0].update(mr_td="ab" * 48), "subject"),
+    "measurements and subjects": (lambda d: measured(d, "ab" * 48), "attestation"),
+    "no attestation": (lambda d: ours(d).update(attestation=None), "subject"),
     "genuine roots": (lambda d: ours(d)["attestation"].update(test_roots=False), "attestation"),
-    "keys of TLS": (lambda d: ours(d).update(tls_keys=["ab" * 32]), "tls_keys"),
+    "keys of TLS": (lambda d: ours(d).update(tls_keys=["ab" * 32]), "subject"),
+    "keys of TLS and subjects": (lambda d: with_a_key(d, "ab" * 32), "tls_keys"),
     "spend": (lambda d: ours(d)["spend"].update(usd="0"), "spend"),
     "a proof that is not there": (lambda d: ours(d).update(proof=PROVEN), "proof"),
     "a level": (lambda d: ours(d)["levels"][0].update(held=True), "levels"),
     "a subject more": (lambda d: d["subject"].append(MORE), "subject"),
     "what passed": (lambda d: d["predicate"].update(passedTests=["ALL"]), "passedTests"),
-    "the result": (lambda d: d["predicate"].update(result="PASSED"), "result"),
+    "the result": (lambda d: d["predicate"].update(result="FAILED"), "result"),
     "what was judged by": (lambda d: d["predicate"].update(configuration=[]), "configuration"),
     "a reason of one's own": (lambda d: ours(d)["judged_again"].update(otherwise=STRANGE), "judged_again"),
     "how many came out the same": (lambda d: ours(d)["judged_again"].update(same=0), "judged_again"),
@@ -307,3 +336,13 @@ def test_no_row_moves_a_terminal(copy: Signed, tmp_path: Path, assay: Callable[.
     sign_as_it_stands(copy.folder, tmp_path, lambda d: ours(d)["judged_again"].update(otherwise=otherwise))
     _, said = assay("verify", copy.folder, "--key", tmp_path / "ed25519.pub", "--no-bundle")
     assert "\x1b" not in said
+
+
+def test_no_demand_is_taken_back_further_down(tmp_path: Path) -> None:
+    """YAML's readers take the last of two; whoever reads the file stops at the first."""
+    (tmp_path / "demands.yaml").write_text("levels: [Core]\nmax_waived: 0\nlevels: []\n")
+    with pytest.raises(specs.SpecError, match="'levels' stands there twice, line 3"):
+        policy.load(tmp_path / "demands.yaml")
+    (tmp_path / "demands.yaml").write_text("max_age_days: 99999999999\n")
+    with pytest.raises(specs.SpecError, match="max_age_days"):
+        policy.load(tmp_path / "demands.yaml")
