@@ -191,7 +191,7 @@ def from_json(row: Mapping[str, Any]) -> Exchange:
         request=Request(asked["method"], asked["url"], _pairs(asked["headers"]), _unpacked(asked["body"])),
         head_status=row["status"],
         headers=_pairs(row["headers"]),
-        chunks=tuple(Chunk(at_ns, _unpacked(data)) for at_ns, data in row["chunks"]),
+        chunks=_chunks(row["chunks"]),
         fault=Fault(**row["fault"]) if row["fault"] else None,
         started=row["started"],
         head_ns=row["head_ns"],
@@ -201,6 +201,17 @@ def from_json(row: Mapping[str, Any]) -> Exchange:
     )
     _checked(made)
     return made
+
+
+def _chunks(rows: list[tuple[int, str | Mapping[str, str]]]) -> tuple[Chunk, ...]:
+    """Raises ValueError where they are more than an answer may be."""
+    found, size = list[Chunk](), 0
+    for at_ns, data in rows:
+        found.append(Chunk(at_ns, _unpacked(data)))
+        size += len(found[-1].data)
+        if size > 16 * BODY_CAP:
+            raise ValueError(f"an answer of more than {16 * BODY_CAP} bytes")
+    return tuple(found)
 
 
 LONGEST_NS = 400 * 86_400 * 10**9  # no exchange lasts longer than a year

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import itertools
+import re
 import stat
 from pathlib import Path
 
 from harness.certificate.problem import Code, Problem, Refused
 
 CERTIFICATE = "certificate.json"
+_SURROGATE = re.compile("[\ud800-\udfff]")  # stands for a byte that is none of any letter
 MAX_FILES = 10_000
 MAX_DEPTH = 32  # folders within folders; a run has four
 MAX_BYTES = 4 * 1024**3  # of all files; a run of six thousand exchanges takes 11 MB
@@ -37,6 +39,8 @@ def _sizes(folder: Path) -> dict[str, int | None]:
             found[here.relative_to(folder).as_posix()] = None
         for path in paths:
             name, mode = path.relative_to(folder), path.lstat()
+            if _SURROGATE.search(path.name):
+                raise Refused(Code.BUNDLE_UNREADABLE, f"{name.as_posix()[:300]}: the name is no UTF-8")
             if stat.S_ISDIR(mode.st_mode) and len(name.parts) < MAX_DEPTH:
                 left.append(path)
             elif stat.S_ISREG(mode.st_mode):

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import base64
+import gzip
 import json
 import os
+from collections import deque
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,6 +14,7 @@ from typing import Any
 import pytest
 
 import specs
+from harness import journal
 from harness.certificate import bundle, policy
 from harness.certificate.problem import Refused
 from harness.certificate.statement import OURS
@@ -82,7 +85,7 @@ def test_a_run_does_not_end_after_it_was_certified(copy: Signed, tmp_path: Path)
     rewritten(copy.folder, "results.json", lambda d: d["run"].update(finished="2099-01-01T00:00:00.000Z"))
     signed = sign_as_it_stands(copy.folder, tmp_path)
     assert ("statement.contradicted", "issued") in told(verified(signed.raw, copy.folder, signed.demands()))
-    rewritten(copy.folder, "results.json", lambda d: d["run"].update(finished=d["run"]["started"]))
+    rewritten(copy.folder, "results.json", lambda d: d["run"].update(finished="2020-01-01T00:00:00.000Z"))
     assert ("statement.contradicted", "results.json/run") in told(judged(sign_as_it_stands(copy.folder, tmp_path)))
 
 
@@ -282,6 +285,25 @@ def test_a_hostile_file_ends_in_a_refusal(
     assert "Traceback" not in "".join(capfd.readouterr())
 
 
+PACKED = base64.b64encode(gzip.compress(bytes(60 * 1024**2), 9)).decode()  # 80 kB
+BOMBS: dict[str, list[dict[str, Any]]] = {
+    "one answer of many parts": [{"chunks": [[n, {"gzip": PACKED}] for n in range(40)]}],
+    "a coded answer again and again": [
+        {"id": f"y{n}", "headers": [["content-encoding", "gzip"]], "chunks": [[0, {"base64": PACKED}]]}
+        for n in range(40)
+    ],
+}
+
+
+@pytest.mark.parametrize("kind", BOMBS)
+def test_a_small_bundle_does_not_fill_the_memory(copy: Signed, tmp_path: Path, kind: str) -> None:
+    found = rows(copy.folder)
+    write(copy.folder, [*found, *({**found[0], "id": "y", **change} for change in BOMBS[kind])])
+    with pytest.raises(ValueError, match="more than"):
+        deque(journal.read(copy.folder / "exchanges.jsonl"), maxlen=0)
+    assert told(judged(sign_files(copy, tmp_path))) == {("bundle.unreadable", "")}
+
+
 # --- files --------------------------------------------------------------------------------------------------------
 
 
@@ -295,6 +317,11 @@ def test_a_bundle_that_would_take_for_ever_to_read_is_not_read(copy: Signed, mon
     with pytest.raises(Refused, match="fifo is neither"):
         bundle.digests(copy.folder)
     (copy.folder / "fifo").unlink()
+    strange = copy.folder / os.fsdecode(b"\xff.txt")
+    strange.touch()
+    with pytest.raises(Refused, match="no UTF-8"):
+        bundle.digests(copy.folder)
+    strange.unlink()
     (copy.folder / Path(*"d" * (bundle.MAX_DEPTH + 1))).mkdir(parents=True)
     with pytest.raises(Refused, match="too deep"):
         bundle.digests(copy.folder)
