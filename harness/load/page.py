@@ -14,11 +14,13 @@ SHARES = ("p50", "p90", "p99", "p99.9", "max")
 
 
 def page(found: Mapping[str, Any]) -> RenderableType:
+    """`load.json` of one load: what was measured, and what did not hold."""
     said = [*_trends(found), *_verdicts(found)]
     return Group(*(Text(line) for line in _lines(found)), _times(found), *(Text(line) for line in said))
 
 
 def sweep_page(found: Mapping[str, Any]) -> RenderableType:
+    """A sweep: each rate, and the highest that met the service levels."""
     table = Table("requests/s", "done/s", "service levels", box=None)
     for step in found["steps"]:
         met = {True: "met", False: "not met", None: "unknown: our own generator was the bottleneck"}[step["met"]]
