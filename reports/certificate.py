@@ -25,7 +25,8 @@ def lines(document: Mapping[str, Any]) -> Iterator[str]:
         said = f"{waiver['requirement']} {waiver['state']} until {waiver['expires']} by {waiver['owner']}"
         yield f"{'waiver':<12}{legible.line(said)}: {legible.line(waiver['reason'])} ({legible.line(waiver['link'])})"
     for said, ids in _on_word(ours["judged_again"]["otherwise"]).items():
-        yield f"{'on word':<12}{len(ids)} rest on the signer's word, {legible.line(said)}: {', '.join(ids)}"
+        named = legible.line(", ".join(ids), 2000)
+        yield f"{'on word':<12}{len(ids)} rest on the signer's word, {legible.line(said)}: {named}"
 
 
 def _on_word(rows: Iterable[Mapping[str, str]]) -> dict[str, list[str]]:

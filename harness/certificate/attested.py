@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 import specs
 from harness import appraisal
 from harness.attest import Rejected, load_trust, policy_of
+from harness.attest.certificates import root_key_id
 from harness.attest.collateral import INTEL_ROOT_KEY_ID
 from harness.attest.gpu import gpu_policy_of, load_gpu_trust
 from harness.attest.gpu.token import TokenTrust
@@ -43,13 +44,33 @@ def attestation(target: SavedTarget, exchanges: Iterable[Exchange]) -> dict[str,
     measured = [part["measurements"] for part in accepted if "measurements" in part]
     sets = {tuple((name, one[name]) for name in MEASURED if name in one) for one in measured}
     return {
-        "test_roots": point.test_roots,
+        "test_roots": point.test_roots or laboratory(point),
         "trust_roots": _roots(point),
-        "policy": str(document.get("name") or Path(str(point.policy)).stem),
+        "policy": _policy(point, document),
         "evidence": len(seen),
         "accepted": len(accepted),
         "measurements": [dict(one) for one in sorted(sets)],
     }
+
+
+def _policy(point: EvidencePoint, document: Mapping[str, Any]) -> str:
+    """Its name. One that is not shipped may call itself as it likes, and may allow anything."""
+    if isinstance(point.policy, str):
+        return point.policy
+    return f"{document['name']}, NOT a shipped policy: {point.policy.name} with SHA-256 {_digest(point.policy)}"
+
+
+def laboratory(point: EvidencePoint | None) -> bool:
+    """Whether evidence is judged by other roots than Intel's and NVIDIA's, whatever the target file says of them.
+
+    Raises OSError, ValueError for what is no certificate.
+    """
+    if point is None or point.trust is None:
+        return False
+    root = point.trust / "root.der"
+    if root.is_file() and root_key_id(x509.load_der_x509_certificate(root.read_bytes())) != INTEL_ROOT_KEY_ID:
+        return True
+    return (point.trust / "device_root.pem").is_file() and load_gpu_trust(point.trust).test_roots
 
 
 def tls_keys(exchanges: Iterable[Exchange]) -> list[str]:

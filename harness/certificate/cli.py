@@ -17,6 +17,7 @@ import click
 
 from harness.attest_cli.group import moment
 from harness.certificate import bundle, issue, keyless, keys, policy, statement
+from harness.certificate.envelope import MAX_BYTES
 from harness.certificate.problem import BadRequest, Problem
 from harness.certificate.verify import Demands, Verification, verified
 from harness.model import Exit
@@ -122,7 +123,7 @@ def _each(
 ) -> list[Verification]:
     """The verdicts, in order. Judging several runs again takes as many processes as there are cores."""
     folders = [None if no_bundle else folder or _beside(path) for path in certificates]
-    raws = [path.read_bytes() for path in certificates]
+    raws = [_read(path) for path in certificates]
     if not demands.rejudge or len(certificates) == 1:
         return [verified(raw, beside, demands) for raw, beside in zip(raws, folders, strict=True)]
     with ProcessPoolExecutor(min(len(raws), os.cpu_count() or 1), get_context(_START)) as pool:
@@ -140,8 +141,22 @@ def _longest_first(folders: list[Path | None]) -> list[int]:
     return sorted(range(len(folders)), key=size, reverse=True)
 
 
-def _beside(certificate: Path) -> Path | None:
-    return certificate.parent if (certificate.parent / "results.json").is_file() else None
+def _beside(certificate: Path) -> Path:
+    """The folder that a certificate lies in. Raises BadRequest: what is asked for is not left out without a word."""
+    if (certificate.parent / "results.json").is_file():
+        return certificate.parent
+    raise BadRequest(
+        f"{certificate}: no results.json lies beside it: name the folder of its run by --bundle DIR, or look at the "
+        "certificate alone by --no-bundle"
+    )
+
+
+def _read(certificate: Path) -> bytes:
+    """As much of a file as a certificate can have, and a byte more. Raises BadRequest for what is no file."""
+    if not certificate.is_file():
+        raise BadRequest(f"{certificate}: no such file; expected the certificate.json of a run")
+    with certificate.open("rb") as file:
+        return file.read(MAX_BYTES + 1)
 
 
 def _demands(
@@ -170,6 +185,9 @@ def _lines(path: Path, found: Verification) -> list[str]:
         told.append(f"{'rows':<12}not judged again: see --rejudge")
     else:
         told.append(f"{'rows':<12}{found.judged_again} judged again and the same{_rest(found)}")
+        told.append(
+            f"{'answers':<12}that the deployment gave them, and when, is the signer's word; so are load and spend"
+        )
     return told
 
 

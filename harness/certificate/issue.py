@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ from securesystemslib.signer import Signer
 
 import specs
 from harness import results
-from harness.certificate import bundle, envelope, statement
+from harness.certificate import bundle, coherent, envelope, retold, statement
 from harness.certificate.attested import attestation, tls_keys
 from harness.certificate.levels import claims
 from harness.certificate.problem import BadRequest
@@ -24,26 +24,27 @@ from harness.record import deployment
 from harness.running.replaying import HOW
 from harness.wire import journal
 
-PROOF = "proof.json"
-
 
 def payload_of(folder: Path, proof: Path | None, issued: datetime, lasts: timedelta) -> bytes:
     """The statement about a run. Raises BadRequest, BadResults, TargetError, Refused."""
     was = results.read(folder)
     _can_be_certified(folder, was)
-    proved = None if proof is None else _kept(proof, folder, was)
-    found = differences(was, _played(folder, was))
+    proved = retold.proof_of(folder, was["contract"]["digest"]) if proof is None else _kept(proof, folder, was)
+    again = _played(folder, was)
+    found = differences(was, again["requirements"])
     if wrong := [d for d in found if not d.on_word]:
         told = "; ".join(f"{d.id} was {d.was}, and judged again it is {d.now}: {d.said}" for d in wrong[:3])
         raise BadRequest(f"{folder}: what is saved does not bear out {len(wrong)} rows: {told}; run it again")
-    exchanges = list(journal.read(folder / "exchanges.jsonl"))
+    target, exchanges = deployment.read(folder), list(journal.read(folder / "exchanges.jsonl"))
+    if odd := next(coherent.contradictions(was, again, target, exchanges), None):
+        raise BadRequest(f"{folder}: {odd.said}: run it again")
     return statement.statement(
         statement.Parts(
             results=was,
             files=bundle.digests(folder),
             claims=claims(was),
             differences=found,
-            attestation=attestation(deployment.read(folder), exchanges),
+            attestation=attestation(target, exchanges),
             tls_keys=tls_keys(exchanges),
             proof=proved,
             issued=issued,
@@ -52,7 +53,7 @@ def payload_of(folder: Path, proof: Path | None, issued: datetime, lasts: timede
     )
 
 
-def _played(folder: Path, was: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
+def _played(folder: Path, was: Mapping[str, Any]) -> Mapping[str, Any]:
     try:
         return played(folder, was)
     except NotJudged as error:
@@ -100,6 +101,6 @@ def _kept(proof: Path, folder: Path, was: Mapping[str, Any]) -> dict[str, Any]:
         raise BadRequest(f"{proof}: expected the proof.json of `assay prove`") from error
     if document["contract"]["digest"] != was["contract"]["digest"]:
         raise BadRequest(f"{proof}: proves another version of {document['contract']['name']}: prove it again")
-    if proof.resolve() != (folder / PROOF).resolve():
-        shutil.copyfile(proof, folder / PROOF)
+    if proof.resolve() != (folder / retold.PROOF).resolve():
+        shutil.copyfile(proof, folder / retold.PROOF)
     return {"sha256": hashlib.sha256(raw).hexdigest(), "score": document["score"]}

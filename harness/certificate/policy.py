@@ -88,7 +88,11 @@ def _on_word(most: int, ours: Mapping[str, Any], _at: datetime) -> str | None:
 
 def _proof(wanted: bool, ours: Mapping[str, Any], _at: datetime) -> str | None:
     score = (ours["proof"] or {}).get("score", {})
-    proven = bool(score) and score["killed"] == score["defects"] and score["must_proven"] == score["must_checked"]
+    proven = (
+        bool(score)
+        and 0 < score["defects"] == score["killed"]  # nothing that was seeded proves nothing
+        and score["must_proven"] == score["must_checked"]
+    )
     return "no proof is with it in which every defect was killed" if wanted and not proven else None
 
 

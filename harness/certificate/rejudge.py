@@ -15,7 +15,7 @@ from harness import results
 from harness.plugin import SESSION
 from harness.record.asides import NOT_AGAIN, ON_WORD
 from harness.record.playback import CLOCK
-from harness.running.checks import SUITES
+from harness.running.checks import SUITES, checks_by_requirement
 from harness.running.progress import Silence
 from harness.running.run import Request, execute
 
@@ -35,8 +35,11 @@ class Difference:
         return self.said in ON_WORD
 
 
-def played(folder: Path, was: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
-    """The rows of the run, judged again from its folder; nothing is written. Raises TargetError, NotJudged."""
+def played(folder: Path, was: Mapping[str, Any]) -> Mapping[str, Any]:
+    """What comes of a run that is judged again from its folder, as `results.judged_again` has it; nothing is written.
+
+    Raises TargetError, BadRequest, NotJudged.
+    """
     run = was["run"]
     request = Request(
         contract=was["contract"]["name"],
@@ -52,9 +55,9 @@ def played(folder: Path, was: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
     taker = _Taker()
     with CLOCK.running(), _no_collection():
         code = execute(request.arguments(), request, [taker, Silence()])
-    if taker.rows is None:
+    if taker.found is None:
         raise NotJudged(f"the checks did not come to their end (code {code})")
-    return taker.rows
+    return taker.found
 
 
 @contextmanager
@@ -74,21 +77,26 @@ class NotJudged(Exception):
 
 
 class _Taker:
-    """Takes the rows of a run whose checks have all been made."""
+    """Takes what came of a run whose checks have all been made."""
 
-    rows: Sequence[Mapping[str, Any]] | None = None
+    found: Mapping[str, Any] | None = None
 
     @pytest.hookimpl(trylast=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
         if (run := session.config.stash.get(SESSION, None)) is not None:
-            self.rows = results.judged_rows(run)
+            self.found = results.judged_again(run)
 
 
 def _files(was: Mapping[str, Any]) -> tuple[Path, ...]:
-    """The files of the checks that ran; reading all others would take longer than judging."""
+    """The files of the checks that ran, or that say they are about a row; reading all others would take longer."""
     named = {check["id"].partition("::")[0] for row in was["requirements"] for check in row["checks"]}
+    # A run may not choose what it is judged by, so that files count of which it names no check.
+    about, suites = checks_by_requirement(), was["run"]["suites"]
+    named |= {check.partition("::")[0] for row in was["requirements"] for check in about.get(row["id"], ())}
     return tuple(
-        path for path in sorted(SUITES.glob("*/test_*.py")) if path.relative_to(SUITES.parent).as_posix() in named
+        path
+        for path in sorted(SUITES.glob("*/test_*.py"))
+        if path.relative_to(SUITES.parent).as_posix() in named and (not suites or path.parent.name in suites)
     )
 
 

@@ -39,25 +39,48 @@ class Parts:
 
 def statement(parts: Parts) -> bytes:
     """The payload of a certificate, as JSON."""
-    document = {
+    return _written(document_of(parts))
+
+
+def document_of(parts: Parts) -> dict[str, Any]:
+    """The statement itself."""
+    return {
         "_type": TYPE,
         "subject": _subjects(parts),
         "predicateType": PREDICATE_TYPE,
         "predicate": _predicate(parts),
     }
-    return json.dumps(document, indent=1, sort_keys=True, ensure_ascii=False).encode()
 
 
 def read(payload: bytes) -> dict[str, Any]:
     """The statement of a payload. Raises Refused."""
     try:
         document = json.loads(payload)
+        same = _written(document) == payload
     except (ValueError, RecursionError) as error:
         raise Refused(Code.STATEMENT_MALFORMED, f"not JSON: {error}") from error
+    if not same:  # a name that stands there twice, NaN, other white space: readers might differ over what it says
+        raise Refused(Code.STATEMENT_MALFORMED, "not written as `assay certify` writes a statement")
     validator = jsonschema.Draft202012Validator(specs.schema("certificate"))
     if (problem := next(validator.iter_errors(document), None)) is not None:
         raise Refused(Code.STATEMENT_MALFORMED, f"{problem.json_path}: {problem.message[:200]}")
+    _has_moments(ours(document))
     return dict(document)
+
+
+def _has_moments(ours: Mapping[str, Any]) -> None:
+    """Raises Refused where what has the form of a moment is none."""
+    run = ours["run"]
+    for name, text in (
+        ("issued", ours["issued"]),
+        ("expires", ours["expires"]),
+        ("run/started", run["started"]),
+        ("run/finished", run["finished"]),
+    ):
+        try:
+            datetime.fromisoformat(text).astimezone(UTC)
+        except (ValueError, OverflowError) as error:
+            raise Refused(Code.STATEMENT_MALFORMED, f"{name}: {error}") from error
 
 
 def ours(document: Mapping[str, Any]) -> dict[str, Any]:
@@ -137,6 +160,10 @@ def _subjects(parts: Parts) -> list[dict[str, Any]]:
         *({"name": f"tdx:{name}", "digest": {"sha384": value}} for name, value in told),
         *({"name": "tls-key:spki", "digest": {"sha256": digest}} for digest in parts.tls_keys),
     ]
+
+
+def _written(document: Any) -> bytes:
+    return json.dumps(document, indent=1, sort_keys=True, ensure_ascii=False, allow_nan=False).encode()
 
 
 def _utc(moment: datetime) -> str:

@@ -14,8 +14,8 @@ from securesystemslib.signer import SSlibKey
 
 import specs
 from harness import results
-from harness.certificate import bundle, envelope, keyless, policy, statement
-from harness.certificate.levels import claims
+from harness.attest import Rejected
+from harness.certificate import bundle, envelope, keyless, policy, retold, statement
 from harness.certificate.problem import Code, Problem, Refused
 from harness.certificate.rejudge import Difference, NotJudged, differences, played
 from harness.running.run import BadRequest
@@ -27,6 +27,11 @@ WHOSE = (
     ("deployment", ("name", "base_url"), Code.OTHER_DEPLOYMENT),
     ("run", ("id", "started"), Code.OTHER_RUN),
 )
+# What evidence, roots of trust and exchanges can be wrong in, where somebody wrote them to hurt their reader.
+UNREADABLE = (
+    TargetError, NotJudged, BadRequest, Rejected, specs.SpecError, OSError, ValueError, TypeError, KeyError,
+    OverflowError, RecursionError,
+)  # fmt: skip
 SKEW = timedelta(minutes=5)  # between the signer's clock and ours
 
 
@@ -102,9 +107,11 @@ def _bundle(document: Mapping[str, Any], ours: Mapping[str, Any], folder: Path) 
     if changes:
         return [*_foreign(ours, folder), *changes] if any(one.subject == RESULTS for one in changes) else changes
     try:
-        return list(_contradictions(ours, results.read(folder)))
+        return list(retold.contradictions(document, results.read(folder), folder))
     except results.BadResults as error:
         return [Problem(Code.BUNDLE_UNREADABLE, str(error)[:300], RESULTS)]
+    except Refused as refused:
+        return [refused.problem]
 
 
 def _foreign(ours: Mapping[str, Any], folder: Path) -> Iterable[Problem]:
@@ -119,22 +126,18 @@ def _foreign(ours: Mapping[str, Any], folder: Path) -> Iterable[Problem]:
                     yield Problem(code, f"the {part} of the bundle has {name} {found}, not {due}", part)
 
 
-def _contradictions(ours: Mapping[str, Any], was: Mapping[str, Any]) -> Iterable[Problem]:
-    """What the statement says of results.json and what that says itself: also a signer may err."""
-    for name, said in statement.said_of_results(was, claims(was)).items():
-        if ours[name] != said:
-            yield Problem(Code.CONTRADICTED, f"the statement's {name} is not that of results.json", name)
-
-
 def _judged_again(told: Verification, ours: Mapping[str, Any], folder: Path) -> Verification:
     here = _contract_here(ours)
     if here is not None:
         return _with(told, [here], "rows")
     was = results.read(folder)
     try:
-        found = differences(was, played(folder, was))
-    except (TargetError, NotJudged, BadRequest) as error:
-        return _with(told, [Problem(Code.BUNDLE_UNREADABLE, f"the run cannot be judged again: {error}")], "rows")
+        again = played(folder, was)
+        found = differences(was, again["requirements"])
+        beside = [*retold.beside_rows(ours, was, again, folder)]
+    except UNREADABLE as error:
+        said = f"the run cannot be judged again: {' '.join(str(error).split())[:300] or type(error).__name__}"
+        return _with(told, [Problem(Code.BUNDLE_UNREADABLE, said)], "rows")
     known = {row["id"]: row["now"] for row in ours["judged_again"]["otherwise"]}
     wrong = [
         Problem(
@@ -145,7 +148,9 @@ def _judged_again(told: Verification, ours: Mapping[str, Any], folder: Path) -> 
     ]
     on_word = tuple(d.id for d in found if _on_word(d, known))
     same = len(was["requirements"]) - len(found)
-    return Verification((*told.problems, *wrong), told.statement, told.key, (*told.looked_at, "rows"), same, on_word)
+    return Verification(
+        (*told.problems, *wrong, *beside), told.statement, told.key, (*told.looked_at, "rows"), same, on_word
+    )
 
 
 def _on_word(difference: Difference, known: Mapping[str, str]) -> bool:

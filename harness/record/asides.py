@@ -107,8 +107,10 @@ def read(path: Path) -> Iterator[dict[str, Any]]:
         for number, line in enumerate(lines, start=1):
             try:
                 row = json.loads(line)
+                if not isinstance(row["who"], str) or not isinstance(row["asked"], str):
+                    raise TypeError
                 yield {name: row[name] for name in ("who", "asked", "learned")}
-            except (ValueError, KeyError, TypeError) as error:
+            except (ValueError, KeyError, TypeError, RecursionError) as error:
                 raise ValueError(f"{path}:{number}: expected an object with who, asked and learned") from error
 
 

@@ -79,12 +79,15 @@ def read(folder: Path) -> SavedTarget:
         document = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise TargetError(f"{path}: no such file; expected the folder of a run that this version has made") from None
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise TargetError(f"{path}: not JSON: {error}") from error
     validator = jsonschema.Draft202012Validator(specs.schema("deployment"))
     if (problem := next(validator.iter_errors(document), None)) is not None:
         raise TargetError(f"{path}: {problem.json_path}: {problem.message[:200]}")
-    return _target(document, folder)
+    try:
+        return _target(document, folder)
+    except TypeError as error:  # a member that no such part has
+        raise TargetError(f"{path}: {error}") from error
 
 
 def _target(document: Mapping[str, Any], folder: Path) -> SavedTarget:
@@ -139,6 +142,8 @@ def _evidence_point(document: Mapping[str, Any] | None, folder: Path) -> Evidenc
     if document is None:
         return None
     anchors, trust = folder / ANCHORS, document["trust"]
+    if document["policy"] is None and document["policy_file"] is None:
+        raise TypeError("evidence: expected policy or policy_file")
     return EvidencePoint(
         document["url"],
         document["format"],

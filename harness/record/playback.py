@@ -6,9 +6,9 @@ import contextlib
 import json
 import threading
 import time
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 
 from harness.record import asides, deployment
 from harness.record.asides import PLACEHOLDER, NotOnTape, PlayedAsides
-from harness.redact import Redactor
+from harness.redact import Redactor, printable
 from harness.target import Secret, TargetError
 from harness.wire import journal
 from harness.wire.budget import Budget
@@ -67,12 +67,14 @@ class Tape:
         started = next((row["learned"] for row in rows if row["asked"] == asides.STARTED), None)
         if started is None:
             raise TargetError(f"{folder / asides.FILE}: does not say when the run started")
-        self.started = datetime.fromisoformat(started)
+        self.started = _moment(started, folder / asides.FILE)
         self.ended = _ended(folder)
         self.target.moment.append(self.started)
         self.asides = PlayedAsides(rows)
         self._lock = threading.Lock()
         self._used: set[str] = set()
+        if twice := [name for name, count in Counter(x.id for x in self.exchanges).items() if count > 1]:
+            raise TargetError(f"{folder / 'exchanges.jsonl'}: {printable(twice[0])[:80]} stands there twice")
         self._exact, self._alike = defaultdict[Any, list[Exchange]](list), defaultdict[Any, list[Exchange]](list)
         for x in self.exchanges:
             self._exact[_asked(x)].append(x)
@@ -116,7 +118,7 @@ class Tape:
         return next((x for x in exchanges if x.id not in self._used), None)
 
     def _tell_time(self, found: Exchange) -> None:
-        with contextlib.suppress(ValueError):
+        with contextlib.suppress(ValueError, OverflowError):
             ended = datetime.fromisoformat(found.started) + timedelta(microseconds=found.end_ns / 1000)
             self.target.moment.append(ended)
         CLOCK.pass_by(found.end_ns / 1e9)
@@ -190,6 +192,17 @@ class Blind(Redactor):
 
     def also(self, values: Mapping[str, str]) -> Redactor:  # noqa: ARG002 - none of them is one
         return self
+
+
+def _moment(text: object, file: Path) -> datetime:
+    """Raises TargetError for anything else than a moment with its time zone."""
+    try:
+        found = datetime.fromisoformat(str(text))
+        if found.tzinfo is not None and found.astimezone(UTC):
+            return found
+    except (ValueError, OverflowError):
+        pass
+    raise TargetError(f"{file}: expected when the run started, with its time zone: {printable(str(text))[:80]}")
 
 
 def _ended(folder: Path) -> datetime | None:

@@ -103,11 +103,19 @@ def judged(run: Session, today: date) -> tuple[list[RequirementRow], list[State]
     levels = {r.id: r.level for r in run.contract.requirements.values()}
     # What was seen counts, also where a run was broken off before the workers could say what they had chosen.
     chosen = [row for row in all_rows if row.id in run.selected or row.checks]
-    said = verdict(chosen, levels, faults=len(_faults(run)))
-    if any(state.is_red for state in states) and said.exit is not Exit.HARNESS_FAULT:
+    red = any(state.is_red for state in states)
+    return all_rows, states, concluded(chosen, levels, faults=len(_faults(run)), red=red, interrupted=run.interrupted)
+
+
+def concluded(
+    chosen: Iterable[RequirementRow], levels: Mapping[str, str], *, faults: int, red: bool, interrupted: bool
+) -> Verdict:
+    """The verdict over the chosen rows. `red`: a waiver is; `faults` of the harness."""
+    said = verdict(chosen, levels, faults=faults)
+    if red and said.exit is not Exit.HARNESS_FAULT:
         said = Verdict("does-not-conform", Exit.DOES_NOT_CONFORM)
-    broken_off = run.interrupted and said.exit is Exit.CONFORMS
-    return all_rows, states, Verdict("incomplete", Exit.INCOMPLETE) if broken_off else said
+    broken_off = interrupted and said.exit is Exit.CONFORMS
+    return Verdict("incomplete", Exit.INCOMPLETE) if broken_off else said
 
 
 def _faults(run: Session) -> list[str]:
@@ -138,10 +146,17 @@ def document(run: Session, finished: datetime) -> dict[str, Any]:
     }
 
 
-def judged_rows(run: Session) -> list[dict[str, Any]]:
-    """The rows of results.json, of a run that is over."""
-    all_rows, _, _ = judged(run, (run.ended or datetime.now(UTC)).astimezone(UTC).date())
-    return [_requirement(run.contract.requirements[row.id], row) for row in all_rows]
+def judged_again(run: Session) -> dict[str, Any]:
+    """The members of results.json that playing a run decides, and which rows were chosen (`selected`)."""
+    all_rows, states, _ = judged(run, (run.ended or datetime.now(UTC)).astimezone(UTC).date())
+    return {
+        "requirements": [_requirement(run.contract.requirements[row.id], row) for row in all_rows],
+        "contract": _contract(run.contract),
+        "target": _target(run),
+        "started": _utc(run.started),
+        "waivers": [state.to_json() for state in states],
+        "selected": sorted(run.selected),
+    }
 
 
 def _run(run: Session, finished: datetime) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
+from urllib.parse import urlsplit
 
 from harness.wire.sse import Event, Parser
 
@@ -190,13 +191,13 @@ def to_json(exchange: Exchange) -> dict[str, Any]:
 def from_json(row: Mapping[str, Any]) -> Exchange:
     """The exchange of a line of exchanges.jsonl. Raises KeyError or TypeError when a member is missing."""
     asked = row["request"]
-    return Exchange(
+    made = Exchange(
         id=row["id"],
         probe=row["probe"],
         request=Request(asked["method"], asked["url"], _pairs(asked["headers"]), _unpacked(asked["body"])),
         head_status=row["status"],
         headers=_pairs(row["headers"]),
-        chunks=tuple(Chunk(at_ns, _unpacked(data)) for at_ns, data in row["chunks"]),
+        chunks=_chunks(row["chunks"]),
         fault=Fault(**row["fault"]) if row["fault"] else None,
         started=row["started"],
         head_ns=row["head_ns"],
@@ -204,6 +205,41 @@ def from_json(row: Mapping[str, Any]) -> Exchange:
         intent=row["intent"],
         certificate=base64.b64decode(row["certificate"]) if "certificate" in row else None,
     )
+    _checked(made)
+    return made
+
+
+def _chunks(rows: list[tuple[int, str | Mapping[str, str]]]) -> tuple[Chunk, ...]:
+    """Raises ValueError where they are more than an answer may be."""
+    found, size = list[Chunk](), 0
+    for at_ns, data in rows:
+        found.append(Chunk(at_ns, _unpacked(data)))
+        size += len(found[-1].data)
+        if size > 16 * BODY_CAP:
+            raise ValueError(f"an answer of more than {16 * BODY_CAP} bytes")
+    return tuple(found)
+
+
+LONGEST_NS = 400 * 86_400 * 10**9  # no exchange lasts longer than a year
+
+
+def _checked(x: Exchange) -> None:
+    """What is read may have been written by anybody. Raises TypeError, ValueError for a member of another kind."""
+    texts = (x.id, x.probe, x.started, x.request.method, x.request.url)
+    if not all(type(text) is str for text in texts) or not isinstance(x.intent, Mapping):
+        raise TypeError("id, probe, started, method and url are text, and intent is an object")
+    urlsplit(x.request.url)
+    if not all(isinstance(x.intent.get(name), str | None) for name in ("key", "role")):
+        raise TypeError("key and role are text")
+    if x.fault is not None and not (type(x.fault.kind) is str and type(x.fault.message) is str):
+        raise TypeError("a fault is told in text")
+    if not all(type(part) is str for pair in (*x.headers, *x.request.headers) for part in pair):
+        raise TypeError("headers are text")
+    if x.head_status is not None and not (type(x.head_status) is int and 0 <= x.head_status <= 999):
+        raise ValueError("status is a number of three digits")
+    for at_ns in (x.head_ns, x.end_ns, *(chunk.at_ns for chunk in x.chunks)):
+        if type(at_ns) is not int or not 0 <= at_ns <= LONGEST_NS:
+            raise ValueError("times are nanoseconds since the request started")
 
 
 def _pairs(rows: list[list[str]]) -> Headers:

@@ -14,6 +14,7 @@ from harness.wire.exchange import Exchange, TargetFault, from_json, to_json
 from harness.wire.recording import redacted
 
 HELD = 256 * 1024 * 1024  # bytes of answers that a process keeps: ordinary runs keep a hundredth of it
+MOST = 4 * HELD  # bytes that a file of exchanges may unpack to: somebody may have made it to fill a memory
 
 
 class Journal:
@@ -84,11 +85,16 @@ def read(path: Path) -> Iterator[Exchange]:
 
     Raises ValueError naming file and line for anything else that is not an exchange.
     """
+    unpacked = 0
     with path.open(encoding="utf-8") as lines:
         for number, line in enumerate(lines, start=1):
             try:
-                yield from_json(json.loads(line))
-            except (ValueError, KeyError, TypeError, AttributeError) as error:
+                found = from_json(json.loads(line))
+                unpacked += len(found.request.body) + weight(found)
+                if unpacked > MOST:
+                    raise ValueError(f"the file unpacks to more than {MOST} bytes")
+                yield found
+            except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
                 if not line.endswith("\n"):
                     return
                 raise ValueError(f"{path}:{number}: not an exchange: {error!r}") from error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import subprocess
 import sys
@@ -9,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import CliRunner
@@ -16,9 +18,13 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 from securesystemslib.signer import SSlibKey
 
-from harness import cli
-from harness.certificate import issue, keys
+from harness import cli, results
+from harness.certificate import bundle, issue, keys, retold, statement
+from harness.certificate.attested import attestation, tls_keys
+from harness.certificate.levels import claims
 from harness.certificate.verify import Demands
+from harness.record import deployment
+from harness.wire import journal
 
 CONTRACT = "voltagegpu-confidential"
 ISSUED = datetime.now(UTC).replace(microsecond=0)
@@ -62,6 +68,35 @@ def sign(folder: Path, where: Path, kind: str = "ed25519") -> Signed:
     """Certify a run, as `assay certify` does."""
     secret, public = key_files(where, kind)
     issue.certified(folder, issue.payload_of(folder, None, ISSUED, LASTS), issue.by_key(keys.signer_of(str(secret))))
+    return Signed(folder, keys.public_key(public))
+
+
+def sign_as_it_stands(folder: Path, where: Path, change: Callable[[dict[str, Any]], object] | None = None) -> Signed:
+    """A certificate by somebody who judges no row again, and who may say in it what is not so."""
+    was, (secret, public) = results.read(folder), key_files(where, "ed25519")
+    target, exchanges = deployment.read(folder), list(journal.read(folder / "exchanges.jsonl"))
+    document = statement.document_of(
+        statement.Parts(
+            results=was,
+            files=bundle.digests(folder),
+            claims=claims(was),
+            differences=[],
+            attestation=attestation(target, exchanges),
+            tls_keys=tls_keys(exchanges),
+            proof=retold.proof_of(folder, was["contract"]["digest"]),
+            issued=ISSUED,
+            lasts=LASTS,
+        )
+    )
+    if change is not None:
+        change(document)
+    payload = json.dumps(document, indent=1, sort_keys=True, ensure_ascii=False).encode()
+    return sign_raw(folder, payload, secret, public)
+
+
+def sign_raw(folder: Path, payload: bytes, secret: Path, public: Path) -> Signed:
+    """A certificate over any bytes at all."""
+    issue.certified(folder, payload, issue.by_key(keys.signer_of(str(secret))))
     return Signed(folder, keys.public_key(public))
 
 

@@ -88,7 +88,7 @@ def test_a_run_that_is_played_fails_at_nothing_that_passed(saved: Path, tmp_path
 
 def test_what_cannot_be_judged_again_is_told_and_no_more(saved: Path) -> None:
     was = results.read(saved)
-    found = differences(was, played(saved, was))
+    found = differences(was, played(saved, was)["requirements"])
     assert {one.id: one.on_word for one in found} == {"VT-041": True, "OC-170": True}
 
 
@@ -96,7 +96,7 @@ def test_how_long_a_secret_is_is_not_judged_by_its_placeholder(tmp_path: Path) -
     """A device code has to be long; what stands for it in the saved answers is as long as its number makes it."""
     saved = run(tmp_path / "run", "--only", "VL-014", contract="volt-control-plane")
     was = results.read(saved)
-    assert {one.id: one.on_word for one in differences(was, played(saved, was))} == {"VL-014": True}
+    assert {one.id: one.on_word for one in differences(was, played(saved, was)["requirements"])} == {"VL-014": True}
 
 
 def test_a_server_error_among_generated_requests_is_found_again(saved: Path, tmp_path: Path) -> None:
@@ -108,7 +108,9 @@ def test_a_server_error_among_generated_requests_is_found_again(saved: Path, tmp
     next(x for x in lines if x["id"] == told[0][0])["status"] = 500
     (tmp_path / "run" / "exchanges.jsonl").write_text("".join(json.dumps(x) + "\n" for x in lines))
     was = results.read(saved)
-    found = {one.id: one.now for one in differences(was, played(tmp_path / "run", was)) if not one.on_word}
+    found = {
+        one.id: one.now for one in differences(was, played(tmp_path / "run", was)["requirements"]) if not one.on_word
+    }
     assert found["OC-172"] == "fail"
     with pytest.raises(BadRequest, match=r"does not bear out .*OC-172 was pass, and judged again it is fail"):
         issue.payload_of(tmp_path / "run", None, ISSUED, LASTS)

@@ -17,11 +17,11 @@ from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 
 import specs
 from harness import results
-from harness.certificate import bundle, envelope, issue, keys, policy, statement
+from harness.certificate import envelope, issue, keys, policy, statement
 from harness.certificate.levels import claims
 from harness.certificate.problem import BadRequest, Refused
 from harness.certificate.verify import Verification, verified
-from tests.certificate.conftest import ISSUED, LASTS, Signed, key_files
+from tests.certificate.conftest import ISSUED, LASTS, Signed, key_files, sign_as_it_stands
 
 OURS = statement.OURS
 
@@ -63,7 +63,7 @@ def test_a_signer_who_embellishes_the_results_is_found_out(broken: Signed, tmp_p
     signed = sign_as_it_stands(folder, tmp_path)
     assert verified(signed.raw, folder, signed.demands()).accepted
     found = verified(signed.raw, folder, signed.demands(rejudge=True))
-    assert codes(found) == {"row.judged_otherwise"}
+    assert "row.judged_otherwise" in codes(found)
     assert {problem.subject for problem in found.problems} >= {"OC-082", "VT-063"}
 
 
@@ -73,17 +73,9 @@ def test_a_signer_who_leaves_exchanges_out_is_found_out(broken: Signed, tmp_path
     lines = (folder / "exchanges.jsonl").read_text().splitlines(keepends=True)
     (folder / "exchanges.jsonl").write_text("".join(lines[: len(lines) // 2]))
     signed = sign_as_it_stands(folder, tmp_path)
-    assert codes(verified(signed.raw, folder, signed.demands(rejudge=True))) == {"row.judged_otherwise"}
+    assert "row.judged_otherwise" in codes(verified(signed.raw, folder, signed.demands(rejudge=True)))
     with pytest.raises(BadRequest, match="does not bear out"):  # nor does it pass for what nobody can judge again
         issue.payload_of(folder, None, ISSUED, LASTS)
-
-
-def sign_as_it_stands(folder: Path, where: Path) -> Signed:
-    """A certificate by somebody who judges nothing again."""
-    was, secret_public = results.read(folder), key_files(where, "ed25519")
-    parts = statement.Parts(was, bundle.digests(folder), claims(was), [], None, [], None, ISSUED, LASTS)
-    issue.certified(folder, statement.statement(parts), issue.by_key(keys.signer_of(str(secret_public[0]))))
-    return Signed(folder, keys.public_key(secret_public[1]))
 
 
 def test_the_bundle_of_another_run_is_named_as_that(kept: Signed, broken: Signed) -> None:
