@@ -137,6 +137,15 @@ def seconds(value: float) -> str:
     return f"{int(value) // 60} min {int(value) % 60:02d} s"
 
 
+def number(value: object) -> str:
+    """A count or a rate for people: 12,118, 26.0, 1.27; what is no number stays."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return str(value)
+    if isinstance(value, int) or abs(value) >= 1000:
+        return f"{value:,.0f}"
+    return f"{value:.1f}" if abs(value) >= 10 or value == int(value) else f"{value:.3g}"
+
+
 def usd(value: object) -> str:
     """A decimal string with at least two places and no trailing zeros after them; text that is no number stays."""
     try:
@@ -154,13 +163,13 @@ def moment(value: object) -> str:
 
 def _spent(spend: Mapping[str, Any]) -> str:
     cap = "without a cap" if spend["cap_usd"] is None else f"of at most {usd(spend['cap_usd'])}"
-    return f"{usd(spend['usd'])} {cap}, {spend['calls']} calls"
+    return f"{usd(spend['usd'])} {cap}, {number(spend['calls'])} calls"
 
 
 def _estimated(spend: Mapping[str, Any]) -> str | None:
     """Nothing where the plan had no price or no count; half an estimate shows the half there is."""
     cost = None if spend["estimated_usd"] is None else usd(spend["estimated_usd"])
-    calls = None if spend["estimated_calls"] is None else f"{spend['estimated_calls']} calls"
+    calls = None if spend["estimated_calls"] is None else f"{number(spend['estimated_calls'])} calls"
     return ", ".join(filter(None, (cost, calls))) or None
 
 
@@ -180,7 +189,7 @@ def fuzzed(results: Mapping[str, Any]) -> str | None:
         return None
     asked = sum(found["cases"].values())
     bounds = f"{reach['bounds_reached']} of {reach['bounds']} bounds of parameters"
-    return f"{asked} requests, {bounds}, {reach['kinds_of_answers']} kinds of answers"
+    return f"{number(asked)} requests, {bounds}, {reach['kinds_of_answers']} kinds of answers"
 
 
 def facts(results: Mapping[str, Any]) -> list[tuple[str, str]]:
