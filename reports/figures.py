@@ -16,6 +16,8 @@ WORDS = {  # of a distribution, in the order of an answer
     "e2e_ms": "whole answer (E2E), ms",
     "connect_ms": "to connect, ms",
     "generator lag_ms": "our own lateness, ms",
+    "calibration ttft_error_ms": "our error of TTFT, measured on a mock, ms",
+    "calibration itl_error_ms": "our error of ITL, measured on a mock, ms",
 }
 
 

@@ -54,6 +54,8 @@ def render(results: Mapping[str, Any]) -> str:
         evidence=Evidence(results.get("exchanges") or {}),
         views=_views(results, rows),
         chain=chain.links(results.get("attestation") or {}),
+        chain_states=chain.STATES,
+        glossary=chain.WORDS,
         percentiles=figures.PERCENTILES,
         timeline=figures.timeline,
         stalls=figures.stalls,

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -144,6 +145,17 @@ def number(value: object) -> str:
     if isinstance(value, int) or abs(value) >= 1000:
         return f"{value:,.0f}"
     return f"{value:.1f}" if abs(value) >= 10 or value == int(value) else f"{value:.3g}"
+
+
+def with_unit(value: object, level: str) -> str:
+    """What was measured, in the unit of its service level such as ttft_p99=500ms."""
+    unit = re.search(r"[^0-9.]*$", level.partition("=")[2])
+    return f"{number(value)} {unit[0] if unit else ''}".rstrip()
+
+
+def still(trends: Sequence[Mapping[str, Any]]) -> list[str]:
+    """What is said of the figures of a load that nothing tells from standing still."""
+    return [row["said"] for row in trends if row["low"] <= 0 <= row["high"]]
 
 
 def usd(value: object) -> str:

@@ -56,6 +56,7 @@ def certify_command(
         path = issue.certified(folder, payload, seal)
         _print(shown.lines(statement.read(payload)))
         OUT.print(f"certificate: {path}", markup=False, soft_wrap=True)
+        OUT.print(f"check it: assay verify {folder} --rejudge --key PUBLIC.pem", markup=False, soft_wrap=True)
 
 
 def _seal(key: str, public_key: Path | None, variable: str | None) -> Callable[[bytes], bytes]:

@@ -21,7 +21,7 @@
       axes: [axis(chart.x_label, chart.ticks.length ? { splits: () => chart.ticks.map(([at]) => at), values: () => chart.ticks.map(([, name]) => name), space: 20 } : {}), axis(chart.y_label, { size: 62, values: (_, splits) => splits.map((v) => v == null ? "" : String(+v.toPrecision(4))) }),
         ...(right ? [axis(chart.right_label, { scale: "right", side: 1, grid: { show: false } })] : [])],
       series: [{ label: chart.x_label, value: (_, v) => chart.ticks.find(([at]) => at === v)?.[1] ?? spoken(v) }, ...chart.lines.map((line, n) => ({
-        label: line.label, scale: line.axis === "right" ? "right" : "y", stroke: tone(`--${line.tone || tones[n % tones.length]}`), width: 2, spanGaps: false,
+        label: line.axis === "right" ? `${line.label} (right)` : line.label, scale: line.axis === "right" ? "right" : "y", stroke: tone(`--${line.tone || tones[n % tones.length]}`), width: 2, spanGaps: false,
         dash: dashes[n % dashes.length], value: (_, v) => spoken(v), points: { show: chart.x.length < 40, size: 5 },
       }))],
     };
