@@ -28,8 +28,10 @@ SUITES = {
     "sign_in": ("Sign-in", "Is access given only to who proved who they are?"),
     "forge": ("GPU leases", "Are leased machines given, reached and returned as promised?"),
     "vault": ("Bare metal", "Are racks handed over, and their boot measured?"),
+    "sweep": ("All other answers", "Do the answers that no check asked for keep the rules?"),
     "spark": ("Placement", "Is it told truly where a request was served?"),
 }
+SWEEP = "sweep"
 
 
 @dataclass(frozen=True)
@@ -51,10 +53,6 @@ class Area:
         return sum(self.counts.values())
 
     @property
-    def worst(self) -> str:
-        return next(iter(self.counts))
-
-    @property
     def segments(self) -> list[figures.Segment]:
         return figures.segments(self.counts)
 
@@ -65,7 +63,8 @@ def of(rows: Sequence[Mapping[str, Any]]) -> list[Area]:
     for row in rows:
         if row["outcome"] in {"excluded", "not-applicable"} or row.get("reason") == phrases.NOT_SELECTED:
             continue
-        for suite in phrases.suites(row):
+        found = phrases.suites(row)
+        for suite in [name for name in found if name != SWEEP] or found:  # the sweep repeats what a check says
             seen.setdefault(suite, []).append(row["outcome"])
     order = [*SUITES, *sorted(set(seen) - set(SUITES))]
     return [_area(suite, seen[suite]) for suite in order if suite in seen]

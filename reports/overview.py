@@ -9,7 +9,7 @@ from reports import figures, page, phrases, trends
 
 
 def render(runs: Sequence[Mapping[str, Any]], links: Sequence[str | None] = ()) -> str:
-    """One column a run, in the order given, one row a requirement of any of them, worst first. `links`: where each report is."""
+    """One column a run, in the order given; one row a requirement of any, worst first. `links`: each report."""
     columns = [_column(run) for run in runs]
     for column, label, link in zip(columns, _labels(runs), links or [None] * len(runs), strict=True):
         column |= {"label": label, "link": link}

@@ -64,9 +64,9 @@ def verdict(results: Mapping[str, Any]) -> tuple[str, str]:
         meaning = "Nothing is broken that nobody accepted, but not every waiver holds."
     sentences = [meaning.format(**counted)]
     rows = results["requirements"]
-    if unasked := sum(row.get("reason") == NOT_SELECTED for row in rows):
+    if any(row.get("reason") == NOT_SELECTED for row in rows):
         headline += PARTLY.get(name, "")
-        sentences.append(f"Only {len(rows) - unasked} of {len(rows)} requirements were selected for this run.")
+        sentences.append(f"Only {counted['rows']} of {len(rows)} requirements were selected for this run.")
     if count := sum(row["outcome"] == "waived" for row in results["requirements"]):
         sentences.append(f"Waived and not counted: {count}.")
     if wrong := waived.red(results):

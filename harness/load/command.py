@@ -145,7 +145,9 @@ def _swept(trial: Trial) -> dict[str, Any]:
         found = trial.run(trial.wanted.at_rate(base, rate), folder)
         code = _worse(code, found)
         done.append(Step(rate, _done_per_s(found), _met(found), _due_per_s(found)))
-        ERR.print(f"{rate:g}/s: {found['streams_per_s']} done a second, service levels: {MET[done[-1].met]}", markup=False)
+        ERR.print(
+            f"{rate:g}/s: {found['streams_per_s']} done a second, service levels: {MET[done[-1].met]}", markup=False
+        )
     result = {**about, **summary(done), "folder": str(trial.folder), "exit_code": int(code)}
     (trial.folder / "sweep.json").write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
     return result

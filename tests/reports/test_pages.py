@@ -80,6 +80,12 @@ def test_a_distribution_is_drawn_to_its_last_nine() -> None:
     assert chart.x == (0.301, 1.0, 3.0)
 
 
+def test_two_moments_show_no_course_of_time() -> None:
+    slots = [{"at_s": float(n), "ttft_p50_ms": 2.0, "answered_per_s": 9.0, "in_flight": 3} for n in range(3)]
+    assert charts.of_load({"series": slots[:2]}) == []
+    assert len(charts.of_load({"series": slots})) == 2
+
+
 def test_a_sweep_is_drawn_by_what_was_offered() -> None:
     rows = [{"rate": 20, "streams_per_s": 19.0}, {"rate": 5, "streams_per_s": 5.0}]
     (chart,) = charts.of_load({"sweep": {"steps": rows, "knee": 20}})
