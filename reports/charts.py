@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 Rows = Sequence[Mapping[str, Any]]
-LEAST_SLOTS = 3  # fewer moments show no course of time
+LEAST_SLOTS = 5  # fewer moments show no course of time
 METRICS = {
     "ttft": "first token",
     "itl": "between tokens",
