@@ -169,7 +169,7 @@ def _lines(path: Path, found: Verification) -> list[str]:
     if "bundle" not in found.looked_at:
         told.append(f"{'bundle':<12}not looked at: nothing but the signer's word says what the run saw")
     elif "rows" not in found.looked_at:
-        told.append(f"{'rows':<12}not judged again: see --rejudge")
+        told.append(f"{'rows':<12}not judged again{': see --rejudge' if found.accepted else ''}")
     else:
         told.append(f"{'rows':<12}{found.judged_again} judged again and the same{_rest(found)}")
     return told
