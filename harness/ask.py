@@ -118,6 +118,7 @@ class Ask:
         return self.default_model if named is None else str(named)
 
     def models(self, *, key: Credential = "main") -> Exchange:
+        """GET the list of models; nothing is kept, so each call asks again."""
         return self.send("GET", "/models", key=key)
 
     def model(self, model_id: str, *, encoded: bool = False, key: Credential = "main") -> Exchange:
@@ -207,6 +208,7 @@ class Ask:
 
     @functools.cached_property
     def control(self) -> Control:
+        """The control API of a mock, closed with the client. Raises NotObserved where the target offers none."""
         if self.target.control is None:
             raise NotObserved("the target offers no control API")
         made = self._control(self.target.control)
@@ -239,18 +241,21 @@ class Ask:
 
     @functools.cached_property
     def balance(self) -> BalanceSource:
+        """Where the balance is read. Raises NotObserved where the target names no place."""
         if self.target.balance is None:
             raise NotObserved("the target names no balance source")
         return BalanceSource(self.target.balance, self._get)
 
     @functools.cached_property
     def costs(self) -> CostSource:
+        """Where costs are stated. Raises NotObserved where the target names no place."""
         if self.target.costs is None:
             raise NotObserved("the target names no place where costs are stated")
         return CostSource(self.target.costs, self._get)
 
     @functools.cached_property
     def evidence(self) -> EvidenceSource:
+        """Where evidence of attestation is had. Raises NotObserved where the target names no place."""
         if self.target.evidence is None:
             raise NotObserved("the target names no evidence source")
         return EvidenceSource(self.target.evidence, self._get)

@@ -29,6 +29,8 @@ class TargetFault(Exception):
 
 @dataclass(frozen=True)
 class Request:
+    """What was sent: headers in their order and with their own spelling, the body as bytes."""
+
     method: str
     url: str
     headers: Headers
@@ -88,6 +90,7 @@ class Exchange:
 
     @functools.cached_property
     def text(self) -> str:
+        """The body as UTF-8; bytes that are none become replacement characters, so never hash this."""
         return self.body.decode(errors="replace")
 
     @functools.cached_property
@@ -111,6 +114,7 @@ class Exchange:
 
     @property
     def complete(self) -> bool:
+        """Whether the whole response arrived, of any status."""
         return self.head_status is not None and self.fault is None
 
     @property
@@ -125,6 +129,7 @@ class Exchange:
 
     @property
     def is_stream(self) -> bool:
+        """Whether the response says that it is a stream of events; not whether the request asked for one."""
         return self.media_type == "text/event-stream"
 
     @property
@@ -138,6 +143,7 @@ class Exchange:
         return next((value for key, value in self.headers if key.lower() == name.lower()), None)
 
     def header_values(self, name: str) -> list[str]:
+        """Every value of a response header, in order; names are compared without their case."""
         return [value for key, value in self.headers if key.lower() == name.lower()]
 
     def answered(self) -> Exchange:
@@ -251,4 +257,5 @@ def _decoded(raw: bytes, coding: str, at_most: int) -> bytes:
 
 
 def milliseconds(nanoseconds: int) -> float:
+    """Nanoseconds as milliseconds with three places, rounded down."""
     return math.floor(nanoseconds / 1000) / 1000

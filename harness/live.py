@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import secrets
 from dataclasses import dataclass, replace
 from decimal import Decimal
@@ -12,8 +11,8 @@ from urllib.parse import urlencode
 from harness.budget import Budget
 from harness.exchange import TargetFault
 from harness.journal import Journal
-from harness.redact import MIN_LENGTH, Redactor
-from harness.target import Limits, Secret, Target
+from harness.redact import Redactor
+from harness.target import Limits, Secret, Target, secret_in
 from harness.wire import Client
 
 NONCE_BYTES = 32
@@ -48,7 +47,7 @@ class Endpoint:
 
 
 def fetch(endpoint: Endpoint, nonce: bytes | None = None) -> Fetched:
-    """Ask once, for a nonce that nobody can have seen before unless one is given. Raises LiveError."""
+    """Ask once, for a nonce that nobody can have seen before unless one is given. Raises LiveError, TargetError."""
     key, sent = _key(endpoint.key_env), nonce or secrets.token_bytes(NONCE_BYTES)
     redactor = Redactor([key] if key else [])
     target = Target("evidence", endpoint.url, ca_bundle=endpoint.ca_bundle, limits=LIMITS)
@@ -71,11 +70,7 @@ def fetch(endpoint: Endpoint, nonce: bytes | None = None) -> Fetched:
 def _key(variable: str | None) -> Secret | None:
     if variable is None:
         return None
-    value = os.environ.get(variable, "")
-    if len(value) < MIN_LENGTH:
-        said = "is not set" if not value else f"has fewer than {MIN_LENGTH} characters"
-        raise LiveError(f"the environment variable of --key-env {said}: export it with the API key")
-    return Secret(variable, value)
+    return secret_in(variable, "--key-env")
 
 
 def _hint(status: int) -> str:

@@ -24,6 +24,7 @@ class Outcome(enum.StrEnum):
 
     @property
     def badness(self) -> int:
+        """0 for the worst."""
         return list(Outcome).index(self)
 
 

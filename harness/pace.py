@@ -21,7 +21,6 @@ class Pace:
         self._stated = contract.trait("limits.headers", None) is not None
         self._resume: float | None = None  # by time.monotonic
         self._lock = threading.Lock()
-        self.waited_s = 0.0
 
     def note(self, x: Exchange) -> None:
         if not self._stated or x.head_status in {None, 401}:
@@ -39,5 +38,4 @@ class Pace:
             due = 0.0 if self._resume is None else self._resume - time.monotonic()
             self._resume = None
         if due > 0:
-            self.waited_s += due
             time.sleep(due)

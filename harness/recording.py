@@ -88,6 +88,8 @@ def redacted(found: Exchange, redactor: Redactor) -> Exchange:
     if cookies := _cookies(found):
         redactor = redactor.also(cookies)
     redactor, asked = redactor.narrowed(_parts(found)), found.request
+    if redactor.knows_nothing:
+        return found
     request = Request(
         asked.method, redactor.text(asked.url), _headers(asked.headers, redactor), redactor.bytes(asked.body)
     )

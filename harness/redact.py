@@ -74,6 +74,11 @@ class Redactor:
                 made.add(name, value)
         return made
 
+    @property
+    def knows_nothing(self) -> bool:
+        """Whether there is no secret at all to look for."""
+        return not self._secrets
+
     def narrowed(self, parts: Iterable[Bytes]) -> Redactor:
         """One that knows no secret but those that the parts may hold: they are looked through once, as a whole."""
         if not self._secrets:

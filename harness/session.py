@@ -17,9 +17,8 @@ from harness.asides import STARTED, Asides
 from harness.ask import Ask
 from harness.budget import Budget
 from harness.curl import curl
-from harness.exchange import Exchange
 from harness.journal import Journal, judged
-from harness.judge import Rule, findings, rules_for
+from harness.judge import Judged, Rule, rules_for
 from harness.model import CheckReport, Finding, Outcome
 from harness.playback import Blind, Player, Tape
 from harness.redact import Redactor, printable
@@ -162,23 +161,23 @@ class Session:
         """Judge everything that was recorded by every rule; findings no check has reported yet come back."""
         if isinstance(self.client, Player):
             self.client.take_rest()
-        known = {(f.requirement, x) for report in self.reports for f in report.findings for x in f.exchanges}
+        told = {(f.requirement, x) for report in self.reports for f in report.findings for x in f.exchanges}
         chosen = [rule for rule in rules_for(self.contract) if self._decided(rule)]
-        seen = [x for x in self.journal.exchanges if x.head_status is not None and judged(x)]
-        return [report for rule in chosen if (report := self._swept(rule, seen, known)) is not None]
+        seen = Judged((x for x in self.journal.exchanges if x.head_status is not None and judged(x)), self.contract)
+        return [report for rule in chosen if (report := self._swept(rule, seen, told)) is not None]
 
     def _decided(self, rule: Rule) -> tuple[str, ...]:
         return tuple(i for i in self.contract.deciding([rule.requirement]) if i in self.selected)
 
-    def _swept(self, rule: Rule, seen: list[Exchange], known: set[tuple[str, str]]) -> CheckReport | None:
+    def _swept(self, rule: Rule, seen: Judged, told: set[tuple[str, str]]) -> CheckReport | None:
         name, ids = f"sweep::{rule.name}", self._decided(rule)
         try:
-            found = [finding for x in seen for finding in findings(rule, x, self.contract)]
+            found = seen.findings(rule)
         except Exception as error:  # a rule that breaks on one answer must not take the whole run with it
             fault = self.shown(f"{type(error).__name__}: {error} (in {name})")
             return CheckReport(name, ids, Outcome.ERROR, f"fault of the harness: {fault}", 0.0, (), fault)
         broken = (replace(f, requirement=i) for f in found for i in ids)
-        fresh = tuple(self.explained(f, name) for f in broken if (f.requirement, f.exchanges[0]) not in known)
+        fresh = tuple(self.explained(f, name) for f in broken if (f.requirement, f.exchanges[0]) not in told)
         return CheckReport(name, ids, Outcome.FAIL, None, 0.0, fresh) if fresh else None
 
     def to_controller(self) -> dict[str, Any]:

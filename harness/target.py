@@ -23,6 +23,7 @@ from harness.redact import MIN_LENGTH
 
 _CREDENTIAL = re.compile(r"auth|cookie|key|token|secret|password", re.IGNORECASE)  # in the name of a header
 OTHER_KINDS = ("embedding", "image", "completion")  # of models, beside the one that chats
+_VARIABLE = re.compile("[A-Z_][A-Z0-9_]*")  # as the environment usually names one, and unlike most keys
 KEY_VARIABLE = "ASSAY_API_KEY"  # the main key of a target that is given as a bare URL
 
 
@@ -208,6 +209,21 @@ def _checked_url(url: str, where: str) -> str:
     return url.rstrip("/")
 
 
+def secret_in(variable: str, option: str) -> Secret:
+    """The secret in the environment variable that an option names. Raises TargetError where it cannot be used."""
+    if not (value := os.environ.get(variable)):
+        raise TargetError(_unset(variable, option))
+    return _secret(variable, value, option)
+
+
+def _unset(variable: str, where: str, elsewhere: str = "") -> str:
+    """Whoever writes a key where its variable's name belongs must not meet it again in a log."""
+    if not _VARIABLE.fullmatch(variable):
+        said = "the environment has no variable of the name that stands there; give its name, never the key itself"
+        return f"{where}: {said}"
+    return f"{where}: the environment has no {variable}; export {variable}=...{elsewhere}"
+
+
 def _secret(variable: str, value: str, where: str) -> Secret:
     if len(value) < MIN_LENGTH:
         raise TargetError(f"{where}: {variable} has fewer than {MIN_LENGTH} characters and could not be redacted")
@@ -323,14 +339,7 @@ class _File:
     def _from_environment(self, *keys: str) -> Secret:
         variable = self._value(*keys)
         if not self.environ.get(variable):
-            # Whoever writes a key where its variable's name belongs must not meet it again in a log.
-            name = variable if variable == variable.upper() else "variable of the name that stands there"
-            fix = (
-                f"export {name}=... or write it into the env_file"
-                if name == variable
-                else "give its name, never the key itself"
-            )
-            raise TargetError(f"{self._where(*keys)}: the environment has no {name}; {fix}")
+            raise TargetError(_unset(variable, self._where(*keys), " or write it into the env_file"))
         if keys[0] == "private":
             return _private(variable, self.environ[variable], self._where(*keys))
         return _secret(variable, self.environ[variable], self._where(*keys))

@@ -7,6 +7,7 @@ import errno
 import gc
 import json
 import os
+import re
 import secrets
 import signal
 import sys
@@ -18,6 +19,12 @@ from mockserver.defects import all_defects, find_defect
 from mockserver.gateway import Gateway
 from mockserver.serve import Options, Server
 
+MIN_SECRET = 8  # characters of a key or token: the shortest that can be told from other text
+
+
+class UnsetVariable(ValueError):
+    """An option names an environment variable that holds no secret; the message says what to do."""
+
 
 def main(arguments: list[str] | None = None) -> int:
     """Serve until SIGTERM. Returns 2 for a contract, a defect or a target file that cannot be had."""
@@ -28,7 +35,7 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         gateway = _with_defects(chosen.defect)
         server = Server(specs.load(chosen.contract), gateway, _options(chosen))
-    except (KeyError, specs.SpecError, OSError) as error:
+    except (KeyError, specs.SpecError, UnsetVariable, OSError) as error:
         print(f"error: {said(error, chosen.port)}", file=sys.stderr)  # noqa: T201
         return 2
     return _serve(server, chosen.json)
@@ -88,7 +95,7 @@ def _options(chosen: argparse.Namespace) -> Options:
         trust=chosen.export_trust,
         tls=chosen.tls,
         upstream=chosen.upstream,
-        upstream_key=os.environ.get(chosen.upstream_key_env) if chosen.upstream_key_env else None,
+        upstream_key=variable("--upstream-key-env", chosen.upstream_key_env),
     )
 
 
@@ -124,6 +131,18 @@ def port(text: str) -> int:
     if not 0 <= (number := int(text)) <= 65535:
         raise argparse.ArgumentTypeError(f"{number} is not from 0 to 65535")
     return number
+
+
+def variable(option: str, name: str | None) -> str | None:
+    """What the environment variable holds that an option names; None without the option. Raises UnsetVariable."""
+    if name is None:
+        return None
+    if len(value := os.environ.get(name, "")) >= MIN_SECRET:
+        return value
+    if not re.fullmatch("[A-Z_][A-Z0-9_]*", name):  # it may be the key itself, which no log should hold
+        raise UnsetVariable(f"{option}: give the name of an environment variable in capitals, never the key itself")
+    said = f"{name} has fewer than {MIN_SECRET} characters" if value else f"the environment has no {name}"
+    raise UnsetVariable(f"{option}: {said}; export {name}=...")
 
 
 def _parser() -> argparse.ArgumentParser:

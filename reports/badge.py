@@ -11,7 +11,7 @@ from reports import legible, phrases
 COLOURS = {"conforms": "#1d6b3f", "does-not-conform": "#b3261e", "incomplete": "#8a5a00", "harness-fault": "#7b3aa8"}
 TEST_COLOUR = "#8a5a00"  # a green badge must not hide that no real hardware was judged
 _WIDE, _SLIM, _OTHER = set("mwMW@%"), set("fijlrtI.,:;'|!() "), 6.6
-HEIGHT, PADDING = 20, 8
+PADDING = 8
 
 
 def render(results: Mapping[str, Any]) -> str:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 from reports import legible, page, phrases
 from reports.difference import KINDS
-from reports.markdown import cell, plain, table
+from reports.markdown import cell, listing, plain, table
+from reports.sections import LIMIT, Section, fit
 
-ROWS = 200  # of one kind in Markdown: a comment on a pull request holds 65,536 characters
+REST = "the results.json of the two runs"
 
 
 def headline(found: Mapping[str, Any]) -> str:
@@ -28,24 +30,24 @@ def html(found: Mapping[str, Any]) -> str:
 def markdown(found: Mapping[str, Any]) -> str:
     """For a pull request: what got worse, what got better, what else changed."""
     runs = [(side, *(found[side][name] for name in ("id", "target", "contract", "verdict"))) for side in ("from", "to")]
-    parts = [
+    opening = [
         f"# {plain(headline(found))}",
         table(("", "Run", "Target", "Contract", "Verdict"), [(a, *map(cell, rest)) for a, *rest in runs]),
         f"{found['compared']} requirements compared, {found['same']} the same.",
-        *(_section(kind, found[kind]) for kind in KINDS if found[kind]),
-        *_pairs("Run differently", found["apart"]),
-        *_pairs("Changed evidence of attestation", found["evidence"]),
     ]
-    return "\n\n".join(parts) + "\n"
+    made = [*(_section(kind, found[kind]) for kind in KINDS), _pairs("Run differently", found["apart"])]
+    made.append(_pairs("Changed evidence of attestation", found["evidence"]))
+    room = LIMIT - sum(len(part) + 2 for part in opening)
+    texts, _ = fit([section for section in made if section.entries], room, REST)
+    return "\n\n".join([*opening, *texts]) + "\n"
 
 
-def _section(kind: str, rows: list[dict[str, Any]]) -> str:
+def _section(kind: str, rows: list[dict[str, Any]]) -> Section:
     cells = [
         (*(plain(row[name]) for name in ("id", "level")), _change(row), plain(row["title"]), _why(row)) for row in rows
     ]
-    made = table(("Id", "Level", "Outcome", "Requirement", "Evidence"), cells[:ROWS])
-    more = f"\n\n{len(rows) - ROWS} more." if len(rows) > ROWS else ""
-    return f"## {kind.capitalize()} ({len(rows)})\n\n{KINDS[kind]}\n\n{made}{more}"
+    made = listing(kind.capitalize(), ("Id", "Level", "Outcome", "Requirement", "Evidence"), cells)
+    return replace(made, heading=f"{made.heading}\n\n{KINDS[kind]}")
 
 
 def _change(row: Mapping[str, Any]) -> str:
@@ -57,9 +59,10 @@ def _why(row: Mapping[str, Any]) -> str:
     return "<br>".join(map(cell, told or row["checks"][:2] or ([row["reason"]] if row["reason"] else [])))
 
 
-def _pairs(title: str, rows: list[dict[str, str]]) -> list[str]:
-    cells = [(plain(row["what"]), cell(row["from"]), cell(row["to"])) for row in rows]
-    return [f"## {title}", table(("What", "From", "To"), cells)] if rows else []
+def _pairs(title: str, rows: list[dict[str, str]]) -> Section:
+    return listing(
+        title, ("What", "From", "To"), [(plain(row["what"]), cell(row["from"]), cell(row["to"])) for row in rows]
+    )
 
 
 def text(found: Mapping[str, Any]) -> str:

@@ -7,30 +7,54 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from reports import findings, legible, phrases, waived
+from reports.sections import LIMIT, Section, fit, fits
 
-_ROWS = 60  # a pull request comment holds 65,536 characters
-_GROUPS = 5
+_GROUPS = (5, 1)  # kinds of finding of one requirement: where the page is too long for five, one of each
+_REST = "results.json"
+_CUT = f"This page is cut to the length of a comment: {{}} of its entries are only in {_REST}."
 _SPECIAL = re.compile(r"([\\`*_\[\]<>|#~@&!])")
 
 
 def render(results: Mapping[str, Any]) -> str:
-    """The whole page: verdict, what was run, counts, what is broken, what was not seen, what was left out."""
+    """The page: verdict, what was run, counts, what is broken, what was not seen, what was left out.
+
+    At most `sections.LIMIT` characters; where that is too few, it says how much is only in results.json.
+    """
+    opening, closing = _verdict(results), _summary(results)
+    room = LIMIT - sum(len(part) + 2 for part in (*opening, *closing, _CUT)) - 10
+    for groups in _GROUPS:
+        found = _sections(results, groups)
+        if fits(found, room):
+            break
+    texts, left = fit(found, room, _REST)
+    return "\n\n".join([*opening, *([_CUT.format(left)] if left else []), *closing, *texts]) + "\n"
+
+
+def _verdict(results: Mapping[str, Any]) -> list[str]:
+    roots = f"> **{phrases.TEST_ROOTS}**: {phrases.TEST_ROOTS_MEANING}"
+    words = [f"# {plain(phrases.headline(results))}", plain(phrases.verdict(results)[1])]
+    return [word for word in (*words, roots if results["target"].get("test_roots") else "") if word]
+
+
+def _summary(results: Mapping[str, Any]) -> list[str]:
+    facts = [(plain(label), cell(value)) for label, value in phrases.facts(results)]
+    return [_counts(results), table(("", "What was run"), facts)]
+
+
+def _sections(results: Mapping[str, Any], groups: int) -> list[Section]:
     rows = phrases.worst_first(results["requirements"])
-    parts = [
-        f"# {plain(phrases.headline(results))}",
-        plain(phrases.verdict(results)[1]),
-        *([f"> **{phrases.TEST_ROOTS}**: {phrases.TEST_ROOTS_MEANING}"] if results["target"].get("test_roots") else []),
-        _counts(results),
-        table(("", "What was run"), [(plain(label), cell(value)) for label, value in phrases.facts(results)]),
-        *_faults(results),
-        *_broken(rows),
-        *_listing("Could not be carried out", rows, ("error",)),
-        *_listing("Warnings", rows, ("warn",)),
-        *_listing("Not observed", rows, ("not-observed",)),
-        *_waivers(results),
-        *_listing("Left out, with the reason", rows, ("excluded", "not-applicable", "waived")),
+    broken = [row for row in rows if row["outcome"] == "fail"]
+    waivers = [tuple(cell(text) for text in row) for row in waived.rows(results)]
+    made = [
+        Section("## Faults of the harness", [fence(fault) for fault in results.get("harness_faults") or []]),
+        Section(f"## What is broken ({len(broken)})", [_broken(row, groups) for row in broken]),
+        _listing("Could not be carried out", rows, ("error",)),
+        _listing("Warnings", rows, ("warn",)),
+        _listing("Not observed", rows, ("not-observed",)),
+        listing("Waivers", waived.HEAD, waivers),
+        _listing("Left out, with the reason", rows, ("excluded", "not-applicable", "waived")),
     ]
-    return "\n\n".join(part for part in parts if part) + "\n"
+    return [section for section in made if section.entries]
 
 
 def plain(text: str) -> str:
@@ -66,8 +90,16 @@ def _longest_ticks(text: str) -> int:
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     """A pipe table. Cells are already escaped by whoever made them."""
-    lines = [head, ["---"] * len(head), *rows]
-    return "\n".join("| " + " | ".join(cells) + " |" for cells in lines)
+    return "\n".join(map(_line, (head, ["---"] * len(head), *rows)))
+
+
+def listing(title: str, head: Sequence[str], rows: Sequence[Sequence[str]]) -> Section:
+    """A table under a heading that counts its rows, and that can be cut between them."""
+    return Section(f"## {title} ({len(rows)})", [_line(cells) for cells in rows], head=table(head, ()))
+
+
+def _line(cells: Sequence[str]) -> str:
+    return "| " + " | ".join(cells) + " |"
 
 
 def _counts(results: Mapping[str, Any]) -> str:
@@ -75,35 +107,18 @@ def _counts(results: Mapping[str, Any]) -> str:
     return table(("Outcome", "Requirements"), cells)
 
 
-def _faults(results: Mapping[str, Any]) -> list[str]:
-    faults = results.get("harness_faults") or []
-    return ["## Faults of the harness", *[fence(fault) for fault in faults]] if faults else []
-
-
-def _broken(rows: list[dict[str, Any]]) -> list[str]:
-    broken = [row for row in rows if row["outcome"] == "fail"]
-    if not broken:
-        return []
-    parts = [f"## What is broken ({len(broken)})"]
-    for row in broken[:_ROWS]:
-        parts += _section(row)
-    if len(broken) > _ROWS:
-        parts.append(f"{len(broken) - _ROWS} more are in results.json.")
-    return parts
-
-
-def _section(row: Mapping[str, Any]) -> list[str]:
+def _broken(row: Mapping[str, Any], most: int) -> str:
     groups = findings.grouped(row["findings"])
     mark = phrases.MARKS.get(row["outcome"], "?")
     parts = [
         f"### {mark} {plain(row['id'])} {plain(row['title'])}",
         f"**{plain(row['level'])}** {plain(row['text'])}\n\n*Effect:* {plain(row['effect'])}",
         *([f"*Reason:* {code(row['reason'])}"] if row.get("reason") else []),
-        *[_finding(group) for group in groups[:_GROUPS]],
+        *[_finding(group) for group in groups[:most]],
     ]
-    if len(groups) > _GROUPS:
-        parts.append(f"{len(groups) - _GROUPS} more kinds of finding are in results.json.")
-    return parts
+    if len(groups) > most:
+        parts.append(f"{len(groups) - most} more kinds of finding are in {_REST}.")
+    return "\n\n".join(parts)
 
 
 def _finding(group: findings.Group) -> str:
@@ -114,17 +129,10 @@ def _finding(group: findings.Group) -> str:
     return "\n".join(lines) + "".join("\n\n" + block for block in shown)
 
 
-def _waivers(results: Mapping[str, Any]) -> list[str]:
-    found = [tuple(cell(text) for text in row) for row in waived.rows(results)]
-    return [f"## Waivers ({len(found)})", table(waived.HEAD, found)] if found else []
-
-
-def _listing(title: str, rows: list[dict[str, Any]], outcomes: tuple[str, ...]) -> list[str]:
+def _listing(title: str, rows: list[dict[str, Any]], outcomes: tuple[str, ...]) -> Section:
     chosen = [row for row in rows if row["outcome"] in outcomes]
-    if not chosen:
-        return []
-    cells = [(plain(row["id"]), row["level"], row["outcome"], plain(row["title"]), _why(row)) for row in chosen]
-    return [f"## {title} ({len(chosen)})", table(("Id", "Level", "Outcome", "Title", "Reason"), cells)]
+    cells = [(*(plain(row[name]) for name in ("id", "level", "outcome", "title")), _why(row)) for row in chosen]
+    return listing(title, ("Id", "Level", "Outcome", "Title", "Reason"), cells)
 
 
 def _why(row: Mapping[str, Any]) -> str:

@@ -53,6 +53,7 @@ def _column(run: Mapping[str, Any]) -> dict[str, Any]:
 
 def _rows(runs: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     tables = [{row["id"]: row for row in run["requirements"]} for run in runs]
+    contracts = [run["contract"]["name"] for run in runs]
     made = []
     for identifier in sorted({identifier for table in tables for identifier in table}):
         cells = [table.get(identifier) for table in tables]
@@ -66,11 +67,18 @@ def _rows(runs: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
                 "effect": first["effect"],
                 "outcomes": outcomes,
                 "reasons": [str(cell.get("reason") or "") if cell else "not in this run" for cell in cells],
-                "differs": len(set(outcomes)) > 1,
+                "differs": _differs(outcomes, contracts),
                 "worst": _worst(outcomes),
             }
         )
     return sorted(made, key=lambda row: phrases.badness(str(row["worst"])))
+
+
+def _differs(outcomes: Sequence[str | None], contracts: Sequence[str]) -> bool:
+    """What one contract has and another has not is no difference between deployments; within one contract it is."""
+    of = {name: {o for o, contract in zip(outcomes, contracts, strict=True) if contract == name} for name in contracts}
+    seen = set(outcomes) - {None}
+    return len(seen) > 1 or any(len(own) > 1 for own in of.values())
 
 
 def _worst(outcomes: Iterable[str | None]) -> str:

@@ -70,7 +70,7 @@ def refused_paths(contract: Contract) -> list[str]:
 
 def oversized(model: str, limit: int) -> bytes:
     """A sound chat request, padded with white space to one byte above the limit."""
-    return _request(model, b" " * (limit + 1 - len(_request(model))))
+    return _request(model).ljust(limit + 1)
 
 
 def nested(model: str, depth: int) -> bytes:

@@ -7,13 +7,11 @@ from datetime import datetime
 from pathlib import Path
 
 import click
-from rich.console import Console
 
 from harness import asked
+from harness.commands.console import ERR, OUT
 from harness.verdict_text import plain
 
-OUT = Console(highlight=False)
-ERR = Console(stderr=True, highlight=False)
 MAX_EVIDENCE_BYTES = 4 * 1024 * 1024
 FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)

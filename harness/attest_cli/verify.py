@@ -17,7 +17,8 @@ from harness.attest import Trust, load_trust, policy_of
 from harness.attest.collateral import MAX_COLLATERAL_BYTES
 from harness.attest.gpu import gpu_policy_of, load_gpu_trust
 from harness.attest.gpu.token import TokenTrust
-from harness.attest_cli.group import ERR, FILE, FOLDER, challenge, failed, moment, read_file, show
+from harness.attest_cli.group import FILE, FOLDER, challenge, failed, moment, read_file, show
+from harness.commands.console import ERR
 from harness.model import Exit
 from harness.target import TargetError
 

@@ -14,17 +14,16 @@ from pathlib import Path
 from typing import Any
 
 import click
-from rich.console import Console
 
 from harness.attest_cli.group import FILE, FOLDER, moment
 from harness.certificate import bundle, issue, keyless, keys, policy, statement
 from harness.certificate.problem import BadRequest, Problem
 from harness.certificate.verify import Demands, Verification, verified
+from harness.commands.console import OUT
 from harness.model import Exit
 from reports import certificate as shown
 from reports import legible
 
-OUT = Console(highlight=False)
 DAYS = 90
 RUN_OR_FILE = click.Path(exists=True, path_type=Path)
 _START = "fork" if sys.platform == "linux" else "spawn"  # a fork has read all of our modules; no thread runs here

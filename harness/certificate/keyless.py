@@ -6,13 +6,13 @@ Signing needs a network and an identity token. Verification needs neither: who m
 from __future__ import annotations
 
 import json
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harness.certificate.envelope import MAX_BYTES, PAYLOAD_TYPE
 from harness.certificate.problem import BadRequest, Code, Refused
+from harness.target import secret_in
 
 if TYPE_CHECKING:
     from sigstore.models import Bundle, TrustedRoot
@@ -33,15 +33,13 @@ class Identity:
 
 
 def token_of(variable: str | None) -> str:
-    """The identity token in a variable, or that of the machine (a CI job's). Raises BadRequest."""
+    """The identity token in a variable, or that of the machine (a CI job's). Raises BadRequest, TargetError."""
     _installed()
     from sigstore.errors import Error
     from sigstore.oidc import detect_credential
 
     if variable is not None:
-        if not (token := os.environ.get(variable)):
-            raise BadRequest(f"--identity-token-env {variable}: the variable is not set")
-        return token
+        return secret_in(variable, "--identity-token-env").reveal()
     try:
         found = detect_credential()
     except (Error, OSError) as error:

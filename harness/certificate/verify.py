@@ -54,6 +54,7 @@ class Verification:
 
     @property
     def accepted(self) -> bool:
+        """Whether nothing speaks against it; what was not looked at does not show here but in `looked_at`."""
         return not self.problems
 
 

@@ -28,9 +28,11 @@ class Cause:
 
     @property
     def size(self) -> int:
+        """Bytes of URLs and bodies of the requests that show it."""
         return sum(len(x.request.body) + len(x.request.url) for x in self.shown)
 
     def finding(self) -> Finding:
+        """As one finding that counts the answers and names a few of the places."""
         seen, times = sorted(self.places), self.places.total()
         places = ", ".join(seen[:NAMED]) + (f" and {len(seen) - NAMED} more" if len(seen) > NAMED else "")
         told = f"{self.observed or ''} (in {times} answer{'' if times == 1 else 's'} of {places})".strip()

@@ -46,6 +46,7 @@ class Arsenal:
         self.refused = json.dumps({**self.members, "max_tokens": -1}).encode()  # costs nothing however long it is
 
     def all(self) -> Iterator[Attack]:
+        """Every attack, in a fixed order."""
         yield from self._nested()
         yield from self._numbers()
         yield from self._no_json()

@@ -30,6 +30,7 @@ class Lane:
 
     @property
     def left(self) -> bool:
+        """Whether there is a case that may still be asked; a batch that pays has at most so many."""
         enough = self.batch.most is not None and self.paid >= self.batch.most
         return not self.closed and not enough and self.asked < len(self.batch.cases)
 
@@ -68,9 +69,11 @@ class Schedule:
             yield self._next(max(left, key=lambda lane: lane.worth(self.total)))
 
     def learned(self, lane: Lane, *, new: bool) -> None:
+        """Notes whether its last answer was of a new kind; recent answers weigh more."""
         lane.gain = lane.gain * _KEEP + new * (1 - _KEEP)
 
     def positions(self) -> dict[str, int]:
+        """How many cases of each batch were asked, by its name."""
         return {lane.name: lane.asked for lane in self.lanes}
 
     def _next(self, lane: Lane) -> tuple[Lane, Any]:

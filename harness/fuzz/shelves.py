@@ -53,6 +53,7 @@ class Browser:
         self.ask, self.judges, self.found = ask, Judges(ask.contract), Inquiry()
 
     def explore(self) -> Inquiry:
+        """Browses every list of the contract once; what was found."""
         for shelf in shelves(self.ask.contract):
             self._browse(shelf)
         self._models()

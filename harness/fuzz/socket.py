@@ -48,6 +48,7 @@ class Gate:
     given_up: threading.Event = field(default_factory=threading.Event)
 
     def wait(self) -> None:
+        """Returns once it is opened, or after `seconds`."""
         if not self.opened.wait(self.seconds):
             self.given_up.set()
 
@@ -65,6 +66,7 @@ class Spoken:
 
     @property
     def status(self) -> int | None:
+        """Of the first answer; None where there was none, or no head of one."""
         return self.answers[0].head_status if self.answers else None
 
 

@@ -31,6 +31,7 @@ class Thing:
 
     @property
     def is_gone(self) -> bool:
+        """Whether it, or anything that it lies in, was deleted."""
         return self.gone or (self.above is not None and self.above.is_gone)
 
 
@@ -92,6 +93,7 @@ class Tenants:
         return {f"{name}_id": value for name, value in own.items()}
 
     def call(self, action: Action, thing: Thing, tenant: str | None = None, body: Any = OMIT) -> Exchange:
+        """Asks an action of a thing as its owner, or as another tenant."""
         path = filled(action.path, thing.values)
         assert path is not None
         key = tenant or thing.tenant

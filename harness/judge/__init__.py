@@ -81,17 +81,30 @@ def judge(rule: Rule, exchanges: Iterable[Exchange], contract: Contract) -> Judg
 
 def of_each(rules: Iterable[Rule], exchange: Exchange, contract: Contract) -> Mapping[Rule, tuple[Finding, ...]]:
     """What every rule of a contract that finds something finds in one exchange. It is kept with the exchange."""
-    found = {rule: made for rule in rules if (made := judge(rule, [exchange], contract).findings)}
+    subjects = (rule for rule in rules if _is_subject(rule, exchange))
+    found = {rule: tuple(made) for rule in subjects if (made := rule.findings(exchange, contract))}
     exchange.__dict__[_LOOKED] = contract, found
     return found
 
 
-def findings(rule: Rule, exchange: Exchange, contract: Contract) -> tuple[Finding, ...]:
-    """What a rule finds in an exchange; one that every rule has looked at before is not looked at again."""
-    looked, found = exchange.__dict__.get(_LOOKED, (None, {}))
-    if looked is contract:
-        return tuple(found.get(rule, ()))
-    return judge(rule, [exchange], contract).findings
+class Judged:
+    """Exchanges that one rule after the other judges; those that `of_each` has looked at are not looked at again."""
+
+    def __init__(self, exchanges: Iterable[Exchange], contract: Contract) -> None:
+        self.contract = contract
+        self._fresh: list[Exchange] = []
+        self._known: list[Mapping[Rule, tuple[Finding, ...]]] = []
+        for exchange in exchanges:
+            looked, found = exchange.__dict__.get(_LOOKED, (None, {}))
+            if looked is not contract:
+                self._fresh.append(exchange)
+            elif found:
+                self._known.append(found)
+
+    def findings(self, rule: Rule) -> list[Finding]:
+        """What the rule finds in all of them."""
+        known = [finding for found in self._known for finding in found.get(rule, ())]
+        return [*known, *judge(rule, self._fresh, self.contract).findings]
 
 
 def all_rules() -> list[Rule]:

@@ -48,10 +48,12 @@ class Answer:
         self._beside = 0  # bytes since the last of the body
 
     def elapsed_ns(self) -> int:
+        """Since the request was sent, by the clock of its times."""
         return _clock() - self.started_ns
 
     @property
     def is_over(self) -> bool:
+        """Whether no more of it will come: it is whole, or it broke."""
         return self.complete or self.fault is not None
 
     @property
@@ -199,6 +201,7 @@ class Answer:
 
     @property
     def body(self) -> bytes:
+        """All bytes of the body so far, without its transfer coding."""
         self._spell_out()
         return b"".join(self._parts)
 

@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import Any
 
 import click
-from rich.console import Console
 
 import specs
 from harness import mock
+from harness.commands.console import ERR, OUT
 from harness.exchange import TargetFault
 from harness.load.page import MET, page, sweep_page
 from harness.load.parent import LoadFault
@@ -28,7 +28,6 @@ from harness.model import Exit
 from harness.session import Options, Session, new_run_id
 from harness.target import load as load_target
 
-OUT, ERR = Console(highlight=False), Console(stderr=True, highlight=False)
 FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 

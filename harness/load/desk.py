@@ -176,6 +176,7 @@ class Desk:
         return [self._exchange(place, asked, answer) for place, (asked, answer) in found]
 
     def key_of(self, number: int) -> int:
+        """Which of the keys asks request `number`: in turn, also over several generators."""
         return number // self.of % len(self.headers)
 
     def _stream(self, place: Place, asked: Asked, answer: Answer, due_ns: int | None) -> Stream:

@@ -85,6 +85,7 @@ def distribution(found: Histogram | None, slots: Sequence[Histogram] = (), extra
 
 
 def rate(count: int, wall_s: float) -> float | None:
+    """A second, to two places; None where no time has passed."""
     return round(count / wall_s, 2) if wall_s > 0 else None
 
 

@@ -26,6 +26,7 @@ class Gauge:
         return cpu_s() - self._before
 
     def run(self) -> None:
+        """Measures the lateness of our own timer at every tick, in nanoseconds; never returns."""
         ticks = 0
         while True:
             due = time.perf_counter_ns() + int(TICK_S * 1e9)
@@ -39,5 +40,6 @@ class Gauge:
 
 
 def cpu_s() -> float:
+    """Seconds of CPU, user and system, that this process has used."""
     used = resource.getrusage(resource.RUSAGE_SELF)
     return used.ru_utime + used.ru_stime

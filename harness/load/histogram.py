@@ -27,6 +27,7 @@ class Histogram:
         self.most: int | None = None
 
     def add(self, value: int) -> None:
+        """One duration in nanoseconds; a negative one counts as 0."""
         value, counts = max(value, 0), self.counts
         number = bin_of(value)
         counts[number] = counts.get(number, 0) + 1

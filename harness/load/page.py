@@ -15,11 +15,13 @@ MET = {True: "met", False: "not met", None: "unknown: our own generator was the 
 
 
 def page(found: Mapping[str, Any]) -> RenderableType:
+    """`load.json` of one load: what was measured, and what did not hold."""
     said = [*_trends(found), *_verdicts(found)]
     return Group(*(Text(line) for line in _lines(found)), _times(found), *(Text(line) for line in said))
 
 
 def sweep_page(found: Mapping[str, Any]) -> RenderableType:
+    """A sweep: each rate, and the highest that met the service levels."""
     table = Table("requests/s", "done/s", "service levels", box=None)
     for step in found["steps"]:
         met = MET[step["met"]]

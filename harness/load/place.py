@@ -53,6 +53,7 @@ class Place:
 
     @functools.cached_property
     def context(self) -> ssl.SSLContext:
+        """Trust for the target: its own bundle, or the usual roots. Raises OSError, ssl.SSLError."""
         return ssl.create_default_context(cafile=self._ca_bundle or certifi.where())
 
 
@@ -81,6 +82,7 @@ class Seal:
                 return
 
     def sealed(self, data: bytes) -> bytes:
+        """The bytes of a TLS record or more that carry `data`."""
         self._tls.write(data)
         return self._out.read()
 

@@ -53,6 +53,7 @@ class Progress:
         self._last_ns = 0
 
     def take(self, event: Event) -> None:
+        """One event of the stream; one without data says nothing."""
         if event.data is not None:
             self.take_value(event.data, event.at_ns)
 

@@ -82,14 +82,17 @@ class Scenario:
 
     @property
     def credentials(self) -> tuple[str | None, ...]:
+        """Names of the environment variables of all keys, the main one first; None for no key."""
         return (self.credential, *self.more_credentials)
 
     def asked(self, number: int, turn: int = 0, history: Sequence[Message] = ()) -> Asked:
+        """What conversation `number` asks at a turn: the same for the same seed."""
         if self.workload is None:
             return of_body(self.bodies[number])
         return asked(self.workload, self.seed, number, turn, history)
 
     def levels(self) -> tuple[slo.Slo, ...]:
+        """The service levels. Raises ValueError for one that cannot be read."""
         return tuple(map(slo.parse, self.slos))
 
     def sampled(self) -> frozenset[int]:

@@ -22,6 +22,7 @@ class Step:
 
     @property
     def keeps_up(self) -> bool | None:
+        """Whether about as many were done as came due; None where that is not known."""
         if self.done_per_s is None:
             return None
         return self.done_per_s >= KEPT_UP * (self.rate if self.due_per_s is None else self.due_per_s)

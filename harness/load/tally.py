@@ -23,6 +23,7 @@ class Slot:
     gauges: dict[str, float] = field(default_factory=dict)  # the largest value seen, by name and generator
 
     def measure(self, metric: str, values: Sequence[int]) -> None:
+        """Durations of a metric, in nanoseconds."""
         if (found := self.durations.get(metric)) is None:
             found = self.durations[metric] = Histogram()
         if len(values) == 1:
@@ -36,6 +37,7 @@ class Slot:
             counts[name] = counts.get(name, 0) + more
 
     def reach(self, gauge: str, value: float) -> None:
+        """A gauge keeps the highest value it ever had."""
         self.gauges[gauge] = max(self.gauges.get(gauge, value), value)
 
     def gauge(self, name: str) -> float:
@@ -70,6 +72,7 @@ class Tally:
         self.last_ns = 0  # when the last request was over
 
     def slot(self, at_ns: int) -> Slot:
+        """The slot of a moment, in nanoseconds since the start."""
         number = max(at_ns, 0) // self.slot_ns
         if (found := self.slots.get(number)) is None:
             found = self.slots[number] = Slot()

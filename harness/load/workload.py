@@ -44,6 +44,7 @@ class Lengths:
             raise ValueError(f"lengths: {FORMS}, from 1 to {LONGEST}")
 
     def drawn(self, rng: random.Random) -> int:
+        """A length from the distribution, never below `least` or above `most`."""
         value = {
             "fixed": lambda: self.a,
             "uniform": lambda: rng.uniform(self.a, self.b),

@@ -44,6 +44,7 @@ _OURS: Final = {field: LOG[field][0] for field in LOG}
 _TEXT: Final = frozenset({"request_id", "completion_id", "model", "account"})
 _TIMES: Final = frozenset({"started", "ended", "at"})
 _OUTCOMES: Final = {name: name for name in OUTCOMES}
+_PRICE: Final = ("model", "prompt", "completion", "cached", "since", "until")  # columns of the table `prices`
 MOST_CHOICES: Final = 10**6  # times max_tokens this is still a number of 64 bits
 _NO_ENTRY: Final = {"request_id": None, "kind": "top-up", "nano_usd": 0}  # is ignored; shows the columns
 NULL: Final = ""  # stands for a value that is missing; text that is empty is one too
@@ -86,9 +87,8 @@ def written(engine: Engine, entries: Iterable[Mapping[str, Any]]) -> Source:
 
 def load_prices(engine: Engine, prices: list[Listed]) -> None:
     engine.run("prices")
-    rows = [(row.model, row.prompt, row.completion, row.cached, row.since, row.until) for row in prices]
-    if rows:
-        engine.db.executemany("INSERT INTO prices VALUES (?, ?, ?, ?, ?, ?)", rows)
+    by_column = [[getattr(row, name) for row in prices] for name in _PRICE]
+    engine.db.execute(f"INSERT INTO prices SELECT {', '.join(['unnest(?)'] * len(_PRICE))}", by_column)
 
 
 def load_calls(engine: Engine, source: Source, places: Places) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import subprocess
 import sys
@@ -13,16 +12,15 @@ from pathlib import Path
 from typing import Any
 
 import click
-from rich.console import Console
 
 import specs
 from harness import results
+from harness.commands.console import ERR
 from harness.model import Exit
-from harness.target import Secret
+from harness.target import Secret, secret_in
 from harness.watch.regression import alert, lost
 from harness.watch.webhook import Webhook, key_of
 
-ERR = Console(stderr=True, highlight=False)
 OURS = frozenset({"--out", "--replay", "--ui"})  # options of a run that a watch has its own for
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
@@ -143,8 +141,4 @@ def _hook(url: str, secret: Secret | None, keep: Path) -> Webhook:
 
 
 def _secret(variable: str | None) -> Secret | None:
-    if variable is None:
-        return None
-    if not (value := os.environ.get(variable)):
-        raise click.UsageError(f"the environment has no {variable}")
-    return Secret(variable, value)
+    return None if variable is None else secret_in(variable, "--secret")

@@ -83,14 +83,14 @@ def words_of(prompt: str) -> list[str]:
 
 def fill(schema: Any, words: list[str], rng: random.Random) -> Any:
     """A value for a schema, made of words where a string may be anything."""
-    return _Filler(schema, words, rng).value(schema, 0)
+    return _Filler(schema, words).value(schema, 0)
 
 
 class _Filler:
     """Walks one schema; optional members are left out once it is deep, so recursion ends."""
 
-    def __init__(self, root: Any, words: list[str], rng: random.Random) -> None:
-        self._root, self._words, self._rng = root, words or ["value"], rng
+    def __init__(self, root: Any, words: list[str]) -> None:
+        self._root, self._words = root, words or ["value"]
         self._used = 0
 
     def value(self, schema: Any, depth: int) -> Any:

@@ -6,13 +6,12 @@ import argparse
 import ipaddress
 import json
 import logging
-import os
 import sys
 import threading
 from pathlib import Path
 
 import specs
-from mockserver.__main__ import port, said
+from mockserver.__main__ import port, said, variable
 from mockserver.serve import Options
 from mockserver.upstream.faults import Script, read_script
 from mockserver.upstream.provider import provider
@@ -42,7 +41,7 @@ def _options(chosen: argparse.Namespace) -> Options:
     return Options(
         host=chosen.host,
         port=chosen.port,
-        control_token=_variable(chosen.control_token_env) if chosen.control_token_env else None,
+        control_token=variable("--control-token-env", chosen.control_token_env),
         ttft=chosen.ttft / 1000,
         itl=chosen.itl / 1000,
         tokens=chosen.tokens,
@@ -52,17 +51,9 @@ def _options(chosen: argparse.Namespace) -> Options:
 
 def _key(chosen: argparse.Namespace) -> str | None:
     """Beyond the loopback nobody is served without a key: the log holds prompts."""
-    if chosen.key_env:
-        return _variable(chosen.key_env)
-    if not ipaddress.ip_address(chosen.host).is_loopback:
+    if not chosen.key_env and not ipaddress.ip_address(chosen.host).is_loopback:
         raise ValueError(f"--host {chosen.host} is open to others; name a key by --key-env")
-    return None
-
-
-def _variable(name: str) -> str:
-    if len(value := os.environ.get(name, "")) < 8:
-        raise ValueError(f"{name}: the environment holds no value of at least 8 characters")
-    return value
+    return variable("--key-env", chosen.key_env)
 
 
 def _parser() -> argparse.ArgumentParser:

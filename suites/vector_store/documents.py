@@ -17,9 +17,12 @@ def pdf(lines: Sequence[str]) -> bytes:
 
 def bomb() -> bytes:
     """A PDF of some hundred kilobytes whose page inflates to 100 MB of blanks."""
-    packer = zlib.compressobj(9)
-    blank = b" " * (1024 * 1024)
-    packed = b"".join([*(packer.compress(blank) for _ in range(EXPLODED // len(blank))), packer.flush()])
+    blank, times, total = b" " * (1024 * 1024), EXPLODED // (1024 * 1024), 1
+    packer = zlib.compressobj(9, wbits=-zlib.MAX_WBITS)
+    block = packer.compress(blank) + packer.flush(zlib.Z_FULL_FLUSH)  # stands for itself wherever it is put
+    for _ in range(times):
+        total = zlib.adler32(blank, total)
+    packed = b"\x78\xda" + block * times + packer.flush() + total.to_bytes(4, "big")  # RFC 1950
     return _document(packed, b" /Filter /FlateDecode")
 
 

@@ -13,6 +13,7 @@ import pytest
 
 import specs
 from harness import results
+from harness.judge import Rule
 from harness.model import CheckReport, Finding, Outcome
 from harness.session import Options, Session
 from tests.harness.conftest import KEY, a_target
@@ -75,7 +76,7 @@ def test_a_rule_that_breaks_costs_its_own_row_only(session: Session, monkeypatch
     def broken(*_: object) -> None:
         raise ZeroDivisionError("a bug of ours")
 
-    monkeypatch.setattr("harness.session.findings", broken)
+    monkeypatch.setattr(Rule, "findings", broken)
     session.journal.exchanges.append(completion({}))
     session.selected = {"OC-001", "OC-082"}
     session.reports += session.sweep()

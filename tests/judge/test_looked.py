@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from unittest.mock import patch
 
-from harness import judge as judging
-from harness.judge import findings, judge, of_each, rules_for
+from harness.judge import Judged, Rule, judge, of_each, rules_for
 from specs import load
 from tests.judge.builders import completion, good_completion
 
@@ -15,16 +14,18 @@ def test_what_was_found_is_kept_with_the_exchange() -> None:
     rules = rules_for(contract)
     found = of_each(rules, answer, contract)
     assert found
-    with patch.object(judging, "judge", side_effect=AssertionError("looked at again")):
-        assert {rule: said for rule in rules if (said := findings(rule, answer, contract))} == found
+    unseen = completion(good_completion(object="something else", usage=None))
+    seen = Judged([answer, unseen], contract)
     for rule in rules:
-        assert findings(rule, answer, contract) == judge(rule, [answer], contract).findings
+        assert seen.findings(rule) == [*judge(rule, [answer, unseen], contract).findings]
+    with patch.object(Rule, "findings", side_effect=AssertionError("looked at again")):
+        assert {rule: said for rule in rules if (said := tuple(Judged([answer], contract).findings(rule)))} == found
 
 
 def test_another_contract_looks_for_itself() -> None:
     contract, other, answer = load("openai-core"), load("voltagegpu-confidential"), completion(good_completion())
     of_each(rules_for(contract), answer, contract)
-    rule = rules_for(other)[0]
-    with patch.object(judging, "judge", wraps=judge) as looked:
-        findings(rule, answer, other)
+    rule = next(rule for rule in rules_for(other) if rule.on(answer))
+    with patch.object(Rule, "findings", return_value=[]) as looked:
+        Judged([answer], other).findings(rule)
     looked.assert_called_once()

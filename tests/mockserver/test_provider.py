@@ -353,8 +353,8 @@ def test_an_abort_between_two_pieces_is_noticed_by_the_next() -> None:
 # --- as a process ---
 
 
-def run(*options: str, **variables: str) -> subprocess.CompletedProcess[str]:
-    line = [sys.executable, "-m", "mockserver.upstream", *options]
+def run(*options: str, module: str = "mockserver.upstream", **variables: str) -> subprocess.CompletedProcess[str]:
+    line = [sys.executable, "-m", module, *options]
     environment = {**os.environ, **variables}
     return subprocess.run(line, env=environment, capture_output=True, text=True, timeout=30, check=False)
 
@@ -373,3 +373,20 @@ def test_the_command_says_what_it_cannot_use(options: tuple[str, ...], said: str
     assert ended.returncode == 2
     assert said in ended.stderr
     assert "Traceback" not in ended.stderr
+
+
+@pytest.mark.parametrize(
+    ("module", "option"),
+    [
+        ("mockserver", "--upstream-key-env"),
+        ("mockserver.upstream", "--key-env"),
+        ("mockserver.upstream", "--control-token-env"),
+    ],
+)
+def test_a_variable_that_is_not_there_is_no_empty_key(module: str, option: str) -> None:
+    ended = run(option, "ASSAY_NO_SUCH_VARIABLE", module=module)
+    assert (ended.returncode, ended.stdout) == (2, "")
+    assert f"{option}: the environment has no ASSAY_NO_SUCH_VARIABLE; export" in ended.stderr
+    ended = run(option, "sk-live-abcdefgh", module=module)
+    assert ended.returncode == 2
+    assert "sk-live" not in ended.stderr, "the key itself where its variable belongs"

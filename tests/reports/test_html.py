@@ -190,3 +190,16 @@ def test_overview_shows_where_runs_differ() -> None:
     assert len(differs) == len(sample.results()["requirements"])
     assert differs.count("yes") == 11  # ten outcomes that are not pass, and the requirement one run does not have
     assert "not in this run" in {attrs.get("title") for _, attrs in matrix.tags}
+
+
+def test_what_a_contract_does_not_have_is_no_difference() -> None:
+    """Two runs of one contract, and one of another that shares a requirement with it and has one of its own."""
+    first, second, other = sample.results(), sample.results(), sample.results()
+    kept = {row["id"]: row for row in other["requirements"]}
+    other["contract"]["name"] = "openai-core"
+    other["requirements"] = [kept["OC-001"], kept["OC-120"] | {"id": "OC-999"}, kept["OC-094"] | {"outcome": "fail"}]
+    second["requirements"] = [row for row in second["requirements"] if row["id"] != "OC-007"]
+    rows = [tag for tag in Page(overview.render([first, second, other])).tags if "data-differs" in tag[1]]
+    listed = sorted({*kept, "OC-999"})
+    differing = [name for name, (_, attrs) in zip(listed, rows, strict=True) if attrs["data-differs"] == "yes"]
+    assert differing == ["OC-007", "OC-094"]

@@ -58,12 +58,10 @@ def test_evidence_without_a_quote_has_no_chain() -> None:
 
 
 def test_a_chart_has_only_measured_points() -> None:
-    load = {
-        "series": [{"at_s": 0, "ttft_p50_ms": 1.5}, {"at_s": 1, "ttft_p50_ms": None}, {"at_s": 2, "ttft_p50_ms": 3}]
-    }
-    (chart,) = charts.of_load(load)
-    assert chart.x == (0.0, 1.0, 2.0)
-    assert [(line.label, line.points) for line in chart.lines] == [("p50", (1.5, None, 3.0))]
+    measured = (1.5, None, 3.0, 2.0, 2.5)
+    (chart,) = charts.of_load({"series": [{"at_s": at, "ttft_p50_ms": ms} for at, ms in enumerate(measured)]})
+    assert chart.x == (0.0, 1.0, 2.0, 3.0, 4.0)
+    assert [(line.label, line.points) for line in chart.lines] == [("p50", measured)]
 
 
 @pytest.mark.parametrize(

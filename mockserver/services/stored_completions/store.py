@@ -34,9 +34,5 @@ class Completions:
         """The last vote is the one that counts."""
         self._db.execute("UPDATE completions SET vote = ? WHERE id = ?", (vote, completion_id))
 
-    def vote_of(self, completion_id: str) -> str | None:
-        row = self._db.execute("SELECT vote FROM completions WHERE id = ?", (completion_id,)).fetchone()
-        return row[0] if row else None
-
     def reset(self) -> None:
         self._db.execute("DELETE FROM completions")

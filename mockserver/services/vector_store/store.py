@@ -10,7 +10,6 @@ from mockserver.ledger.store import Transaction
 from mockserver.services.storage import Storage
 from mockserver.services.vector_store.index import Index, Match
 
-PENDING = ("enqueued", "processing")
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS collections (
   n INTEGER PRIMARY KEY, account TEXT NOT NULL, id TEXT NOT NULL, name TEXT NOT NULL, created REAL NOT NULL,
