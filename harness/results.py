@@ -14,7 +14,7 @@ from typing import Any
 import jsonschema
 
 import specs
-from harness import __version__, excerpt, journal, versions, waivers
+from harness import __version__, excerpt, journal, versions, waivers, whole
 from harness.coverage import Coverage
 from harness.model import (
     CheckReport,
@@ -222,9 +222,7 @@ def write(run: Session) -> Path:
         journal.merge(run.options.out, name)
     path = run.options.out / "results.json"
     text = json.dumps(document(run, datetime.now(UTC)), indent=1, sort_keys=True, ensure_ascii=False)
-    partial = path.with_suffix(".json.part")
-    partial.write_text(_HALF_A_PAIR.sub("\N{REPLACEMENT CHARACTER}", run.redactor.text(text)), encoding="utf-8")
-    partial.replace(path)  # a reader never sees half a file
+    whole.write(path, _HALF_A_PAIR.sub("\N{REPLACEMENT CHARACTER}", run.redactor.text(text)))
     return path
 
 

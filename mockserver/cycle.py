@@ -31,6 +31,7 @@ class Cycle(RequestResponseCycle):
     body: bytes | bytearray = b""  # type: ignore[assignment]
     _event: asyncio.Event | None = None
     _is_taken = False
+    takes_many = False  # frames of a stream at once, as chunks; known when the first is asked for
 
     def __init__(self, protocol: Protocol, scope: dict[str, Any], keep_alive: bool) -> None:
         """What is the same for every request at its start stands at the class."""
@@ -80,8 +81,13 @@ class Cycle(RequestResponseCycle):
         return True
 
     async def stream(self, status: int, headers: Headers, frames: AsyncIterator[Frame]) -> bool:
-        """Each frame a chunk of its own, none held back; False, and nothing written, as with `answer`."""
-        head = self._head(status, headers, b"transfer-encoding: chunked\r\n")
+        """Each frame a chunk of its own, none held back; False, and nothing written, as with `answer`.
+
+        RFC 9112 section 6.1: who speaks HTTP/1.0 gets no chunks; there the connection's end is that of the stream.
+        """
+        in_chunks = self.scope["http_version"] != "1.0"
+        head = self._head(status, headers, b"transfer-encoding: chunked\r\n" if in_chunks else b"")
+        self.takes_many = in_chunks and head is not None
         if head is None or self.scope["method"] == "HEAD":
             return False
         await self._drained()
@@ -92,12 +98,13 @@ class Cycle(RequestResponseCycle):
                 self._write(frame.chunks())
             elif isinstance(frame, bytes):
                 if frame:
-                    self._write(chunk(frame))
+                    self._write(chunk(frame) if in_chunks else frame)
             else:
                 await frame.play(self._push)
             if self.flow.write_paused:
                 await self._drained()
-        self._write(b"0\r\n\r\n")
+        if in_chunks:
+            self._write(b"0\r\n\r\n")
         if not self.disconnected:
             self._complete()
         return True

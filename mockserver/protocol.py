@@ -19,6 +19,7 @@ from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from mockserver.cycle import Cycle
+from mockserver.offers import framing_of, parser_within
 
 if TYPE_CHECKING:
     import asyncio
@@ -72,25 +73,47 @@ class Protocol(HttpToolsProtocol):
         super().__init__(*given, **named)
         self._waiting: deque[Coroutine[Any, Any, None]] = deque()
         self._busy = False
+        self._answering: Cycle | None = None  # the one begun last; `cycle` is the one read last
+        self._offering: tuple[bytes, bytes] | None = None  # how the body is framed of a request that offers a protocol
         self._idle_since = 0.0  # of time.monotonic(); 0 while a request is under way
 
     def connection_lost(self, exc: Exception | None) -> None:
-        cycle = self.cycle
+        """The request that is being answered is told; uvicorn tells the latest, which may still wait for its turn."""
+        cycle = self._answering
+        self.pipeline.clear()
         super().connection_lost(exc)
         if self.timeout_keep_alive_task is not None:
             self.timeout_keep_alive_task.cancel()
             self.timeout_keep_alive_task = None
-        if cycle is not None and not cycle.response_complete and cycle.left is not None:
+        if cycle is None or cycle.response_complete:
+            return
+        cycle.disconnected = True
+        cycle.wake()
+        if cycle.left is not None:
             cycle.left()
 
     def data_received(self, data: bytes) -> None:
         """What has arrived of a body is there when its request is begun."""
         self._busy = True
+        self._unset_keepalive_if_required()
         try:
-            super().data_received(data)
+            self._feed(data)
+        except httptools.HttpParserError as error:
+            self.logger.warning("not a request: %s", error)
+            self.send_400_response("Invalid HTTP request received.")
         finally:
             self._busy = False
         self._begin()
+
+    def _feed(self, data: bytes) -> None:
+        while data:
+            try:
+                return self.parser.feed_data(data)
+            except httptools.HttpParserUpgrade as offer:
+                data = data[offer.args[0] :]
+                if self._offering is not None:
+                    self.parser, self._offering = parser_within(self, self._offering), None
+        return None
 
     def on_message_begin(self) -> None:
         self.url, self.expect_100_continue = b"", False
@@ -128,6 +151,7 @@ class Protocol(HttpToolsProtocol):
             "spelled": self._spelled,
             "transport": self.transport,
         }
+        self._offering = framing_of(self.headers) if self.parser.should_upgrade() else None
         before = self.cycle
         self.cycle = scope["cycle"] = Cycle(self, scope, version != "1.0" and self.parser.should_keep_alive())
         if before is None or before.response_complete:
@@ -152,7 +176,7 @@ class Protocol(HttpToolsProtocol):
 
     def on_message_complete(self) -> None:
         cycle = self.cycle
-        if not cycle.response_complete:
+        if not cycle.response_complete and self._offering is None:
             cycle.more_body = False
             cycle.wake()
 
@@ -184,6 +208,7 @@ class Protocol(HttpToolsProtocol):
             self.timeout_keep_alive_task = self.loop.call_later(left, self._look_if_idle)
 
     def _start_asgi_task(self, cycle: Cycle, app: Any) -> None:  # type: ignore[override]
+        self._answering = cycle
         cycle.arrived = min(time.monotonic(), self.loop.time() + HALF_A_MILLISECOND)
         self._waiting.append(cycle.run_asgi(app))
         if not self._busy:

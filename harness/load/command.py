@@ -15,7 +15,7 @@ from typing import Any
 import click
 
 import specs
-from harness import mock
+from harness import mock, whole
 from harness.commands.console import ERR, OUT
 from harness.exchange import TargetFault
 from harness.load.page import MET, page, sweep_page
@@ -148,7 +148,7 @@ def _swept(trial: Trial) -> dict[str, Any]:
             f"{rate:g}/s: {found['streams_per_s']} done a second, service levels: {MET[done[-1].met]}", markup=False
         )
     result = {**about, **summary(done), "folder": str(trial.folder), "exit_code": int(code)}
-    (trial.folder / "sweep.json").write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+    whole.write(trial.folder / "sweep.json", json.dumps(result, indent=1) + "\n")
     return result
 
 

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from harness import whole
 from harness.load.figures import curves, figures, series
 from harness.load.scenario import Scenario
 from harness.load.stream import Stream
@@ -62,7 +63,7 @@ class Gathering:
         measured |= {"interrupted": interrupted, "lost_generators": self.lost}
         moments = series(self.tally)
         document = {**measured, "series": moments, "cdf": curves(self.tally), "tally": self.tally.to_json()}
-        (self.out / "load.json").write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
+        whole.write(self.out / "load.json", json.dumps(document, indent=1) + "\n")
         _table(self.out / "series.csv", moments, ("at_s",))
         _table(self.out / "trends.csv", table(measured["trends"]), ("name",))
         return measured

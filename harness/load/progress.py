@@ -74,7 +74,7 @@ class Progress:
         done = values[-1] in _ENDS
         try:
             chunks = _decode_lines(b"\n".join(values[:-1] if done else values))
-        except msgspec.DecodeError:
+        except (msgspec.DecodeError, RecursionError):
             return False
         if len(chunks) + done != len(values):
             return False  # an empty one

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from harness import whole
 from harness.exchange import TargetFault
 from harness.load.bill import bill
 from harness.load.calibration import calibrate
@@ -89,9 +90,7 @@ class Trial:
             found["bill"] = reckoned
         found["exit_code"] = int(exit_of(found))
         kept = json.loads((folder / "load.json").read_text(encoding="utf-8"))
-        whole = folder / "load.json.part"
-        whole.write_text(json.dumps({**kept, **found}, indent=1) + "\n", encoding="utf-8")
-        whole.replace(folder / "load.json")  # a reader never sees half a file
+        whole.write(folder / "load.json", json.dumps({**kept, **found}, indent=1) + "\n")
         parquet(folder)
         return found
 

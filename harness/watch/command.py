@@ -22,15 +22,17 @@ from harness.watch.regression import alert, lost
 from harness.watch.webhook import Webhook, key_of
 
 OURS = frozenset({"--out", "--replay", "--ui"})  # options of a run that a watch has its own for
+LONGEST_S = 366 * 86400  # between two runs
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
 def _seconds(_ctx: click.Context, _param: click.Parameter, value: str) -> float:
     """A duration: 90s, 15m, 6h, 1d."""
     found = re.fullmatch(r"([0-9]+(?:\.[0-9]+)?)([smhd])", value)
-    if found is None or float(found[1]) <= 0:
+    seconds = float(found[1]) * _UNITS[found[2]] if found else 0.0
+    if not 0 < seconds <= LONGEST_S:
         raise click.BadParameter(f"{value!r} is no duration such as 90s, 15m, 6h or 1d")
-    return float(found[1]) * _UNITS[found[2]]
+    return seconds
 
 
 @click.command(name="watch", context_settings={"ignore_unknown_options": True})

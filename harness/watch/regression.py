@@ -11,8 +11,11 @@ BROKEN = frozenset({"fail", "error"})
 def alert(before: Mapping[str, Any] | None, after: Mapping[str, Any], only: frozenset[str]) -> dict[str, Any] | None:
     """An alert where something that was kept is broken now, or cannot be told any more; None where nothing is worse.
 
-    Without an earlier run everything that is broken is news. `only` names themes; empty means all requirements.
+    Without an earlier run of this target everything that is broken is news. `only` names themes; empty means all
+    requirements.
     """
+    if before is not None and before["target"]["name"] != after["target"]["name"]:
+        before = None  # a folder may have been another target's
     known = {row["id"]: row["outcome"] for row in before["requirements"]} if before else {}
     worse = [_change(row, known.get(row["id"])) for row in after["requirements"] if _is_worse(row, known, only)]
     if not worse:

@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 
 import httpx
 
+from harness import whole
 from harness.target import Secret
 
 TRIES = 3
@@ -54,6 +55,10 @@ class Webhook:
     @property
     def host(self) -> str:
         """Where it is; its path may be a secret. Empty for what is no URL of HTTP. Raises ValueError."""
+        try:
+            httpx.URL(self.url)
+        except (httpx.InvalidURL, UnicodeError) as error:
+            raise ValueError("expected a URL") from error
         parts = urlsplit(self.url)
         where = f"{parts.hostname or ''}{'' if parts.port is None else f':{parts.port}'}"
         return where if parts.scheme in ("http", "https") else ""
@@ -69,9 +74,7 @@ class Webhook:
         return not due
 
     def _keep(self, due: list[dict[str, Any]]) -> None:
-        draft = self.waiting.with_suffix(".part")
-        draft.write_text("".join(json.dumps(one) + "\n" for one in due))
-        draft.replace(self.waiting)
+        whole.write(self.waiting, "".join(json.dumps(one) + "\n" for one in due))
 
     def _delivered(self, message: Mapping[str, Any]) -> bool:
         body = json.dumps(message["alert"]).encode()
@@ -82,7 +85,7 @@ class Webhook:
                 headers = self._headers(message["id"], body)
                 with httpx.stream("POST", self.url, content=body, headers=headers, timeout=TIMEOUT_S) as answer:
                     taken = answer.is_success  # the status says it; a body may have no end, and nobody reads it
-            except httpx.HTTPError:
+            except (httpx.HTTPError, UnicodeError):  # some names of hosts are known to be none when they are looked up
                 continue
             if taken:
                 return True

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
+from mockserver.behaviours.admission import Disconnected
 from mockserver.behaviours.completion import new_decoder
 from mockserver.call import Frame, Headers, Reply
 from mockserver.chunked import Batch, Block
@@ -32,7 +33,8 @@ async def open_stream(call: Call, generation: Generation) -> Reply:
         gateway.void_failed(call)
         raise gateway.refuse_upstream(call) from None
     except Aborted:
-        first = None
+        gateway.settle_aborted(call, gateway.usage_of(call, generation.usage_so_far()))
+        raise Disconnected from None
     if gateway.frames is not None:
         stream = gateway.frames(call, flat(frames(call, generation, first)))
         return Reply(200, b"", gateway.stream_headers(call), stream)
@@ -101,8 +103,8 @@ async def frames(call: Call, generation: Generation, first: Piece | None) -> Asy
     """Every frame of the stream; whatever way it ends, the call is settled once."""
     gateway = call.gateway
     writer, batch = Writer(call), Batch()
-    closed, in_runs = False, call.cycle is not None and gateway.frames is None and gateway.reply is None
-    in_runs = in_runs and not call.state.observers
+    closed, in_runs = False, call.cycle is not None and call.cycle.takes_many
+    in_runs = in_runs and gateway.frames is None and gateway.reply is None and not call.state.observers
     try:
         for frame in gateway.preamble:
             yield frame

@@ -205,7 +205,12 @@ class LocalGeneration:
         if waiter is None or waiter.done():
             return
         taken = self.take_due()
-        if taken and (not self._push(taken) or self._at == self._last):
+        try:
+            more = not taken or (self._push(taken) and self._at < self._last)
+        except Exception as error:
+            waiter.set_exception(error)  # a matter of whoever streams
+            return
+        if not more:
             waiter.set_result(None)
         else:
             self._ticker.at(self._t0 + self._at * self._itl, self._tick)

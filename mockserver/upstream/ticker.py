@@ -51,7 +51,10 @@ class Ticker:
         self._timer, self._goes_off = None, 0  # nothing is armed before all are called
         while self._order and self._order[0] <= self.now() * 1000 + 0.01:
             for then in self._slots.pop(heapq.heappop(self._order)):
-                then()
+                try:
+                    then()
+                except Exception as error:  # of one who waits: the others wait on
+                    self.loop.call_exception_handler({"message": f"{then} failed when it was due", "exception": error})
         self._goes_off = NEVER
         if self._order:
             self._arm(self._order[0])

@@ -66,6 +66,12 @@ def test_a_first_run_tells_what_is_broken_and_themes_are_kept_apart() -> None:
     assert alert(None, run(row("OC-001", "fail")), frozenset({"attestation"})) is None
 
 
+def test_the_run_of_another_target_is_no_earlier_one() -> None:
+    other = {**run(row("OC-001", "fail")), "target": {"name": "another", "base_url": "http://127.0.0.2/v1"}}
+    told = alert(other, run(row("OC-001", "fail")), NONE) or {"worse": []}
+    assert ([one["was"] for one in told["worse"]], told.get("previous")) == ([None], None)
+
+
 def test_the_signature_is_that_of_standard_webhooks() -> None:
     key = b"a key of some bytes"
     spelled = Secret("HOOK", "whsec_" + base64.b64encode(key).decode())
@@ -113,6 +119,10 @@ def test_a_run_that_cannot_be_made_any_more_is_told_once(tmp_path: Path) -> None
     assert (told["type"], told["contract"]["name"], told["exit_code"]) == ("assay.no_results", "openai-core", 2)
 
 
+def test_a_host_that_can_be_none_has_not_taken_the_alert(tmp_path: Path) -> None:
+    assert not Webhook("http://a..b/", None, tmp_path / "alerts.ndjson", pause_s=0).send({"n": 1})
+
+
 def test_an_answer_without_an_end_has_taken_the_alert(tmp_path: Path) -> None:
     """Its status says so; nobody reads the rest."""
     with hostile.serving(hostile.endless(b"text/plain", b"x" * 4096)) as server:
@@ -124,6 +134,8 @@ def test_an_answer_without_an_end_has_taken_the_alert(tmp_path: Path) -> None:
     [
         (["no-such-contract"], "no-such-contract"),
         (["openai-core", "--webhook", "http://["], "--webhook: "),
+        (["openai-core", "--webhook", "http://127.0.0.1/\x01"], "expected a URL"),
+        (["openai-core", "--every", f"{10**20}d"], "is no duration"),
         (["openai-core", "--webhook", "file:///tmp/alerts"], "expected an http or https URL"),
         (["openai-core", "--webhook", "http://127.0.0.1/", "--secret", "HOOK"], "HOOK: what follows whsec_"),
     ],
@@ -133,7 +145,7 @@ def test_what_cannot_be_watched_or_told_is_refused_at_once(
 ) -> None:
     """Not when the first alert is due, and not again and again."""
     monkeypatch.setenv("HOOK", "whsec_abc")
-    line = ["watch", *words, "--target", "mock", "--every", "1d", "--keep", str(tmp_path)]
+    line = ["watch", "--target", "mock", "--every", "1d", "--keep", str(tmp_path), *words]
     done = CliRunner().invoke(cli.main, line)
     assert done.exit_code == Exit.BAD_INVOCATION
     assert said in done.output

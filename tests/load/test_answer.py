@@ -81,3 +81,10 @@ def test_limits_hold_for_what_is_held() -> None:
     assert answer.fault is not None
     assert answer.fault.kind == "event-cap"
     assert answer.progress.outputs <= 5 + MOST_HELD
+
+
+def test_an_event_that_is_nested_too_deeply_is_no_token_and_no_exception() -> None:
+    deep = b'data: {"x":' + b"[" * 1500 + b"]" * 1500 + b"}\n\n"
+    before = [said("a")] * (MOST_HELD + 2)  # the first of them go to the general parser
+    answer = read_as(chunked(*before, deep, said("b"), DONE))
+    assert (answer.fault, answer.complete, answer.progress.outputs) == (None, True, len(before) + 1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 from pathlib import Path
 
 import duckdb
@@ -41,3 +42,13 @@ def test_ids_come_back_from_the_tables(tmp_path: Path, same: bool) -> None:
         query = "SELECT coalesce(request_id, ''), coalesce(answer_id, '') FROM read_parquet(?) ORDER BY number"
         found = engine.execute(query, [str(tmp_path / "requests.parquet")]).fetchall()
     assert found == [(name, name) for name in ids]
+
+
+def test_who_reads_the_figures_meanwhile_reads_whole_ones(tmp_path: Path) -> None:
+    earlier = "what was there before\n" * 10_000
+    (tmp_path / "load.json").write_text(earlier)
+    with (tmp_path / "load.json").open() as reader:
+        Gathering(Scenario("http://127.0.0.1:1/v1", ("{}",), 1, 1.0), tmp_path).close(interrupted=False)
+        assert reader.read() == earlier
+    assert "requests" in json.loads((tmp_path / "load.json").read_text())
+    assert not list(tmp_path.glob("*.part"))
