@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import os
+import sys
+
 import click
 from rich.console import Console
 
 from harness.model import Exit
 
-OUT = Console(highlight=False)
+PIPED = 120  # columns of a log or a file: it has room, and a name that is broken in two cannot be searched for
+OUT = Console(highlight=False, width=None if sys.stdout.isatty() or "COLUMNS" in os.environ else PIPED)
 ERR = Console(stderr=True, highlight=False)
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON for a machine.")
 
