@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from pathlib import Path
 
 import click
@@ -9,7 +11,9 @@ from rich.console import Console
 
 from harness.model import Exit
 
-OUT = Console(highlight=False)
+PIPED = 120  # columns of a log or a file: it has room, and a name that is broken in two cannot be searched for
+_FITTED = "COLUMNS" in os.environ or (sys.stdout is not None and sys.stdout.isatty())
+OUT = Console(highlight=False, width=None if _FITTED else PIPED)
 ERR = Console(stderr=True, highlight=False)
 FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from reports import legible, phrases
@@ -82,8 +82,26 @@ def _attestation(ours: Mapping[str, Any]) -> Iterator[str]:
     for root in found["trust_roots"]:
         digest = root.get("sha256") or root.get("key_sha384", "")
         yield f"{'trust root':<12}{legible.line(root['name'])} {legible.line(digest[:32])}"
-    for one in found["measurements"]:
-        told = (f"{name} {legible.line(value[:16])}" for name, value in sorted(one.items()))
-        yield f"{'measured':<12}{', '.join(told)}"
+    if found["measurements"]:
+        yield from _measured(found["measurements"])
     for key in ours["tls_keys"]:
         yield f"{'TLS key':<12}{legible.line(key)}"
+
+
+def _measured(found: Sequence[Mapping[str, str]]) -> Iterator[str]:
+    """What all that was accepted has in common once, then what tells it apart, a line each."""
+    common = {name: found[0][name] for name in found[0] if all(one.get(name) == found[0][name] for one in found)}
+    alike = f"; alike in all {len(found)}" if len(found) > 1 else ""
+    if common:
+        yield f"{'measured':<12}{_values(common)}{alike}"
+    for one in found:
+        if own := {name: value for name, value in one.items() if name not in common}:
+            yield f"{'measured':<12}{_values(own)}"
+
+
+def _values(measured: Mapping[str, str]) -> str:
+    """A field that nobody has set says so, in place of its zeros."""
+    return ", ".join(
+        f"{name} {legible.line(value[:16]) if value.strip('0') else 'unset'}"
+        for name, value in sorted(measured.items())
+    )

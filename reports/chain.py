@@ -26,6 +26,35 @@ OF_GPUS = {"policy.arch", "policy.feature_mode", "policy.driver_too_old", "polic
 ANCHORS = ("root", "machine", "enclave", "domain")  # what the engine finds out together
 
 
+STATES = {
+    HOLDS: "proven by what was fetched",
+    PARTLY: "genuine, but under a test root, compared with nothing, or tied by a shared nonce alone",
+    OPEN: "nothing that was fetched shows it",
+    BROKEN: "what was fetched speaks against it",
+}
+ASKS = {
+    "root": "Who vouches for the hardware?",
+    "machine": "Which machine is it, and is its firmware current?",
+    "enclave": "What on that machine signed the quote?",
+    "domain": "Which virtual machine is it, as measured when it was made?",
+    "boot": "Which software did it load since?",
+    "binding": "Was the evidence made for this request, and not played back?",
+    "gpus": "Are the GPUs genuine, and part of it?",
+    "channel": "Does our connection end inside, with nobody in between?",
+}
+WORDS = {
+    "quote": "a statement about a machine and what runs in it, signed by its processor",
+    "TDX, trust domain (TD)": "Intel's confidential virtual machine: its memory is closed to who runs the host",
+    "MRTD, RTMR0 to RTMR3": "fingerprints of the virtual machine as it was made, and of what it loaded after",
+    "report_data": "64 bytes in the quote that its maker chooses: here our nonce and a key",
+    "nonce": "random bytes that we sent, so that the answer cannot be older than the question",
+    "FMSPC, PPID": "the kind of processor, and the one processor",
+    "TCB status": "whether its firmware is as new as Intel asks for",
+    "collateral": "what Intel publishes about processors: certificates, revocations, firmware levels",
+    "policy": "what this run demanded of the evidence; a measurement that it does not name was compared with nothing",
+}
+
+
 @dataclass(frozen=True)
 class Link:
     name: str
@@ -33,6 +62,10 @@ class Link:
     state: str
     says: str  # what it is, or why it is open
     problems: tuple[str, ...] = ()
+
+    @property
+    def asks(self) -> str:
+        return ASKS[self.name]
 
 
 def owner(code: str) -> str:

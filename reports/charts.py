@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 Rows = Sequence[Mapping[str, Any]]
+LEAST_SLOTS = 5  # fewer moments show no course of time
 METRICS = {
     "ttft": "first token",
     "itl": "between tokens",
@@ -69,6 +70,8 @@ def _rows(load: Mapping[str, Any], *names: str) -> Rows:
 def _over_time(rows: Rows) -> list[Chart | None]:
     """Latencies, then how much was in flight and how much failed, slot by slot."""
     x = _numbers(rows, "at_s")
+    if len(x) < LEAST_SLOTS:
+        return []
     latencies: list[Chart | None] = [
         _chart(f"{words.capitalize()}, over the time of the load", "second of the load", "ms", x, rows, names, log=True)
         for words, names in (

@@ -67,7 +67,11 @@ def _pairs(title: str, rows: list[dict[str, str]]) -> Section:
 
 def text(found: Mapping[str, Any]) -> str:
     """For a terminal, in plain lines."""
-    return "\n".join(legible.line(line, 400) if line else "" for line in _lines(found)) + "\n"
+    return "\n".join(_indent(line) + legible.line(line, 400) for line in _lines(found)) + "\n"
+
+
+def _indent(line: str) -> str:
+    return line[: len(line) - len(line.lstrip(" "))]
 
 
 def _lines(found: Mapping[str, Any]) -> Iterator[str]:
@@ -86,5 +90,5 @@ def _lines(found: Mapping[str, Any]) -> Iterator[str]:
             yield f"{kind} ({len(found[kind])})"
         for row in found[kind]:
             yield f"{row['id']} {row['level']} {row['from']} -> {row['to']}: {row['title']}"
-            yield from (f". new: {message}" for message in row["appeared"][:3])
-            yield from (f". gone: {message}" for message in row["gone"][:3])
+            yield from (f"  seen now: {message}" for message in row["appeared"][:3])
+            yield from (f"  no longer seen: {message}" for message in row["gone"][:3])

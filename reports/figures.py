@@ -9,6 +9,17 @@ from typing import Any
 
 PERCENTILES = ("p50", "p90", "p95", "p99", "max")
 
+WORDS = {  # of a distribution, in the order of an answer
+    "ttft_ms": "to the first token (TTFT), ms",
+    "itl_ms": "between tokens (ITL), ms",
+    "tpot_ms": "per output token (TPOT), ms",
+    "e2e_ms": "whole answer (E2E), ms",
+    "connect_ms": "to connect, ms",
+    "generator lag_ms": "our own lateness, ms",
+    "calibration ttft_error_ms": "our error of TTFT, measured on a mock, ms",
+    "calibration itl_error_ms": "our error of ITL, measured on a mock, ms",
+}
+
 
 @dataclass(frozen=True)
 class Point:
@@ -100,7 +111,9 @@ def ends(events: Sequence[Event], limit: int) -> list[Event]:
 
 def ranges(figures: object) -> list[Range]:
     """Every distribution (a mapping that holds p50) anywhere in the figures, on one common axis for each unit name."""
-    found = list(_distributions(figures, ()))
+    order = list(WORDS)
+    found = [(" ".join(path), points) for path, points in _distributions(figures, ())]
+    found.sort(key=lambda one: order.index(one[0]) if one[0] in order else len(order))
     values = [value for _, points in found for value in points.values() if value > 0]
     if not values:
         return []
@@ -108,7 +121,7 @@ def ranges(figures: object) -> list[Range]:
     span = (high - low) or 1.0
     return [
         Range(
-            " ".join(path).replace("_", " "),
+            WORDS.get(path, path.replace("_", " ")),
             tuple(Point(name, value, _place(value, low, span)) for name, value in points.items()),
         )
         for path, points in found

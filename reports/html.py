@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from reports import chain, charts, figures, fuzzing, page, phrases, reconciliation, waived
+from reports import areas, chain, charts, figures, findings, fuzzing, page, phrases, reconciliation, waived
 
 GROUPS_SHOWN = 25
 EXCHANGES_SHOWN = 300
@@ -46,13 +46,16 @@ def render(results: Mapping[str, Any]) -> str:
         loads=loads,
         results=results,
         rows=rows,
-        broken=[row for row in rows if row["outcome"] == "fail"],
+        broken=findings.breaches(rows),
+        areas=areas.of(rows),
         counts=counts,
         segments=figures.segments(counts),
         suites=sorted({name for row in rows for name in phrases.suites(row)}),
         evidence=Evidence(results.get("exchanges") or {}),
         views=_views(results, rows),
         chain=chain.links(results.get("attestation") or {}),
+        chain_states=chain.STATES,
+        glossary=chain.WORDS,
         percentiles=figures.PERCENTILES,
         timeline=figures.timeline,
         stalls=figures.stalls,

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from reports import page, phrases, trends
+from reports import figures, page, phrases, trends
 
 
 def render(runs: Sequence[Mapping[str, Any]], links: Sequence[str | None] = ()) -> str:
-    """One column a run, in the order given, one row a requirement of any of them. `links`: where each report is."""
+    """One column a run, in the order given; one row a requirement of any, worst first. `links`: each report."""
     columns = [_column(run) for run in runs]
     for column, label, link in zip(columns, _labels(runs), links or [None] * len(runs), strict=True):
         column |= {"label": label, "link": link}
@@ -26,13 +26,15 @@ def _labels(runs: Sequence[Mapping[str, Any]]) -> list[str]:
     both = [f"{target} {contract}" for target, contract in zip(targets, contracts, strict=True)]
     if len(set(both)) == len(runs):
         return both
-    return [f"{name} {phrases.moment(run['run']['started'])}" for name, run in zip(both, runs, strict=True)]
+    moments = [phrases.moment(run["run"]["started"]) for run in runs]
+    if len(set(both)) == 1:
+        return moments
+    return [f"{name} {moment}" for name, moment in zip(both, moments, strict=True)]
 
 
 def _column(run: Mapping[str, Any]) -> dict[str, Any]:
-    """What stands above and below a column; the percentage is of the requirements that were observed."""
+    """What the card above a column says."""
     counts = phrases.tally(run)
-    observed = sum(counts.get(name, 0) for name in ("fail", "warn", "pass"))
     return {
         "name": run["target"]["name"],
         "contract": f"{run['contract']['name']} {run['contract']['version']}",
@@ -42,12 +44,10 @@ def _column(run: Mapping[str, Any]) -> dict[str, Any]:
         "started": phrases.moment(run["run"]["started"]),
         "model": run["target"].get("model"),
         "spent": phrases.usd(run["spend"]["usd"]),
-        "calls": run["spend"]["calls"],
+        "calls": phrases.number(run["spend"]["calls"]),
         "reached": phrases.reached(run),
-        "passes": counts.get("pass", 0),
-        "fails": counts.get("fail", 0),
-        "observed": observed,
-        "total": sum(counts.values()),
+        "segments": figures.segments(counts),
+        "counts": counts,
     }
 
 
@@ -71,7 +71,7 @@ def _rows(runs: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
                 "worst": _worst(outcomes),
             }
         )
-    return made
+    return sorted(made, key=lambda row: phrases.badness(str(row["worst"])))
 
 
 def _differs(outcomes: Sequence[str | None], contracts: Sequence[str]) -> bool:

@@ -54,7 +54,7 @@ def _templates() -> Environment:
         keep_trailing_newline=True,
         finalize=_shown,
     )
-    made.filters |= {"clip": legible.clip, "seconds": phrases.seconds, "usd": phrases.usd}
+    made.filters |= {"clip": legible.clip, "seconds": phrases.seconds, "usd": phrases.usd, "number": phrases.number}
     made.globals |= {"grouped": findings.grouped, "reproduce": findings.reproduce}
     return made
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -63,9 +64,9 @@ def verdict(results: Mapping[str, Any]) -> tuple[str, str]:
         meaning = "Nothing is broken that nobody accepted, but not every waiver holds."
     sentences = [meaning.format(**counted)]
     rows = results["requirements"]
-    if unasked := sum(row.get("reason") == NOT_SELECTED for row in rows):
+    if any(row.get("reason") == NOT_SELECTED for row in rows):
         headline += PARTLY.get(name, "")
-        sentences.append(f"Only {len(rows) - unasked} of {len(rows)} requirements were selected for this run.")
+        sentences.append(f"Only {counted['rows']} of {len(rows)} requirements were selected for this run.")
     if count := sum(row["outcome"] == "waived" for row in results["requirements"]):
         sentences.append(f"Waived and not counted: {count}.")
     if wrong := waived.red(results):
@@ -137,6 +138,26 @@ def seconds(value: float) -> str:
     return f"{int(value) // 60} min {int(value) % 60:02d} s"
 
 
+def number(value: object) -> str:
+    """A count or a rate for people: 12,118, 26.0, 1.27; what is no number stays."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return str(value)
+    if isinstance(value, int) or abs(value) >= 1000:
+        return f"{value:,.0f}"
+    return f"{value:.1f}" if abs(value) >= 10 or value == int(value) else f"{value:.3g}"
+
+
+def with_unit(value: object, level: str) -> str:
+    """What was measured, in the unit of its service level such as ttft_p99=500ms."""
+    unit = re.search(r"[^0-9.]*$", level.partition("=")[2])
+    return f"{number(value)} {unit[0] if unit else ''}".rstrip()
+
+
+def still(trends: Sequence[Mapping[str, Any]]) -> list[str]:
+    """What is said of the figures of a load that nothing tells from standing still."""
+    return [row["said"] for row in trends if row["low"] <= 0 <= row["high"]]
+
+
 def usd(value: object) -> str:
     """A decimal string with at least two places and no trailing zeros after them; text that is no number stays."""
     try:
@@ -154,13 +175,13 @@ def moment(value: object) -> str:
 
 def _spent(spend: Mapping[str, Any]) -> str:
     cap = "without a cap" if spend["cap_usd"] is None else f"of at most {usd(spend['cap_usd'])}"
-    return f"{usd(spend['usd'])} {cap}, {spend['calls']} calls"
+    return f"{usd(spend['usd'])} {cap}, {number(spend['calls'])} calls"
 
 
 def _estimated(spend: Mapping[str, Any]) -> str | None:
     """Nothing where the plan had no price or no count; half an estimate shows the half there is."""
     cost = None if spend["estimated_usd"] is None else usd(spend["estimated_usd"])
-    calls = None if spend["estimated_calls"] is None else f"{spend['estimated_calls']} calls"
+    calls = None if spend["estimated_calls"] is None else f"{number(spend['estimated_calls'])} calls"
     return ", ".join(filter(None, (cost, calls))) or None
 
 
@@ -180,7 +201,7 @@ def fuzzed(results: Mapping[str, Any]) -> str | None:
         return None
     asked = sum(found["cases"].values())
     bounds = f"{reach['bounds_reached']} of {reach['bounds']} bounds of parameters"
-    return f"{asked} requests, {bounds}, {reach['kinds_of_answers']} kinds of answers"
+    return f"{number(asked)} requests, {bounds}, {reach['kinds_of_answers']} kinds of answers"
 
 
 def facts(results: Mapping[str, Any]) -> list[tuple[str, str]]:

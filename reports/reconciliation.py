@@ -27,18 +27,23 @@ COUNTS = {
     "calls": "calls seen",
     "matched": "matched by id",
     "exact": "charged exactly",
-    "differing": "ids that differ",
+    "differing": "charged otherwise",
     "missing": "not in the ledger",
     "unknown": "charged, not seen",
     "charged_again": "charged more than once",
     "nothing_due": "owed nothing",
     "not_judged": "not judged",
 }
-WIDTH, BAR, GAP, LEFT = 1000, 26, 14, 330  # of the waterfall, in units of its drawing
+ALWAYS = ("calls", "matched", "exact", "differing")  # told even where they are none
+BAD = tuple(COUNTS[name] for name in ("differing", "missing", "unknown", "charged_again"))
+SMALL = 0.25  # of the whole: changes below it are seen only on an axis that does not begin at zero
+CUT = 0.12  # of the drawing, that such an axis leaves to what it does not show
 
 
 def usd(nano: int | None) -> str:
-    """Nano-USD as USD with all nine places; a difference that is not there is a plain zero."""
+    """Nano-USD as USD with all nine places; nothing is a plain zero, so that an amount stands out."""
+    if nano == 0:
+        return "0 USD"
     return "not known" if nano is None else f"{Decimal(nano).scaleb(-9):,.9f} USD"
 
 
@@ -48,37 +53,63 @@ def signed(nano: int) -> str:
 
 @dataclass(frozen=True)
 class Step:
-    """One bar of the waterfall: what it stands for, and from where to where it reaches, in units of the drawing."""
+    """One bar of the waterfall: what it stands for, and from where to where it reaches, in percent of the drawing."""
 
     label: str
     nano: int
     x: float
     width: float
-    y: int
-    tone: str  # class of the bar: total, more or less
+    tone: str  # class of the bar: total, over or under
+
+
+@dataclass(frozen=True)
+class Axis:
+    """Nano-USD to percent. Where `begins` is not zero, bars from zero are cut, and the page says so."""
+
+    begins: int
+    ends: int
+
+    def at(self, nano: int) -> float:
+        left = 100 * CUT if self.begins else 0
+        return left + (100 - left) * (nano - self.begins) / (self.ends - self.begins) if nano or not self.begins else 0
+
+
+def axis(levels: list[int]) -> Axis:
+    """From zero, unless all that changes would then be too small to be seen."""
+    low, high = min(levels), max(1, *levels)
+    if low > 0 and high - low < SMALL * high and high > low:
+        return Axis(low - (high - low) // 4 - 1, high)
+    return Axis(min(0, low), high)
 
 
 def steps(found: Mapping[str, Any]) -> list[Step]:
     """From what was due, cause by cause, to what was charged. The bars meet: nothing is left between them."""
     totals = found["totals"]
-    changes = [(f"consistent with {row['cause']}", row["sum_nano"]) for row in found["findings"]]
+    changes = [(row["says"], row["sum_nano"]) for row in found["findings"]]
     changes += [("unexplained", totals["unexplained_nano"])] if totals["unexplained_nano"] else []
     changes += [("within the tolerance", totals["tolerated_nano"])] if totals["tolerated_nano"] else []
-    levels = [totals["due_nano"]]
-    for _, change in changes:
-        levels.append(levels[-1] + change)
-    least, most = min(0, *levels), max(1, *levels)
+    levels = _levels(found)
+    on = axis(levels)
     bars = [("due", 0, levels[0], "total")]
-    bars += [(name, levels[n], levels[n + 1], "more" if by > 0 else "less") for n, (name, by) in enumerate(changes)]
+    bars += [(name, levels[n], levels[n + 1], "over" if by > 0 else "under") for n, (name, by) in enumerate(changes)]
     bars.append(("charged", 0, levels[-1], "total"))
-    return [_step(n, *bar, (least, most)) for n, bar in enumerate(bars)]
+    return [_step(on, *bar) for bar in bars]
 
 
-def _step(number: int, label: str, begins: int, ends: int, tone: str, span: tuple[int, int]) -> Step:
-    scale = (WIDTH - LEFT) / (span[1] - span[0])
-    low, high = min(begins, ends), max(begins, ends)
-    x, width = LEFT + (low - span[0]) * scale, max((high - low) * scale, 1.5)
-    return Step(label, ends - begins, round(x, 2), round(width, 2), number * (BAR + GAP), tone)
+def _levels(found: Mapping[str, Any]) -> list[int]:
+    """What would have been charged after each cause, from what was due on."""
+    totals = found["totals"]
+    changes = [*(row["sum_nano"] for row in found["findings"]), totals["unexplained_nano"], totals["tolerated_nano"]]
+    levels = [totals["due_nano"]]
+    for number, change in enumerate(changes):
+        if change or number < len(found["findings"]):
+            levels.append(levels[-1] + change)
+    return levels
+
+
+def _step(on: Axis, label: str, begins: int, ends: int, tone: str) -> Step:
+    low, high = sorted((on.at(begins), on.at(ends)))
+    return Step(label, ends - begins, round(low, 2), round(max(high - low, 0.2), 2), tone)
 
 
 def render(found: Mapping[str, Any]) -> str:
@@ -88,13 +119,13 @@ def render(found: Mapping[str, Any]) -> str:
 
 
 def parts(found: Mapping[str, Any]) -> dict[str, Any]:
-    """What the template of a bill needs: the waterfall, the counts and how money is written."""
-    drawn = steps(found)
+    """What the template of a bill needs: the waterfall, the counts worth telling and how money is written."""
+    counts = found["counts"]
     return {
-        "bill_counts": [(label, found["counts"][name]) for name, label in COUNTS.items()],
-        "steps": drawn,
-        "height": len(drawn) * (BAR + GAP),
-        "frame": {"width": WIDTH, "bar": BAR},
+        "bill_counts": [(label, counts[name]) for name, label in COUNTS.items() if counts[name] or name in ALWAYS],
+        "steps": steps(found),
+        "cut": axis(_levels(found)).begins > 0,
+        "bad": BAD,
         "money": usd,
         "signed": signed,
     }

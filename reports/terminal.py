@@ -48,6 +48,13 @@ def renderable(results: Mapping[str, Any]) -> RenderableType:
     return Group(*parts)
 
 
+def last_line(results: Mapping[str, Any], *, named: bool = False) -> Text:
+    """The verdict once more, for who sees only the end of a long page. `named`: with its contract before it."""
+    words, meaning = phrases.verdict(results)
+    text = Text(f"{results['contract']['name']}: " if named else "\n")
+    return text.append(f"{words}. ", STYLES.get(results["verdict"], "bold")).append(legible.line(meaning, 300))
+
+
 def show(results: Mapping[str, Any], console: Console) -> None:
     """Print the run on a console that the caller owns."""
     console.print(renderable(results), crop=False)  # a command to copy may be longer than a line

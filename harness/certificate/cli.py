@@ -56,6 +56,7 @@ def certify_command(
         path = issue.certified(folder, payload, seal)
         _print(shown.lines(statement.read(payload)))
         OUT.print(f"certificate: {path}", markup=False, soft_wrap=True)
+        OUT.print(f"check it: assay verify {folder} --rejudge --key PUBLIC.pem", markup=False, soft_wrap=True)
 
 
 def _seal(key: str, public_key: Path | None, variable: str | None) -> Callable[[bytes], bytes]:
@@ -182,7 +183,7 @@ def _lines(path: Path, found: Verification) -> list[str]:
     if "bundle" not in found.looked_at:
         told.append(f"{'bundle':<12}not looked at: nothing but the signer's word says what the run saw")
     elif "rows" not in found.looked_at:
-        told.append(f"{'rows':<12}not judged again: see --rejudge")
+        told.append(f"{'rows':<12}not judged again{': see --rejudge' if found.accepted else ''}")
     else:
         told.append(f"{'rows':<12}{found.judged_again} judged again and the same{_rest(found)}")
         told.append(

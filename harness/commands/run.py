@@ -143,8 +143,11 @@ def _show(done: list[tuple[Path, Mapping[str, Any]]], *, as_json: bool) -> None:
     for folder, document in done:
         terminal.show(document, OUT)
         page = folder / reports.KINDS["html"][1]
+        OUT.print(terminal.last_line(document), soft_wrap=True)
         OUT.print(f"reports: {page}  (also JUnit, SARIF, CTRF, Markdown, a badge, results.json)\n", soft_wrap=True)
     if len(done) > 1:
+        for _, document in done:
+            OUT.print(terminal.last_line(document, named=True), soft_wrap=True)
         page = done[0][0].parent / "overview.html"
         write_overview(page, done)
         OUT.print(f"overview: {page}", soft_wrap=True)

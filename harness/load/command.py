@@ -15,7 +15,7 @@ from typing import Any
 import click
 
 import specs
-from harness.load.page import page, sweep_page
+from harness.load.page import MET, page, sweep_page
 from harness.load.parent import LoadFault
 from harness.load.sweep import Step, summary, sweep_of
 from harness.load.trial import Trial, check_address, crewed
@@ -143,7 +143,9 @@ def _swept(trial: Trial) -> dict[str, Any]:
         found = trial.run(trial.wanted.at_rate(base, rate), folder)
         code = _worse(code, found)
         done.append(Step(rate, _done_per_s(found), _met(found), _due_per_s(found)))
-        ERR.print(f"{rate:g}/s: {found['streams_per_s']} done a second, met: {done[-1].met}", markup=False)
+        ERR.print(
+            f"{rate:g}/s: {found['streams_per_s']} done a second, service levels: {MET[done[-1].met]}", markup=False
+        )
     result = {**about, **summary(done), "folder": str(trial.folder), "exit_code": int(code)}
     whole.write(trial.folder / "sweep.json", json.dumps(result, indent=1) + "\n")
     return result

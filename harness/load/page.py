@@ -11,6 +11,7 @@ from rich.text import Text
 
 METRICS = ("ttft", "ttft_from_due", "itl", "tpot", "e2e", "queue", "connect")
 SHARES = ("p50", "p90", "p99", "p99.9", "max")
+MET = {True: "met", False: "not met", None: "unknown: our own generator was the bottleneck"}
 
 
 def page(found: Mapping[str, Any]) -> RenderableType:
@@ -23,7 +24,7 @@ def sweep_page(found: Mapping[str, Any]) -> RenderableType:
     """A sweep: each rate, and the highest that met the service levels."""
     table = Table("requests/s", "done/s", "service levels", box=None)
     for step in found["steps"]:
-        met = {True: "met", False: "not met", None: "unknown: our own generator was the bottleneck"}[step["met"]]
+        met = MET[step["met"]]
         table.add_row(f"{step['rate']:g}", str(step["done_per_s"]), met)
     said = [
         f"highest rate that met the service levels: {found['highest_rate_met_per_s'] or 'none'} requests/s",
@@ -46,9 +47,16 @@ def _lines(found: Mapping[str, Any]) -> Iterator[str]:
     )
     if calibration:
         yield (
-            f"error against a server of known times, with that server's own: ttft {calibration['ttft_error_ms']}, "
-            f"itl {calibration['itl_error_ms']} ms{'' if calibration['trusted'] else ' (not to be trusted)'}"
+            "error against a server of known times, with that server's own: "
+            f"ttft {_shares(calibration['ttft_error_ms'])}, itl {_shares(calibration['itl_error_ms'])}"
+            f"{'' if calibration['trusted'] else ' (not to be trusted)'}"
         )
+
+
+def _shares(errors: Mapping[str, Any] | None) -> str:
+    if errors is None:
+        return "unknown"
+    return ", ".join(f"{share} {value} ms" for share, value in errors.items())
 
 
 def _times(found: Mapping[str, Any]) -> Table:

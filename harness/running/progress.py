@@ -64,12 +64,13 @@ class Reporter(Silence):
             self._tell(check)
 
     def _tell(self, check: CheckReport) -> None:
-        """One line of its own for each breach; a reason that stops many checks is told once."""
+        """One line for each breach, told once; so is a reason that stops many checks."""
         words = (check.reason or (check.findings[0].message if check.findings else "")).splitlines() or [""]
-        if check.outcome is Outcome.ERROR and words[0] in self.said:
-            return
-        self.said.add(words[0])
         told = f" {', '.join(check.requirements)}: {words[0]}"
+        said = words[0] if check.outcome is Outcome.ERROR else told
+        if said in self.said:
+            return
+        self.said.add(said)
         self.console.print(Text.assemble((str(check.outcome), STYLES[check.outcome]), told), soft_wrap=True)
 
     def pytest_internalerror(self, excinfo: pytest.ExceptionInfo[BaseException]) -> bool:

@@ -1,7 +1,8 @@
 /* Draws every [data-chart] with uPlot, in the colours of the page, and again whenever these or the width change. */
 (() => {
   "use strict";
-  const tones = ["accent", "warn", "pass", "error", "soft"];
+  const tones = ["s1", "s2", "s3", "s4"];  // no colour of an outcome; the dash tells lines apart in grey
+  const dashes = [[], [7, 4], [2, 3]], borders = ["solid", "dashed", "dotted"];
   const tone = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
   const spoken = (value) => value == null ? "–" : value >= 100 ? value.toFixed(0) : value.toPrecision(3);
 
@@ -14,12 +15,14 @@
     const spread = chart.log ? 3 : 1;
     return {
       width, height: 260, padding: [12, right ? 8 : 36, 0, 0],
+      legend: { markers: { width: 3, dash: (_, n) => borders[(n - 1) % borders.length] } },
+      hooks: { setLegend: [(plot) => plot.root.querySelector(".u-legend")?.toggleAttribute("data-at", plot.cursor.idx != null)] },
       scales: { x: { time: false }, y: { distr: spread, ...(chart.log ? {} : { range: (_, low, high) => [Math.min(0, low), high > 0 ? high * 1.05 : 1] }) }, right: { range: (_, low, high) => [0, high > 0 ? high * 1.05 : 1] } },
       axes: [axis(chart.x_label, chart.ticks.length ? { splits: () => chart.ticks.map(([at]) => at), values: () => chart.ticks.map(([, name]) => name), space: 20 } : {}), axis(chart.y_label, { size: 62, values: (_, splits) => splits.map((v) => v == null ? "" : String(+v.toPrecision(4))) }),
         ...(right ? [axis(chart.right_label, { scale: "right", side: 1, grid: { show: false } })] : [])],
       series: [{ label: chart.x_label, value: (_, v) => chart.ticks.find(([at]) => at === v)?.[1] ?? spoken(v) }, ...chart.lines.map((line, n) => ({
-        label: line.label, scale: line.axis === "right" ? "right" : "y", stroke: tone(`--${line.tone || tones[n % tones.length]}`), width: 2, spanGaps: false,
-        dash: line.axis === "right" ? [4, 4] : undefined, value: (_, v) => spoken(v), points: { show: chart.x.length < 40, size: 5 },
+        label: line.axis === "right" ? `${line.label} (right)` : line.label, scale: line.axis === "right" ? "right" : "y", stroke: tone(`--${line.tone || tones[n % tones.length]}`), width: 2, spanGaps: false,
+        dash: dashes[n % dashes.length], value: (_, v) => spoken(v), points: { show: chart.x.length < 40, size: 5 },
       }))],
     };
   }

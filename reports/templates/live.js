@@ -29,12 +29,12 @@
     done += 1;
     counts[row.outcome] = (counts[row.outcome] ?? 0) + 1;
     const number = document.querySelector(`[data-count="${CSS.escape(row.outcome)}"]`);
-    if (number) number.textContent = counts[row.outcome];
+    if (number) { number.textContent = counts[row.outcome]; number.classList.add(`o-${row.outcome}`); }  // none of them is no alarm
     at("done").textContent = done;
     at("suite").textContent = `· ${row.suite}`;
     document.querySelector("progress").value = due ? Math.min(done / due, 1) : 0;
     const line = made("li", "", `o-line edge-${row.outcome}`);
-    line.append(made("span", `${marks[row.outcome] ?? "○"} ${row.outcome}`, `badge o-${row.outcome}`), " ", made("span", row.requirements.join(" "), "mono"), " ", made("span", row.check.split("::").pop().replaceAll("_", " ").replace(/^test /, "")));
+    line.append(made("span", `${marks[row.outcome] ?? "○"} ${row.outcome}`, `badge o-${row.outcome}`), " ", made("span", row.requirements.join(" "), "mono"), " ", made("span", row.check.split("::").pop().replaceAll("_", " ").replace(/^test /, "").replace("[", " [")));
     if (row.told) line.append(made("p", row.told, "dim"));
     at("checks").prepend(line);
     if (at("checks").children.length > SHOWN) at("checks").lastElementChild.remove();

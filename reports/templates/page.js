@@ -43,6 +43,13 @@
     filter();
   }
 
+  for (const link of document.querySelectorAll("a[data-suite]")) link.addEventListener("click", () => {
+    if (!form) return;
+    form.reset();
+    form.elements.suite.value = link.dataset.suite;
+    filter();
+  });
+
   const toggle = document.querySelector("[data-toggle-all]");
   toggle?.addEventListener("click", () => {
     const open = toggle.textContent === "Open all";

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+from harness.commands.console import OUT
 from rich.console import Console
 from rich.progress import track
 
@@ -80,7 +81,7 @@ def main(
         if as_json:
             click.echo(json.dumps(proof, indent=1))
         else:
-            Console(highlight=False).print(proof_report.renderable(proof))
+            OUT.print(proof_report.renderable(proof))
             click.echo(f"proof: {folder / 'proof.json'}")
     ended = [_holds(proof, console, whole=not only and not names) for proof in proofs.values()]
     raise SystemExit(Exit.CONFORMS if all(ended) else Exit.DOES_NOT_CONFORM)

@@ -210,6 +210,19 @@ def test_the_steps_of_the_page_meet(tmp_path: Path) -> None:
     assert len(between) == len(found["findings"]) + bool(found["unexplained"]["ids"])
 
 
+@pytest.mark.parametrize(
+    ("levels", "cut"),
+    [([1000, 1010], True), ([1000, 1000], False), ([1000, 400], False), ([0, 3], False), ([5, -1], False)],
+)
+def test_bars_are_cut_only_where_changes_could_not_be_seen(levels: list[int], cut: bool) -> None:
+    on = reconciliation.axis(levels)
+    assert (on.begins > 0) is cut
+    ends = [on.at(level) for level in (0, *levels)]
+    assert all(0 <= end <= 100 for end in ends)
+    if cut:
+        assert abs(ends[1] - ends[2]) > 25
+
+
 def test_the_page_shows_hostile_names_as_text(tmp_path: Path) -> None:
     ghost = entry(5, "<script>alert(1)</script>\u202e")
     page = reconciliation.render(reconcile_run([listing(), OUTCOMES["completed"]], [entry(7030), ghost], CONTRACT))

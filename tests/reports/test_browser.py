@@ -57,6 +57,10 @@ def test_filters_narrow_and_a_link_reaches_what_they_hide(browser: Browser, repo
         page.click(".views a[href='#summary']")
         page.click(".losses a[href='#r-VT-091']")
         assert page.is_visible("#r-VT-091 .finding")
+        page.click(".views a[href='#summary']")
+        page.click(".areas a[data-suite=billing]")
+        assert page.input_value("[name=suite]") == "billing"
+        assert shown(page) == len(page.query_selector_all(".row[data-suites~=billing]"))
 
 
 def test_charts_are_drawn_and_follow_the_colours(browser: Browser, report: str) -> None:

@@ -58,12 +58,10 @@ def test_evidence_without_a_quote_has_no_chain() -> None:
 
 
 def test_a_chart_has_only_measured_points() -> None:
-    load = {
-        "series": [{"at_s": 0, "ttft_p50_ms": 1.5}, {"at_s": 1, "ttft_p50_ms": None}, {"at_s": 2, "ttft_p50_ms": 3}]
-    }
-    (chart,) = charts.of_load(load)
-    assert chart.x == (0.0, 1.0, 2.0)
-    assert [(line.label, line.points) for line in chart.lines] == [("p50", (1.5, None, 3.0))]
+    measured = (1.5, None, 3.0, 2.0, 2.5)
+    (chart,) = charts.of_load({"series": [{"at_s": at, "ttft_p50_ms": ms} for at, ms in enumerate(measured)]})
+    assert chart.x == (0.0, 1.0, 2.0, 3.0, 4.0)
+    assert [(line.label, line.points) for line in chart.lines] == [("p50", measured)]
 
 
 @pytest.mark.parametrize(
@@ -78,6 +76,12 @@ def test_a_distribution_is_drawn_to_its_last_nine() -> None:
     (chart,) = charts.of_load({"cdf": {"ttft": pairs}})
     assert chart.lines[0].points == (10.0, 20.0, 400.0)
     assert chart.x == (0.301, 1.0, 3.0)
+
+
+def test_a_few_moments_show_no_course_of_time() -> None:
+    slots = [{"at_s": float(n), "ttft_p50_ms": 2.0, "answered_per_s": 9.0, "in_flight": 3} for n in range(5)]
+    assert charts.of_load({"series": slots[:4]}) == []
+    assert len(charts.of_load({"series": slots})) == 2
 
 
 def test_a_sweep_is_drawn_by_what_was_offered() -> None:

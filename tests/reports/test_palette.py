@@ -33,8 +33,22 @@ def luminance(colour: str) -> float:
     return 0.2126 * red + 0.7152 * green + 0.0722 * blue
 
 
+def contrast(colours: dict[str, str], *names: str) -> float:
+    darker, lighter = sorted(luminance(colours[name]) for name in names)
+    return (lighter + 0.05) / (darker + 0.05)
+
+
+BOTH = pytest.mark.parametrize("colours", [LIGHT, LIGHT | DARK], ids=["light", "dark"])
+
+
 @pytest.mark.parametrize(("text", "ground"), PAIRS)
-@pytest.mark.parametrize("colours", [LIGHT, LIGHT | DARK], ids=["light", "dark"])
+@BOTH
 def test_text_stands_out(colours: dict[str, str], text: str, ground: str) -> None:
-    darker, lighter = sorted(luminance(colours[name]) for name in (text, ground))
-    assert (lighter + 0.05) / (darker + 0.05) >= 4.5
+    assert contrast(colours, text, ground) >= 4.5
+
+
+@pytest.mark.parametrize("line", ["s1", "s2", "s3", "s4"])
+@BOTH
+def test_a_line_of_a_chart_stands_out_and_is_no_outcome(colours: dict[str, str], line: str) -> None:
+    assert contrast(colours, line, "card") >= 3
+    assert colours[line] not in {colours[name] for name in ("fail", "error", "warn", "pass")}

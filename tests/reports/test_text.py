@@ -122,10 +122,15 @@ def test_a_command_to_copy_is_one_line_however_narrow_the_terminal(results: dict
 def test_the_sentence_counts_only_what_was_asked(results: dict[str, Any]) -> None:
     asked, other = results["requirements"][0], dict(results["requirements"][0])
     other |= {"outcome": "not-observed", "reason": phrases.NOT_SELECTED}
-    results["requirements"] = [asked, other]
+    results["requirements"] = [asked, other, {**asked, "outcome": "not-applicable"}]
     headline, sentence = phrases.verdict(results)
     assert headline == "Does not conform"
-    assert sentence == "1 of 1 requirements is broken. Only 1 of 2 requirements were selected for this run."
+    assert sentence == "1 of 1 requirements is broken. Only 1 of 3 requirements were selected for this run."
+
+
+def test_the_end_of_a_long_page_says_the_verdict_again(results: dict[str, Any]) -> None:
+    said = terminal.last_line(results, named=True).plain
+    assert said.startswith(f"{results['contract']['name']}: Does not conform. ")
 
 
 def test_a_green_word_does_not_cover_what_was_not_asked(results: dict[str, Any]) -> None:
