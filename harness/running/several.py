@@ -17,11 +17,12 @@ MANY = {"only": "--only", "suites": "--suite", "defects": "--defect"}
 ONE = {"base_url": "--base-url", "profile": "--profile", "seed": "--seed", "workers": "--workers"}
 PERHAPS = {"cap_usd": "--cap", "fuzz_seconds": "--fuzz-seconds", "fuzz_resume": "--fuzz-resume"}
 GLANCE_S = 0.05
+DUE = ("results.json", "report.html")  # what a run leaves behind, however it ended
 AT_ONCE = (os.cpu_count() or 1) + 1  # a run waits for its mock and its loads a third of its time
 
 
 def run(folders: Mapping[str, Path], target: str, asked: Mapping[str, Any]) -> None:
-    """Run each contract into its folder; results.json tells how it ended. Raises SystemExit where there is none.
+    """Run each contract into its folder; results.json tells how it ended. Raises SystemExit where `DUE` is not there.
 
     A run that is broken off keeps what it has: its process hears of Ctrl-C by itself, and is waited for.
     """
@@ -47,7 +48,8 @@ def _length(contract: str) -> int:
 
 
 def _start(contract: str, folder: Path, target: str, asked: Mapping[str, Any]) -> subprocess.Popen[bytes]:
-    (folder / "results.json").unlink(missing_ok=True)  # of an earlier run: it must not pass for what this one found
+    for name in DUE:
+        (folder / name).unlink(missing_ok=True)  # of an earlier run: it must not pass for what this one found
     words = ["run", contract, "--target", target, "--out", str(folder), "--json", *_options(asked)]
     return subprocess.Popen([sys.executable, "-m", "harness.cli", *words], stdout=subprocess.DEVNULL)  # noqa: S603
 
@@ -61,5 +63,9 @@ def _options(asked: Mapping[str, Any]) -> Sequence[str]:
 
 
 def _look_at(process: subprocess.Popen[bytes], folder: Path) -> None:
-    if not (folder / "results.json").is_file():
+    """Its error stands on the terminal already, and a verdict without its report is no verdict."""
+    results, report = ((folder / name).is_file() for name in DUE)
+    if not results:
         raise SystemExit(process.returncode or Exit.HARNESS_FAULT)
+    if not report:
+        raise SystemExit(Exit.HARNESS_FAULT)

@@ -15,12 +15,12 @@ from pathlib import Path
 from typing import Any
 
 import click
-from harness.commands.console import OUT
 from rich.console import Console
 from rich.progress import track
 
 import specs
 from harness.model import Exit
+from harness.terminal import OUT
 from mockserver.defects import Defect
 from reports import proof as proof_report
 from suites.selftest import trial
