@@ -66,7 +66,8 @@ def _target(
 
 
 def _origin(url: str) -> tuple[str, str]:
-    return urlsplit(url)[:2]
+    scheme, place = urlsplit(url)[:2]
+    return scheme.lower(), place.lower()  # a host is the same in capitals
 
 
 def _other(was: Mapping[str, Any], due: Mapping[str, Any], names: Iterable[str]) -> str | None:

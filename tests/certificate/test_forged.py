@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 import specs
-from harness.certificate import bundle, policy
+from harness.certificate import bundle, coherent, policy
 from harness.certificate.problem import Refused
 from harness.certificate.statement import OURS
 from harness.certificate.verify import Verification, verified
@@ -104,6 +104,12 @@ def test_what_was_asked_of_one_deployment_is_not_certified_of_another(copy: Sign
     rewritten(copy.folder, "deployment.json", lambda d: d.update(there))
     found = judged(sign_as_it_stands(copy.folder, tmp_path))
     assert ("statement.contradicted", "results.json/target") in told(found)
+
+
+def test_a_host_in_capitals_is_the_same_host() -> None:
+    assert coherent._origin("HTTP://Gateway.example:8080/v1") == coherent._origin(
+        "http://gateway.example:8080/v1/models"
+    )
 
 
 def test_a_policy_of_ones_own_is_not_called_by_the_name_of_a_shipped_one(copy: Signed, tmp_path: Path) -> None:
