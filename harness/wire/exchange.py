@@ -161,6 +161,7 @@ class Exchange:
         return self.head_status or 0
 
 
+LONGEST_NS = 366 * 86_400 * 10**9  # no exchange lasts longer than a year
 BODY_CAP = 64 * 1024 * 1024  # a decoded body larger than this is a bomb, not an answer
 LARGE = 256 * 1024  # more bytes than this are saved compressed: a check of size limits sends megabytes of white space
 
@@ -218,9 +219,6 @@ def _chunks(rows: list[tuple[int, str | Mapping[str, str]]]) -> tuple[Chunk, ...
         if size > 16 * BODY_CAP:
             raise ValueError(f"an answer of more than {16 * BODY_CAP} bytes")
     return tuple(found)
-
-
-LONGEST_NS = 400 * 86_400 * 10**9  # no exchange lasts longer than a year
 
 
 def _checked(x: Exchange) -> None:

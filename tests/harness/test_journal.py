@@ -10,23 +10,25 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.redact import Redactor
-from harness.wire.exchange import Chunk, Exchange, Fault, Request, from_json, to_json
+from harness.wire.exchange import LONGEST_NS, Chunk, Exchange, Fault, Request, from_json, to_json
 from harness.wire.journal import Journal, judged, merge, read
 
 TEXT = st.text(st.characters(max_codepoint=0xFF), max_size=10)
+TIMES = st.integers(0, LONGEST_NS)
+URLS = TEXT.map("http://host/{}".format)
 PAIRS = st.lists(st.tuples(TEXT, TEXT), max_size=3).map(tuple)
 EXCHANGES = st.builds(
     Exchange,
     id=TEXT,
     probe=TEXT,
-    request=st.builds(Request, method=TEXT, url=TEXT, headers=PAIRS, body=st.binary(max_size=20)),
+    request=st.builds(Request, method=TEXT, url=URLS, headers=PAIRS, body=st.binary(max_size=20)),
     head_status=st.none() | st.integers(100, 599),
     headers=PAIRS,
-    chunks=st.lists(st.builds(Chunk, at_ns=st.integers(0), data=st.binary(max_size=20)), max_size=3).map(tuple),
+    chunks=st.lists(st.builds(Chunk, at_ns=TIMES, data=st.binary(max_size=20)), max_size=3).map(tuple),
     fault=st.none() | st.builds(Fault, kind=TEXT, message=TEXT),
     started=TEXT,
-    head_ns=st.integers(0),
-    end_ns=st.integers(0),
+    head_ns=TIMES,
+    end_ns=TIMES,
     intent=st.dictionaries(TEXT, TEXT | st.integers() | st.none(), max_size=2),
 )
 

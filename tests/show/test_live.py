@@ -294,5 +294,8 @@ def test_a_run_shows_itself_while_it_goes(tmp_path: Path) -> None:
             if "until Ctrl-C" in said:
                 break
         process.send_signal(signal.SIGINT)
-        process.communicate(timeout=20)
+        try:
+            process.communicate(timeout=20)
+        finally:
+            process.kill()  # a server that does not end must end the test, not hold it up
     assert process.returncode == 0
