@@ -1,7 +1,4 @@
-"""The target file and the environment turned into a Target: the one door by which secrets come in.
-
-Refuses credentials in URLs, unknown keys, and a named secret that the environment does not hold.
-"""
+"""A target file, or a bare URL, turned into a Target. What is wrong with it is told by file, line and key."""
 
 from __future__ import annotations
 
@@ -9,7 +6,7 @@ import os
 import re
 import tomllib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -19,166 +16,20 @@ from urllib.parse import urlsplit
 import jsonschema
 
 import specs
-from harness.redact import MIN_LENGTH
+from harness.target.parts import (
+    BalancePoint,
+    ControlPoint,
+    CostPoint,
+    EvidencePoint,
+    Limits,
+    Spend,
+    Target,
+    Timeouts,
+)
+from harness.target.secret import Secret, TargetError, private, secret, unset
 
-_CREDENTIAL = re.compile(r"auth|cookie|key|token|secret|password", re.IGNORECASE)  # in the name of a header
 OTHER_KINDS = ("embedding", "image", "completion")  # of models, beside the one that chats
-_VARIABLE = re.compile("[A-Z_][A-Z0-9_]*")  # as the environment usually names one, and unlike most keys
 KEY_VARIABLE = "ASSAY_API_KEY"  # the main key of a target that is given as a bare URL
-
-
-class TargetError(ValueError):
-    """The target cannot be used; the message names file, line, key and the fix."""
-
-
-class Secret:
-    """A value that never shows itself: only the wire and the control client call `reveal`."""
-
-    __slots__ = ("_value", "name")
-
-    def __init__(self, name: str, value: str) -> None:
-        self.name = name
-        self._value = value
-
-    def reveal(self) -> str:
-        return self._value
-
-    def __repr__(self) -> str:
-        return f"<secret {self.name}>"
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        raise TypeError(f"{self!r} is not written anywhere")
-
-
-@dataclass(frozen=True)
-class Timeouts:
-    connect_s: float = 5
-    first_byte_s: float = 30  # from the request's start to the complete response head
-    idle_s: float = 30  # between two reads of the body
-    total_s: float = 120
-
-
-@dataclass(frozen=True)
-class Limits:
-    concurrency: int = 8
-    max_body_bytes: int = 16 * 1024 * 1024
-    max_events: int = 20_000
-    max_json_depth: int = 64
-
-
-@dataclass(frozen=True)
-class Spend:
-    cap_usd: Decimal = Decimal("1.00")
-    assumed_usd_per_million_tokens: Decimal = Decimal(20)
-
-
-@dataclass(frozen=True)
-class ControlPoint:
-    url: str
-    token: Secret
-
-
-@dataclass(frozen=True)
-class BalancePoint:
-    url: str
-    pointer: str
-    unit: str = "usd"
-    account: str | None = None
-    drain_s: float = 2
-
-
-@dataclass(frozen=True)
-class CostPoint:
-    """Where a deployment states what requests cost; `source` is header, lookup or usage."""
-
-    source: str
-    header: str | None = None
-    url: str | None = None  # with {id} in it for a lookup
-    id: str = "request"  # or completion
-    pointer: str | None = None
-    unit: str = "usd"
-
-
-@dataclass(frozen=True)
-class EvidencePoint:
-    url: str
-    format: str
-    trust: Path | None = None
-    test_roots: bool = False
-    gpus: int | None = None  # that each instance must show; None: unknown
-    policy: str | Path = "field"  # name of a shipped one, or a file
-
-
-@dataclass(frozen=True)
-class Target:
-    """A deployment to judge."""
-
-    name: str
-    base_url: str  # without a trailing slash
-    contract: str | None = None
-    keys: Mapping[str, Secret] = field(default_factory=dict)
-    headers: Mapping[str, str] = field(default_factory=dict)
-    ca_bundle: Path | None = None
-    clock_ahead: timedelta = timedelta()  # how far the time to judge by is ahead of this machine's
-    private: Mapping[str, Secret] = field(default_factory=dict)  # texts, such as prompts, that nothing may keep
-    names: Mapping[str, str] = field(default_factory=dict)  # what contracts ask for and no operation tells
-    default_model: str | None = None
-    models: Mapping[str, str] = field(default_factory=dict)  # of other kinds: embedding, image, completion
-    tokenizer: Path | None = None  # of that model
-    timeouts: Timeouts = Timeouts()
-    limits: Limits = Limits()
-    spend: Spend = Spend()
-    control: ControlPoint | None = None
-    upstream: ControlPoint | None = None  # of a provider of ours behind the deployment
-    balance: BalancePoint | None = None
-    costs: CostPoint | None = None
-    evidence: EvidencePoint | None = None
-    path: Path | None = None
-
-    @property
-    def host_url(self) -> str:
-        """Scheme and authority of the base URL."""
-        parts = urlsplit(self.base_url)
-        return f"{parts.scheme}://{parts.netloc}"
-
-    def now(self) -> datetime:
-        """The time to judge by: this machine's, or one that the file sets and that runs on from there."""
-        return datetime.now(UTC) + self.clock_ahead
-
-    @property
-    def test_roots(self) -> bool:
-        return self.evidence is not None and self.evidence.test_roots
-
-    def capabilities(self) -> frozenset[str]:
-        """What it offers: control, upstream, balance, costs, tokenizer, evidence, and keys beside the main one."""
-        points = {
-            "control": self.control,
-            "upstream": self.upstream,
-            "balance": self.balance,
-            "costs": self.costs,
-            "tokenizer": self.tokenizer,
-            "evidence": self.evidence,
-        }
-        offered = {name for name, point in points.items() if point is not None}
-        return frozenset(offered | (self.keys.keys() - {"main"}))
-
-    def secrets(self) -> tuple[Secret, ...]:
-        """What must not be kept: keys, private texts, control tokens, headers that look like a credential."""
-        headers = (found for name, value in self.headers.items() for found in _header_secrets(name, value))
-        tokens = [point.token for point in (self.control, self.upstream) if point is not None]
-        return (*self.keys.values(), *self.private.values(), *tokens, *headers)
-
-
-def _header_secrets(name: str, value: str) -> Iterator[Secret]:
-    """A header's credential without its scheme, and each of several cookies; too short a one cannot be told apart."""
-    if not _CREDENTIAL.search(name):
-        return
-    own = f"HEADER_{re.sub(r'[^A-Za-z0-9]', '_', name).upper()}"
-    credential = re.sub(r"^\s*(bearer|basic|token)\s+", "", value, flags=re.IGNORECASE).strip()
-    cookies = [pair.partition("=")[2].strip() for pair in value.split(";")] if "cookie" in name.lower() else []
-    for number, found in enumerate([credential, *cookies]):
-        if len(found) >= MIN_LENGTH:
-            yield Secret(own if number == 0 else f"{own}_{number}", found)
 
 
 def load(path_or_url: str | Path, *, base_url: str | None = None, environ: Mapping[str, str] = os.environ) -> Target:
@@ -196,7 +47,7 @@ def load(path_or_url: str | Path, *, base_url: str | None = None, environ: Mappi
 def _bare(url: str, environ: Mapping[str, str]) -> Target:
     checked = _checked_url(url, "target")
     value = environ.get(KEY_VARIABLE, "")
-    keys = {"main": _secret(KEY_VARIABLE, value, KEY_VARIABLE)} if value else {}
+    keys = {"main": secret(KEY_VARIABLE, value, KEY_VARIABLE)} if value else {}
     return Target(name=urlsplit(checked).hostname or checked, base_url=checked, keys=keys)
 
 
@@ -207,36 +58,6 @@ def _checked_url(url: str, where: str) -> str:
     if parts.scheme not in {"http", "https"} or not parts.hostname or parts.query or parts.fragment:
         raise TargetError(f"{where}: expected a URL such as https://api.example.com/v1, without query or fragment")
     return url.rstrip("/")
-
-
-def secret_in(variable: str, option: str) -> Secret:
-    """The secret in the environment variable that an option names. Raises TargetError where it cannot be used."""
-    if not (value := os.environ.get(variable)):
-        raise TargetError(_unset(variable, option))
-    return _secret(variable, value, option)
-
-
-def _unset(variable: str, where: str, elsewhere: str = "") -> str:
-    """Whoever writes a key where its variable's name belongs must not meet it again in a log."""
-    if not _VARIABLE.fullmatch(variable):
-        said = "the environment has no variable of the name that stands there; give its name, never the key itself"
-        return f"{where}: {said}"
-    return f"{where}: the environment has no {variable}; export {variable}=...{elsewhere}"
-
-
-def _secret(variable: str, value: str, where: str) -> Secret:
-    if len(value) < MIN_LENGTH:
-        raise TargetError(f"{where}: {variable} has fewer than {MIN_LENGTH} characters and could not be redacted")
-    if not value.isascii() or not value.isprintable() or value != value.strip():
-        raise TargetError(f"{where}: {variable} holds characters that no header can carry; check for line ends")
-    return Secret(variable, value)
-
-
-def _private(variable: str, value: str, where: str) -> Secret:
-    """A text that goes into no header, and so may hold any character."""
-    if len(value) < MIN_LENGTH:
-        raise TargetError(f"{where}: {variable} has fewer than {MIN_LENGTH} characters and could not be redacted")
-    return Secret(variable, value)
 
 
 class _File:
@@ -339,10 +160,10 @@ class _File:
     def _from_environment(self, *keys: str) -> Secret:
         variable = self._value(*keys)
         if not self.environ.get(variable):
-            raise TargetError(_unset(variable, self._where(*keys), " or write it into the env_file"))
+            raise TargetError(unset(variable, self._where(*keys), " or write it into the env_file"))
         if keys[0] == "private":
-            return _private(variable, self.environ[variable], self._where(*keys))
-        return _secret(variable, self.environ[variable], self._where(*keys))
+            return private(variable, self.environ[variable], self._where(*keys))
+        return secret(variable, self.environ[variable], self._where(*keys))
 
     def _beside(self, name: str, *keys: str) -> Path:
         found = self.path.parent / name
