@@ -22,7 +22,6 @@ from harness.certificate.problem import BadRequest
 from harness.certificate.rejudge import NotJudged, differences, played
 from harness.record import deployment
 from harness.running.replaying import HOW
-from harness.wire import journal
 
 
 def payload_of(folder: Path, proof: Path | None, issued: datetime, lasts: timedelta) -> bytes:
@@ -35,7 +34,7 @@ def payload_of(folder: Path, proof: Path | None, issued: datetime, lasts: timede
     if wrong := [d for d in found if not d.on_word]:
         told = "; ".join(f"{d.id} was {d.was}, and judged again it is {d.now}: {d.said}" for d in wrong[:3])
         raise BadRequest(f"{folder}: what is saved does not bear out {len(wrong)} rows: {told}; run it again")
-    target, exchanges = deployment.read(folder), list(journal.read(folder / "exchanges.jsonl"))
+    target, exchanges = deployment.read(folder), again["exchanges"]
     if odd := next(coherent.contradictions(was, again, target, exchanges), None):
         raise BadRequest(f"{folder}: {odd.said}: run it again")
     return statement.statement(

@@ -14,7 +14,7 @@ import pytest
 from harness import results
 from harness.plugin import SESSION
 from harness.record.asides import NOT_AGAIN, ON_WORD
-from harness.record.playback import CLOCK
+from harness.record.playback import CLOCK, Player
 from harness.running.checks import SUITES, checks_by_requirement
 from harness.running.progress import Silence
 from harness.running.run import Request, execute
@@ -36,7 +36,9 @@ class Difference:
 
 
 def played(folder: Path, was: Mapping[str, Any]) -> Mapping[str, Any]:
-    """What comes of a run that is judged again from its folder, as `results.judged_again` has it; nothing is written.
+    """What comes of a run that is judged again from its folder, as `results.judged_again` has it, and its exchanges.
+
+    Nothing is written.
 
     Raises TargetError, BadRequest, NotJudged.
     """
@@ -84,7 +86,8 @@ class _Taker:
     @pytest.hookimpl(trylast=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
         if (run := session.config.stash.get(SESSION, None)) is not None:
-            self.found = results.judged_again(run)
+            assert isinstance(run.client, Player)
+            self.found = {**results.judged_again(run), "exchanges": run.client.tape.exchanges}
 
 
 def _files(was: Mapping[str, Any]) -> tuple[Path, ...]:

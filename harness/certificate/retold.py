@@ -19,7 +19,6 @@ from harness.certificate.problem import Code, Problem, Refused
 from harness.certificate.rejudge import Difference
 from harness.record import deployment
 from harness.record.asides import ON_WORD
-from harness.wire import journal
 
 PROOF = "proof.json"
 CLOCKS = timedelta(minutes=5)  # between that of the machine that ran and that of the machine that signs
@@ -62,7 +61,7 @@ def beside_rows(
 
     Raises OSError, ValueError, Rejected, TargetError where the bundle cannot be read.
     """
-    target, exchanges = deployment.read(folder), list(journal.read(folder / "exchanges.jsonl"))
+    target, exchanges = deployment.read(folder), again["exchanges"]
     yield from coherent.contradictions(was, again, target, exchanges)
     for name, said in (("attestation", attestation(target, exchanges)), ("tls_keys", tls_keys(exchanges))):
         if ours[name] != said:

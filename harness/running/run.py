@@ -28,9 +28,9 @@ from harness.running.selection import NOT_SELECTED
 from harness.running.session import Session
 from harness.target import KEY_VARIABLE
 
-# Only our plugin takes part, whatever else is installed beside us: a run must not depend on the machine. The last two
-# that are left out collect garbage to find unraised exceptions, which is a matter of our own tests.
-LEFT_OUT = ("cacheprovider", "unraisableexception", "threadexception")
+# Only our plugin takes part, whatever else is installed beside us: a run must not depend on the machine. No check logs,
+# and the last two collect garbage to find unraised exceptions, which is a matter of our own tests.
+LEFT_OUT = ("cacheprovider", "logging", "unraisableexception", "threadexception")
 
 
 @dataclass(frozen=True)

@@ -180,7 +180,7 @@ def _documents(exchange: Exchange) -> Iterable[Any]:
 
 def _object(body: bytes) -> dict[str, Any]:
     try:
-        found = json.loads(body)
+        found = json.loads(body.rstrip())  # an oversized body may be white space to its end
     except (ValueError, RecursionError):
         return {}
     return found if isinstance(found, dict) else {}

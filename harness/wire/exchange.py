@@ -269,13 +269,18 @@ def _inflated(packed: bytes) -> bytes:
 
 def _json_or_none(body: bytes | str) -> Any:
     try:
-        return json.loads(body, parse_float=Decimal, parse_constant=_refused_constant)
+        if isinstance(body, bytes):
+            body = body.decode(json.detect_encoding(body), "surrogatepass")
+        return _JSON.decode(body)
     except (ValueError, RecursionError, ArithmeticError):  # ArithmeticError: an exponent that Decimal cannot hold
         return None
 
 
 def _refused_constant(name: str) -> float:
     raise ValueError(f"{name} is not JSON")
+
+
+_JSON = json.JSONDecoder(parse_float=Decimal, parse_constant=_refused_constant)  # one for all: a stream asks often
 
 
 def _decoded(raw: bytes, coding: str, at_most: int) -> bytes:
