@@ -29,6 +29,7 @@ from harness.wire.recording import redacted
 PART, DONE, GO, STOP, BYE = "assay-part", "assay-done", "assay-go", "assay-stop", "assay-bye"
 TALLY_S = 1.0  # between tallies of a worker: what is lost with it at most, beside its requests in flight
 BATCH = 20  # exchanges in one message
+SILENT_S = 8.0  # that a worker may miss heartbeats: one that gets no processor for a while has not gone
 
 
 class NoCrew(RuntimeError):
@@ -91,13 +92,15 @@ def _assembled(master: MasterRunner, workers: int, patience_s: float) -> list[st
 
 
 def _until_all(master: MasterRunner, crew: list[str], done: set[str], gathering: Gathering, longest_s: float) -> None:
-    end = time.monotonic() + longest_s
+    end, heard = time.monotonic() + longest_s, dict.fromkeys(crew, time.monotonic())
     while missing := set(crew) - done - gathering.lost.keys():
         for worker in missing:
-            client = master.clients.get(worker)
-            if client is None or client.state == STATE_MISSING:
+            client, now = master.clients.get(worker), time.monotonic()
+            if client is not None and client.state != STATE_MISSING:
+                heard[worker] = now
+            if now - heard[worker] > SILENT_S:
                 gathering.lost[worker] = "it fell silent; what it had handed over by then counts"
-            elif time.monotonic() > end:
+            elif now > end:
                 gathering.lost[worker] = "it did not end in time; what it had handed over by then counts"
         gevent.sleep(0.02)
 

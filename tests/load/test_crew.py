@@ -91,6 +91,29 @@ def test_who_is_not_of_the_crew_is_not_listened_to(mock: Server, tmp_path: Path)
     assert "stranger" not in (tmp_path / "requests.csv").read_text()
 
 
+def test_a_worker_that_has_no_processor_for_a_while_is_not_lost(mock: Server, tmp_path: Path) -> None:
+    asked = scenario(mock, 3.0)
+    line = [sys.executable, "-m", "harness.load", str(asked.write(tmp_path / "s.json")), f"--out={tmp_path}"]
+    process = subprocess.Popen([*line, "--workers=2", f"--bind=127.0.0.1:{free_port()}"], env=environment(mock))
+    try:
+        deadline = time.monotonic() + 40
+        while not (tmp_path / "requests.csv").exists() or not rows(tmp_path):
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+        halted = int((tmp_path / "workers").read_text().split()[0])
+        os.kill(halted, signal.SIGSTOP)
+        time.sleep(5)  # locust takes a worker for missing after three seconds
+        os.kill(halted, signal.SIGCONT)
+        assert process.wait(60) == 0
+    finally:
+        process.kill()
+        process.wait()
+    found = json.loads((tmp_path / "load.json").read_text())
+    numbers = sorted(int(row[1]) for row in rows(tmp_path))
+    assert (found["lost_generators"], numbers) == ({}, list(range(sum(found["outcomes"].values()))))
+    assert len({row[0] for row in rows(tmp_path)}) == 2
+
+
 def test_a_killed_worker_is_reported_and_the_rest_counts(mock: Server, tmp_path: Path) -> None:
     asked = scenario(mock, 5.0)
     line = [sys.executable, "-m", "harness.load", str(asked.write(tmp_path / "s.json")), f"--out={tmp_path}"]
