@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
-import shutil
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-import jsonschema
 from securesystemslib.signer import Signer
 
 import specs
@@ -18,7 +14,7 @@ from harness import results
 from harness.certificate import bundle, coherent, envelope, retold, statement
 from harness.certificate.attested import attestation, tls_keys
 from harness.certificate.levels import claims
-from harness.certificate.problem import BadRequest
+from harness.certificate.problem import BadRequest, Refused
 from harness.certificate.rejudge import NotJudged, differences, played
 from harness.record import deployment
 from harness.running.replaying import HOW
@@ -94,12 +90,8 @@ def _kept(proof: Path, folder: Path, was: Mapping[str, Any]) -> dict[str, Any]:
     """What the certificate says of a proof, of which the bundle gets a copy. Raises BadRequest."""
     raw = proof.read_bytes()
     try:
-        document = json.loads(raw)
-        jsonschema.Draft202012Validator(specs.schema("proof")).validate(document)
-    except (ValueError, jsonschema.ValidationError) as error:
-        raise BadRequest(f"{proof}: expected the proof.json of `assay prove`") from error
-    if document["contract"]["digest"] != was["contract"]["digest"]:
-        raise BadRequest(f"{proof}: proves another version of {document['contract']['name']}: prove it again")
-    if proof.resolve() != (folder / retold.PROOF).resolve():
-        shutil.copyfile(proof, folder / retold.PROOF)
-    return {"sha256": hashlib.sha256(raw).hexdigest(), "score": document["score"]}
+        told = retold.proof_in(raw, was["contract"]["digest"])
+    except Refused as refused:
+        raise BadRequest(f"{proof}: {refused.problem.said}") from refused
+    (folder / retold.PROOF).write_bytes(raw)  # what was read, and not what stands there by now
+    return told

@@ -71,16 +71,18 @@ def beside_rows(
 def proof_of(folder: Path, digest: str) -> dict[str, Any] | None:
     """What a statement says of the proof in its bundle, if there is one. Raises Refused."""
     file = folder / PROOF
-    if not file.is_file():
-        return None
-    raw = file.read_bytes()
+    return proof_in(file.read_bytes(), digest) if file.is_file() else None
+
+
+def proof_in(raw: bytes, digest: str) -> dict[str, Any]:
+    """What a statement says of a proof of the contract with this digest. Raises Refused."""
     try:
         document = json.loads(raw)
         jsonschema.Draft202012Validator(specs.schema("proof")).validate(document)
     except (ValueError, RecursionError, jsonschema.ValidationError) as error:
-        raise Refused(Code.BUNDLE_UNREADABLE, f"{PROOF}: expected what `assay prove` writes") from error
+        raise Refused(Code.BUNDLE_UNREADABLE, "expected the proof.json of `assay prove`") from error
     if document["contract"]["digest"] != digest:
-        raise Refused(Code.OTHER_CONTRACT, f"{PROOF} proves another version of {document['contract']['name']}")
+        raise Refused(Code.OTHER_CONTRACT, f"proves another version of {document['contract']['name']}: prove it again")
     return {"sha256": hashlib.sha256(raw).hexdigest(), "score": document["score"]}
 
 

@@ -53,11 +53,10 @@ def unset(variable: str, where: str, elsewhere: str = "") -> str:
 
 def secret(variable: str, value: str, where: str) -> Secret:
     """One that a header can carry, and that is long enough to be redacted. Raises TargetError."""
-    if len(value) < MIN_LENGTH:
-        raise TargetError(f"{where}: {variable} has fewer than {MIN_LENGTH} characters and could not be redacted")
+    found = private(variable, value, where)
     if not value.isascii() or not value.isprintable() or value != value.strip():
         raise TargetError(f"{where}: {variable} holds characters that no header can carry; check for line ends")
-    return Secret(variable, value)
+    return found
 
 
 def private(variable: str, value: str, where: str) -> Secret:
