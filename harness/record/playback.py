@@ -75,6 +75,7 @@ class Tape:
         self._used: set[str] = set()
         if twice := [name for name, count in Counter(x.id for x in self.exchanges).items() if count > 1]:
             raise TargetError(f"{folder / 'exchanges.jsonl'}: {printable(twice[0])[:80]} stands there twice")
+        self._by_id = {x.id: x for x in self.exchanges}
         self._exact, self._alike = defaultdict[Any, list[Exchange]](list), defaultdict[Any, list[Exchange]](list)
         for x in self.exchanges:
             self._exact[_place(x.request.method, x.request.url, x.request.body, x.key)].append(x)
@@ -85,9 +86,8 @@ class Tape:
 
         What is read again and again is answered as it was last. Raises NotOnTape.
         """
-        asked = (method, url, body, key)
         with self._lock:
-            same = [x for x in self._exact[_place(*asked)] if x.request.body == body]
+            same = [x for x in self._exact[_place(method, url, body, key)] if x.request.body == body]
             alike = self._alike[probe, *_alike(method, url)]
             own = [x for x in same if x.probe == probe]
             found = self._unused(own) or self._unused(same) or self._unused(alike)
@@ -108,9 +108,8 @@ class Tape:
 
     def take(self, ids: Sequence[str]) -> list[tuple[Exchange, bool]]:
         """These exchanges, in this order, and whether somebody has had each before."""
-        by_id = {x.id: x for x in self.exchanges}
         with self._lock:
-            found = [(by_id[name], name in self._used) for name in ids if name in by_id]
+            found = [(self._by_id[name], name in self._used) for name in ids if name in self._by_id]
             self._used |= set(ids)
         return found
 

@@ -248,7 +248,7 @@ def test_a_level_is_held_by_all_of_its_musts_or_not_at_all(kept: Signed) -> None
 def test_a_proof_that_nests_beyond_reason_is_refused_in_words(copy: Signed, tmp_path: Path) -> None:
     deep = tmp_path / "deep.json"
     deep.write_text("[" * 100_000)
-    with pytest.raises(BadRequest, match="deep.json: expected the proof.json of `assay prove`"):
+    with pytest.raises(BadRequest, match=r"deep\.json: expected the proof\.json of `assay prove`"):
         issue.payload_of(copy.folder, deep, ISSUED, LASTS)
 
 
